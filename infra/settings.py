@@ -1,0 +1,56 @@
+"""Settings: the only reader of the environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DEMO_CODELISTS: Final = Path(__file__).parent.parent / "schemas" / "codelists" / "demo"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where everything is kept and how much of it is taken at once."""
+
+    home: Path
+    ledger_url: str
+    codelists: Path
+    contracts: Path | None
+    max_file_bytes: int
+    max_archive_files: int
+
+    @property
+    def landing(self) -> Path:
+        """The landing zone's folder."""
+        return self.home / "landing"
+
+    @property
+    def lake(self) -> Path:
+        """The lake's folder."""
+        return self.home / "lake"
+
+    @property
+    def exports(self) -> Path:
+        """Where releases are exported as plain Parquet."""
+        return self.home / "releases"
+
+
+def read_settings(home: Path | None = None) -> Settings:
+    """Read the settings from the environment; `home` overrules ENGANG_HOME (default ./.engang).
+
+    ENGANG_LEDGER     SQLAlchemy URL, default SQLite in the home
+    ENGANG_CODELISTS  folder of the code-list snapshot, default the demo's
+    ENGANG_CONTRACTS  folder of contracts to use instead of the shipped ones
+    ENGANG_MAX_FILE_BYTES, ENGANG_MAX_ARCHIVE_FILES  limits of one delivery
+    """
+    env = os.environ
+    home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
+    contracts = env.get("ENGANG_CONTRACTS")
+    return Settings(
+        home=home,
+        ledger_url=env.get("ENGANG_LEDGER", f"sqlite:///{home / 'ledger.db'}"),
+        codelists=Path(env.get("ENGANG_CODELISTS", DEMO_CODELISTS)),
+        contracts=Path(contracts) if contracts else None,
+        max_file_bytes=int(env.get("ENGANG_MAX_FILE_BYTES", 5 * 2**30)),
+        max_archive_files=int(env.get("ENGANG_MAX_ARCHIVE_FILES", 1_000_000)),
+    )

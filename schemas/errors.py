@@ -1,0 +1,59 @@
+"""The errors of Engang, one tree.
+
+EngangError
+├── ContractError      a contract file is wrong: names file, key and the nearest known one
+├── SubmissionError    one delivered file cannot be read as its contract says; nothing of it is lost
+│   └── RowError       one row cannot be read: becomes a reject, never leaves the parser
+├── RegisterError      a code-list snapshot is wrong or missing
+├── StoreError         the landing zone, the ledger or the lake cannot do what was asked
+├── ReleaseRefused     a check failed: nothing was published, the last release stands
+└── UsageError         a command was used wrongly (exit code 2)
+
+Every message says what was found, what was expected and what to do.
+"""
+
+from dataclasses import dataclass
+
+
+class EngangError(Exception):
+    """The root: catching it catches every error that Engang raises on purpose."""
+
+
+class ContractError(EngangError):
+    """A contract file is wrong."""
+
+
+class RegisterError(EngangError):
+    """A code-list snapshot is wrong or missing."""
+
+
+class StoreError(EngangError):
+    """The landing zone, the ledger or the lake cannot do what was asked."""
+
+
+class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
+    """A critical check failed on the staged release; the last release stands."""
+
+
+class UsageError(EngangError):
+    """A command or function was used wrongly."""
+
+
+@dataclass
+class SubmissionError(EngangError):
+    """One delivered file cannot be read as its contract says.
+
+    `code` is one of the reasons in `schemas.claims.REASONS`; `row` and `column` say where, if known.
+    """
+
+    code: str
+    found: str
+    expected: str
+    hint: str = ""
+    row: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        """Say where, what was found, what was expected, what to do."""
+        where = "".join((f" row {self.row}" if self.row else "", f" column {self.column!r}" if self.column else ""))
+        return f"{self.code}{where}: found {self.found}, expected {self.expected}. {self.hint}".rstrip()
