@@ -101,6 +101,7 @@ CLAIM: Final = (
     Column("unit_name", pl.String, "The unit's name in the period, or as delivered if it is provisional"),
     Column("precedence", pl.Int16, "Rank when claims conflict, lowest first; null is unranked", nullable=True),
     Column("additive", pl.Boolean, "Whether it is one of several lines that are summed"),
+    Column("position", pl.Int16, "Which of the contract's claims it is, from 0"),
     Column("lead", pl.Boolean, "Whether its row is counted under it: the row's first claim"),
     Column("item_id", pl.String, "The item: hash of the identity"),
     Column("slot_id", pl.String, "Hash of sender, obligation, unit, period; null if never corrected", nullable=True),

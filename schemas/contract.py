@@ -11,13 +11,14 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-import yaml
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.claims import ACTIONS, OBS_STATUS, UNIT_KINDS
 from schemas.errors import ContractError
+from schemas.strict_yaml import read_mapping
 
 FOLDER: Final = Path(__file__).parent / "contracts"
 IDENTIFIER: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -39,7 +40,7 @@ class Strict(BaseModel):
         for key in given if isinstance(given, dict) else ():
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = f"; did you mean {near[0]!r}?" if near else "."
                 raise ValueError(f"unknown key {key!r}{hint} Known here: {', '.join(known)}")
         return given
 
@@ -146,10 +147,10 @@ class ClaimSpec(Strict):
     column: str
     reported_by: Take
     unit_measure: Take
-    scale: Decimal = Decimal(1)
+    scale: Decimal = Field(default=Decimal(1), gt=0)
     """What one stands for: 1000 when the form is filled in thousands."""
     decimals: int | Literal["exact", "as_written"] | Take | None = None
-    """Accuracy; by default that of the scale (1000 -> -3), exact for scale 1."""
+    """Accuracy; by default that of the scale (1000 -> -3), exact for scale 1. A cell says a whole number or `exact`."""
     missing: Literal["skip", "reject"] = "reject"
     """An empty cell: no claim, or a reject. A row none of whose cells says anything is ignored."""
     breakdown: dict[str, Take] = {}
@@ -312,76 +313,62 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        ids = [r.id for r in self.rules]
-        problems = [f"rule {i!r} is declared twice" for i in set(ids) if ids.count(i) > 1]
-        problems += [f"column {c!r} is both mapped and ignored" for c in self.columns() if c in self.ignore]
-        concepts = {c.concept for c in self.claims}
-        problems += [
-            f"rule {r.id!r} speaks of concept {r.concept!r}, which no claim makes"
-            for r in self.rules
-            if isinstance(r, ChangeRule) and r.concept not in concepts
-        ]
+        problems = [f"column {c!r} is both mapped and ignored" for c in self.columns() if c in self.ignore]
+        if self.reported_at and self.reported_at.type != "datetime":
+            problems.append("reported_at is a time: give it `type: datetime`")
         problems += _bad_maps(self.action, ACTIONS)
+        if isinstance(self.unit.kind, Take):
+            problems += _bad_maps(self.unit.kind, UNIT_KINDS)
         for claim in self.claims:
             problems += _bad_maps(claim.obs_status, OBS_STATUS)
-        problems += [f"{p!r} is no regular expression: {e}" for p, e in _bad_patterns(self)]
+            problems += _bad_maps(claim.confidential, ("true", "false"))
+            problems += _bad_accuracies(claim.decimals)
+        problems += [*_bad_rules(self), *_bad_patterns(self)]
         if problems:
             raise ValueError("; ".join(sorted(problems)))
         return self
 
 
+def _bad_rules(contract: Contract) -> list[str]:
+    ids = [r.id for r in contract.rules]
+    concepts = {c.concept for c in contract.claims}
+    return [f"rule {i!r} is declared twice" for i in set(ids) if ids.count(i) > 1] + [
+        f"rule {r.id!r} speaks of concept {r.concept!r}, which no claim makes"
+        for r in contract.rules
+        if isinstance(r, ChangeRule) and r.concept not in concepts
+    ]
+
+
 def _bad_maps(take: Take | None, allowed: tuple[str, ...]) -> list[str]:
+    """Return what is wrong with a text of which only some may come: nothing else may, so a cell needs a map."""
     if take is None:
         return []
-    told = list(take.map.values()) if take.map else ([take.value] if take.value else list(allowed))
+    if take.map is None and take.value is None:
+        return [f"column {take.column or take.option!r} needs a map to {', '.join(allowed)}"]
+    told = list(take.map.values()) if take.map else [take.value or ""]
     return [f"{t!r} is none of {', '.join(allowed)}" for t in told if t not in allowed]
 
 
-def _bad_patterns(contract: Contract) -> list[tuple[str, str]]:
+def _bad_accuracies(decimals: int | str | Take | None) -> list[str]:
+    told = decimals.map.values() if isinstance(decimals, Take) and decimals.map else ()
+    return [f"{t!r} is no whole number, nor `exact`" for t in told if not re.fullmatch("-?[0-9]+|exact", t)]
+
+
+def _bad_patterns(contract: Contract) -> list[str]:
     patterns = [r.pattern for r in contract.rules if isinstance(r, PatternRule)]
     patterns += [i.pattern for i in contract.ignore_rows if i.pattern] + [r.pattern for r in contract.format.repairs]
     found = []
     for pattern in patterns:
         try:
-            re.compile(pattern)
-        except re.error as error:
-            found.append((pattern, str(error)))
+            pl.Series([""]).str.contains(pattern)
+        except pl.exceptions.ComputeError as error:
+            found.append(f"{pattern!r} is no regular expression: {error}")
     return found
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose plain scalars are text, whole numbers, true, false or null, and whose keys do not repeat."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML's own way
-
-
-for _tag, _pattern, _first in (
-    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
-    ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789"),
-):
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(k) for k, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def read_contract(text: str, name: str = "contract") -> Contract:
     """Read one contract from YAML text; `name` is the file to name in errors. Raises `ContractError`."""
-    try:
-        given = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
-    except yaml.YAMLError as error:
-        raise ContractError(f"{name}: not YAML: {error}") from error
-    if not isinstance(given, dict):
-        raise ContractError(f"{name}: expected a mapping of keys, found {type(given).__name__}")
+    given = read_mapping(text, name)
     try:
         return Contract.model_validate(given)
     except ValidationError as error:

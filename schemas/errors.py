@@ -12,6 +12,7 @@ EngangError
 Every message says what was found, what was expected and what to do.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -32,7 +33,15 @@ class StoreError(EngangError):
 
 
 class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
-    """A critical check failed on the staged release; the last release stands."""
+    """A critical check failed on the staged release; the last release stands.
+
+    `failed` says of each failed check its table, expectation, column, what was found and what was expected.
+    """
+
+    def __init__(self, told: str, failed: Sequence[Mapping[str, object]] = ()) -> None:
+        """Take the message and the failed checks."""
+        super().__init__(told)
+        self.failed = failed
 
 
 class UsageError(EngangError):

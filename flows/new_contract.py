@@ -1,0 +1,90 @@
+"""A new contract to fill in: every key that most need, explained where it stands."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from schemas.contract import FOLDER, IDENTIFIER
+from schemas.errors import UsageError
+
+SAMPLE_BYTES: Final = 64 * 1024
+TEMPLATE: Final = """\
+# {contract}: what one delivery looks like and what its rows say. `engang check FILE -c {contract}` tries it out.
+contract: {contract}
+version: 1
+obligation: {contract}            # the reporting duty; several contracts may answer the same one
+title: {{nb: FYLL INN, nn: FYLL INN, en: FILL IN}}
+agency: FILL IN                   # who asks for the report
+legal_basis: FILL IN
+rhythm: yearly                    # once, daily, weekly, monthly, quarterly, yearly, four-yearly, event
+hours_per_report: null            # what one report costs its sender, if it is known
+sender: {{default: null}}         # or: allowed: [a, b]; `engang submit --sender` says who delivers
+format:
+  type: csv                       # csv, json (with `rows: path.to.list`), xlsx (with `sheet`, `header_row`), parquet
+  delimiter: "{delimiter}"
+  encoding: utf-8                 # utf-8, latin-1, cp1252, utf-16
+  decimal: ","
+# Every column is mapped below, or ignored here by name; any other is an alarm.
+ignore: []
+unit: {{column: {unit}, kind: municipality, by: code}}          # by: code, name or organisation_number
+period: {{option: period, type: year}}                          # or: column: ...; type: year, quarter, month, day
+breakdown: {{}}                                                  # e.g. sex: {{column: kjonn, map: {{"1": M, "2": F}}}}
+repeat: error                     # a key twice in one file: sum, error, warn, distinct
+claims:
+  - concept: fill_in
+    column: {value}
+    reported_by: {{option: sender}}
+    unit_measure: {{value: persons}}
+    missing: reject               # an empty cell: reject the row, or skip the claim
+rules:
+  - {{id: not-negative, check: range, column: {value}, min: 0, severity: critical}}
+# Rows as delivered, and what they must become: the contract's own test.
+examples:
+  - name: one row
+    options: {{period: "2024", sender: someone}}
+    given: |
+{given}
+    claims:
+      - {{row: 2, unit_code: "0301", value: "1"}}
+"""
+
+
+def write_contract(contract: str, example: Path | None, to: Path | None) -> Path:
+    """Write `<contract>.yml`, its columns taken from a CSV file if one is given, and return its path.
+
+    Raises `UsageError` if the name cannot be one, the file is no CSV with a header, or the contract is there already.
+    """
+    if not re.fullmatch(IDENTIFIER, contract):
+        raise UsageError(f"{contract!r} cannot name a contract: expected small letters, digits, '.', '_' and '-'")
+    path = (to or FOLDER) / f"{contract}.yml"
+    if path.exists():
+        raise UsageError(f"{path} is there already: edit it, or choose another name")
+    delimiter, columns = _header(example) if example else (";", ["kommunenr", "antall"])
+    unit, value = _quoted(columns[0]), _quoted(columns[-1])
+    row = delimiter.join(["0301", *("x" for _ in columns[2:]), "1"])
+    given = f"      {delimiter.join(columns)}\n      {row}"
+    text = TEMPLATE.format(contract=contract, delimiter=delimiter, unit=unit, value=value, given=given)
+    if columns[1:-1]:
+        text = text.replace("ignore: []", f"ignore: [{', '.join(map(_quoted, columns[1:-1]))}]")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _header(example: Path) -> tuple[str, list[str]]:
+    """Return the delimiter and the column names of a CSV file."""
+    try:
+        with example.open("rb") as file:
+            line = file.read(SAMPLE_BYTES).splitlines()[0]
+    except (OSError, IndexError) as error:
+        raise UsageError(f"{example}: expected a CSV file with a header ({error})") from error
+    text = line.decode("utf-8-sig", errors="replace")
+    delimiter = max(";\t,|", key=text.count)
+    columns = [c.strip().strip('"') for c in text.split(delimiter)]
+    if len(columns) < 2:  # noqa: PLR2004  a unit and a figure
+        raise UsageError(f"{example}: expected a header of at least two columns, found {text[:80]!r}")
+    return delimiter, [c for c in columns if c]
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"

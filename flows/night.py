@@ -1,0 +1,281 @@
+"""From the claims that count to a release: the last three hops."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+
+from flows.installation import Installation
+from infra import checks, lake, ledger
+from schemas.claims import AGREEMENTS, BUCKETS, CLAIM_BUCKETS, PUBLISHED
+from schemas.errors import ReleaseRefused
+from transforms import identify
+from transforms.changes import added, changes
+from transforms.consolidate import Consolidated, consolidate, content, lane_sums
+from transforms.counting import counting, standing_buckets
+
+CHUNK_CLAIMS: Final = 700_000
+"""How many claims are consolidated at once: the months of a release are taken in groups of about this size."""
+RULES: Final = "1"
+"""Version of the law as this code applies it; a release made under another is rebuilt from the claims."""
+
+
+@dataclass
+class Staged:
+    """What the night has written and not yet published."""
+
+    release: int
+    lanes: list[int]
+    buckets: pl.DataFrame
+    suites: dict[str, checks.TableCheck] = field(
+        default_factory=lambda: {table: checks.TableCheck(table) for table in PUBLISHED}
+    )
+    changed: dict[str, int] = field(default_factory=lambda: {"added": 0, "changed": 0, "removed": 0})
+    agreements: dict[str, int] = field(default_factory=dict)
+    partitions: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Night:
+    """How a night ended: the release that stands, whether it is new, and what it counts."""
+
+    release: int | None
+    published: bool
+    digest: str | None
+    counts: dict[str, int]
+    findings: list[checks.Finding]
+
+
+def night(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> Night:
+    """Publish what is registered as one release, or nothing at all; nothing new publishes nothing.
+
+    Raises `ReleaseRefused` when a critical check fails: the last release stands as it was.
+    """
+    engine = installation.engine
+    with _alone(engine) as run_id:
+        last = ledger.current_release(engine)
+        lake.restore(installation.settings.lake, last["tables"] if last else {})
+        submissions = counting(ledger.submissions(engine))
+        entered, left = _moved(submissions)
+        if last is not None and not entered.height and not left.height:
+            return Night(last["release"], published=False, digest=last["digest"], counts=last["counts"], findings=[])
+        checks.preload()
+        staged = stage(installation, submissions, last, progress)  # hops 6 and 7
+        progress("checking the staged release")
+        findings = check(installation, submissions, staged, last)
+        return publish(installation, run_id, staged, findings, (entered, left))  # hop 8
+
+
+@contextmanager
+def _alone(engine: sa.Engine) -> Iterator[str]:
+    """Give the id of a run that nothing else publishes beside; those that were killed are written down as failed."""
+    with ledger.publishing_lock(engine):
+        ledger.close_killed_runs(engine, "nightly")
+        with ledger.run(engine, "nightly") as run_id:
+            yield run_id
+
+
+def _moved(submissions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the submissions that count and did not, and those that did and do not."""
+    return submissions.filter(pl.col("counts") & ~pl.col("in_release")), submissions.filter(
+        ~pl.col("counts") & pl.col("in_release")
+    )
+
+
+def stage(
+    installation: Installation,
+    submissions: pl.DataFrame,
+    last: ledger.Release | None,
+    progress: Callable[[str], None],
+) -> Staged:
+    """Consolidate what the new and the gone submissions touch, group of months by group, and write what differs."""
+    sums = [int(x) for x in last["digest_lanes"].split(",")] if last else [0] * len(identify.LANES)
+    staged = Staged(last["release"] + 1 if last else 1, sums, _standing(installation, submissions, last))
+    members = submissions.filter(pl.col("counts") | pl.col("in_release")).select(
+        "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after")
+    )
+    for partitions in _groups(installation, members):
+        progress(f"consolidating {partitions[0]} to {partitions[-1]}")
+        claims = touched_claims(installation, members, partitions)
+        before = consolidate(claims.filter("before")) if claims["before"].any() else None
+        _write(installation, staged, before, consolidate(claims.filter("after")))
+    progress("compacting")
+    lake.compact(installation.settings.lake, staged.partitions)
+    return staged
+
+
+def _groups(installation: Installation, members: pl.DataFrame) -> Iterator[list[str]]:
+    """Yield the months that the night touches, in groups of about `CHUNK_CLAIMS` claims."""
+    moved = members.filter(pl.col("before") != pl.col("after"))
+    sizes = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())
+    group: list[str] = []
+    size = 0
+    for partition, claims in sizes.group_by("partition").agg(pl.col("claims").sum()).sort("partition").iter_rows():
+        if group and size + claims > CHUNK_CLAIMS:
+            yield group
+            group, size = [], 0
+        group.append(partition)
+        size += claims
+    if group:
+        yield group
+
+
+def touched_claims(installation: Installation, members: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:
+    """Return all claims of the items that new or gone claims of these months reach, with `before` and `after`.
+
+    A new version in a slot reaches every item of the slot. Where all claims are new this is all claims.
+    """
+    claims = lake.scan(installation.settings.lake, "claims", partitions=partitions)
+    named = ["submission_id", "batch"]
+    if not members["before"].any():
+        return claims.join(members.lazy(), on=named).collect()
+    keys = claims.select("submission_id", "batch", "item_id", "slot_id").join(members.lazy(), on=named).collect()
+    moved = keys.filter(pl.col("before") != pl.col("after"))
+    slots = moved["slot_id"].drop_nulls().unique()
+    reached = pl.concat([moved["item_id"], keys.filter(pl.col("slot_id").is_in(slots.implode()))["item_id"]]).unique()
+    wanted = pl.col("item_id").is_in(reached.implode())
+    slots = keys.filter(wanted)["slot_id"].drop_nulls().unique()
+    if slots.len():
+        wanted = wanted | pl.col("slot_id").is_in(slots.implode())
+    return claims.filter(wanted).join(members.lazy(), on=named).collect()
+
+
+def _write(
+    installation: Installation,
+    staged: Staged,
+    before: Consolidated | None,
+    after: Consolidated,
+) -> None:
+    """Append what differs to the lake, and count it into the staged release."""
+    number = pl.lit(staged.release, dtype=pl.Int32).alias("release")
+    delta = _delta(before, after)
+    rows = {"observations": after.observations, "sources": after.sources, "conflicts": after.conflicts}
+    if before is not None:
+        rows = {name: frame.join(delta, on="item_id", how="semi") for name, frame in rows.items()}
+        gone = delta.filter(pl.col("change") != "added").select("item_id", number, "partition")
+        lake.append(installation.settings.lake, "retired", gone)
+    rows["changes"] = delta
+    for name, frame in rows.items():
+        numbered = frame.with_columns(number)
+        staged.suites[name].add(numbered)
+        lake.append(installation.settings.lake, name, numbered)
+    _count(staged, delta, before, after)
+
+
+def _delta(before: Consolidated | None, after: Consolidated) -> pl.DataFrame:
+    """Return what differs (`transforms.changes`); where nothing was before, all of it is new."""
+    if before is None:
+        return added(after.observations)
+    return changes(content(before.observations, before.sources), content(after.observations, after.sources))
+
+
+def _count(staged: Staged, delta: pl.DataFrame, before: Consolidated | None, after: Consolidated) -> None:
+    for change, count in delta.group_by("change").len().iter_rows():
+        staged.changed[change] += count
+    sides = [(after, 1), (before, -1)] if before is not None else [(after, 1)]
+    for side, sign in sides:
+        sums = lane_sums(side.observations, side.sources)
+        staged.lanes = [lane + sign * own for lane, own in zip(staged.lanes, sums, strict=True)]
+        signed = side.buckets.with_columns(pl.col("rows") * sign)
+        staged.buckets = (
+            pl.concat([staged.buckets, signed]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
+        )
+        for agreement, count in side.observations.group_by("agreement").len().iter_rows():
+            staged.agreements[agreement] = staged.agreements.get(agreement, 0) + sign * count
+        staged.partitions = sorted({*staged.partitions, *side.observations["partition"].unique()})
+
+
+def _standing(installation: Installation, submissions: pl.DataFrame, last: ledger.Release | None) -> pl.DataFrame:
+    """Return the buckets before anything is consolidated.
+
+    They are those of the last release for what it counts, and those that a submission's own state decides.
+    """
+    standing = standing_buckets(submissions).cast({"rows": pl.Int64})
+    if last is None:
+        return standing
+    counted = submissions.filter("in_release").select("submission_id")
+    told = ledger.row_counts(installation.engine, last["release"]).join(counted, on="submission_id", how="semi")
+    told = told.filter(pl.col("bucket").is_in(CLAIM_BUCKETS)).select("submission_id", "bucket", "rows")
+    return pl.concat([standing, told]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
+
+
+def check(
+    installation: Installation, submissions: pl.DataFrame, staged: Staged, last: ledger.Release | None
+) -> list[checks.Finding]:
+    """Check the staged release; raises `ReleaseRefused` with what failed."""
+    findings = [finding for table in staged.suites.values() for finding in table.findings()]
+    findings += checks.check_release(summary(installation, submissions, staged, last))
+    failed = [f for f in findings if not f.success]
+    if failed:
+        told = "; ".join(f"{f.table}.{f.column or '*'}: found {f.found}, expected {f.expected}" for f in failed[:10])
+        every = [asdict(f) for f in failed]
+        raise ReleaseRefused(f"{len(failed)} checks failed, nothing was published: {told}", every)
+    return findings
+
+
+def summary(
+    installation: Installation, submissions: pl.DataFrame, staged: Staged, last: ledger.Release | None
+) -> checks.ReleaseSummary:
+    """Return the staged release in numbers: what is checked of it as a whole.
+
+    An item stays in one month, so ids are unique over the whole table if they are in each month; the months that the
+    night did not touch were checked when they were written.
+    """
+    root = installation.settings.lake
+    before = last["counts"]["items"] if last else 0
+    items = before + staged.changed["added"] - staged.changed["removed"]
+    ids = lake.live(root, "observations", lake.versions(root), staged.partitions).select("item_id")
+    rows, distinct = ids.select(pl.len(), pl.col("item_id").n_unique().alias("distinct")).collect().row(0)
+    bucketed = staged.buckets.group_by("submission_id").agg(pl.col("rows").sum(), pl.col("rows").min().alias("least"))
+    told = submissions.join(bucketed, on="submission_id", how="left").fill_null(0)
+    off = told.filter((pl.col("delivered") != pl.col("rows")) | (pl.col("least") < 0))
+    totals = dict(staged.buckets.group_by("bucket").agg(pl.col("rows").sum()).iter_rows())
+    return checks.ReleaseSummary(
+        rows={"observations": items},
+        item_ids=items - (rows - distinct),
+        delivered=int(submissions["delivered"].sum()),
+        buckets={bucket: totals.get(bucket, 0) for bucket in BUCKETS},
+        unbalanced=off.height,
+        rows_before={"observations": before} if last else None,
+        left=_moved(submissions)[1].height,
+    )
+
+
+def publish(
+    installation: Installation,
+    run_id: str,
+    staged: Staged,
+    findings: list[checks.Finding],
+    moved: tuple[pl.DataFrame, pl.DataFrame],
+) -> Night:
+    """Make the staged release the current one: one row in `releases`, in one transaction."""
+    engine, root = installation.engine, installation.settings.lake
+    last = ledger.current_release(engine)
+    before = last["counts"] if last else {}
+    agreements = {name: before.get(name, 0) + staged.agreements.get(name, 0) for name in AGREEMENTS}
+    counts = {"items": sum(agreements.values()), **agreements, **staged.changed}
+    buckets = staged.buckets.filter(pl.col("rows") != 0)
+    for bucket, rows in buckets.group_by("bucket").agg(pl.col("rows").sum()).sort("bucket").iter_rows():
+        counts[f"rows_{bucket}"] = rows
+    known = ledger.row_counts(engine, last["release"]) if last else buckets.clear()
+    fresh = buckets.join(known, on=["submission_id", "bucket", "rows"], how="anti")["submission_id"].unique()
+    digest = identify.digest(tuple(staged.lanes))
+    release: ledger.Release = {
+        "release": staged.release,
+        "run_id": run_id,
+        "published_at": datetime.now(UTC).replace(tzinfo=None),
+        "digest": digest,
+        "digest_lanes": ",".join(map(str, staged.lanes)),
+        "tables": lake.versions(root),
+        "counts": counts,
+        "register_digest": installation.register.digest,
+        "rules_digest": RULES,
+    }
+    changed = buckets.filter(pl.col("submission_id").is_in(fresh.implode()))
+    entered, left = (m["submission_id"].to_list() for m in moved)
+    ledger.publish(engine, release, changed, entered, left)
+    return Night(staged.release, published=True, digest=digest, counts=counts, findings=findings)

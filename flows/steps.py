@@ -1,0 +1,57 @@
+"""The way of a submission, as plain functions: callable with no server, the same under Prefect.
+
+bytes → landing zone → raw frame → claims and rejects → ledger          `receive` (flows.receiving)
+— the night —
+claims that count → items → facts → staged, checked, published release   `nightly` (flows.night)
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from flows.export import AUTO_ITEMS, export_release
+from flows.installation import Installation
+from flows.night import Night, night
+from flows.reading import released
+from flows.receiving import Delivery, Receipt, receive, reconcile
+
+__all__ = ["Delivery", "Export", "Night", "Receipt", "export_night", "nightly", "receive", "reconcile"]
+
+Export: TypeAlias = Literal["auto", "always", "never"]
+"""Whether a night also writes plain Parquet: auto is up to a million items."""
+
+
+def nightly(
+    installation: Installation,
+    progress: Callable[[str], None] = lambda _: None,
+    export: Export = "auto",
+) -> Night:
+    """Receive what the landing zone holds and the ledger does not, publish what is new, export it as plain files.
+
+    Raises `ReleaseRefused` if a check fails: nothing is published then, and the last release stands.
+    """
+    for receipt in reconcile(installation, progress):
+        progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
+    done = night(installation, progress)
+    export_night(installation, done, export, progress)
+    return done
+
+
+def export_night(
+    installation: Installation,
+    done: Night,
+    export: Export = "auto",
+    progress: Callable[[str], None] = lambda _: None,
+) -> Path | None:
+    """Export the release that a night left as plain files, if that is wanted and not done yet; return the folder.
+
+    A night that was killed before its export leaves it to the next.
+    """
+    small = done.counts.get("items", 0) <= AUTO_ITEMS
+    if done.release is None or export == "never" or (export == "auto" and not small):
+        return None
+    folder = installation.settings.exports / str(done.release)
+    if folder.exists() and not done.published:
+        return folder
+    progress("exporting")
+    return export_release(installation, released(installation, done.release))

@@ -1,0 +1,158 @@
+"""The lake: Delta tables, one writer, releases that are visible all at once.
+
+A release names, for each table, the Delta version that belongs to it. The writer appends row versions; a row that a
+later release replaces stays where it is and its item is listed in `retired`, until its partition is compacted. So a
+night writes what changed, not the month around it. A row is live when no later release retired its item:
+
+    live(table) = rows whose `release` >= the greatest `retired.release` of their item
+
+Versions written after the last release belong to nobody: the next writer restores the tables first.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
+
+from schemas.claims import CLAIM, PUBLISHED, Column, frame_schema
+
+BATCH: Final = Column("batch", pl.String, "The commit it came in; a claim counts if the ledger names its batch")
+RETIRED: Final = (
+    Column("item_id", pl.String, "The item"),
+    Column("release", pl.Int32, "The release that replaced its rows"),
+    Column("partition", pl.String, "Month of period_start"),
+)
+TABLES: Final = {"claims": (*CLAIM, BATCH), **PUBLISHED, "retired": RETIRED}
+VERSIONED: Final = (*PUBLISHED, "retired")
+"""The tables whose versions a release names."""
+REPLACED: Final = ("observations", "sources", "conflicts")
+"""The tables in which a later release replaces an item's rows."""
+COMPACT_ROWS: Final = 50_000
+COMPACT_SHARE: Final = 0.1
+COMPACT_BATCH: Final = 500_000
+"""A partition is rewritten when it is small, or this share of it is retired: the work stays in proportion to change."""
+UNLIKE: Final = ("item_id", "claim_id", "slot_id", "original", "value", "value_after", "value_before")
+"""Columns whose values rarely repeat: a dictionary of them costs half the time of writing, and saves nothing."""
+WRITER: Final = WriterProperties(
+    compression="ZSTD",
+    compression_level=1,
+    max_row_group_size=32 * 1024,  # rows are sorted by item: one item is found in one small group
+    column_properties={name: ColumnProperties(dictionary_enabled=False) for name in UNLIKE},
+)
+
+
+def open_lake(root: Path) -> None:
+    """Create the tables that are not there yet, empty."""
+    for name, columns in TABLES.items():
+        if not DeltaTable.is_deltatable(str(root / name)):
+            frame = pl.DataFrame(schema=frame_schema(columns))
+            write_deltalake(root / name, frame, partition_by=["partition"], mode="ignore")
+
+
+def versions(root: Path, names: Iterable[str] = VERSIONED) -> dict[str, int]:
+    """Return each table's newest Delta version."""
+    return {name: DeltaTable(root / name).version() for name in names}
+
+
+def restore(root: Path, released: dict[str, int]) -> None:
+    """Put the tables back to the versions of the last release (0, the empty table, where there is none)."""
+    for name in VERSIONED:
+        table = DeltaTable(root / name)
+        if table.version() > released.get(name, 0):
+            table.restore(released.get(name, 0))
+
+
+def append(root: Path, name: str, frame: pl.DataFrame) -> None:
+    """Add rows to a table in one commit."""
+    if frame.height:
+        columns = frame_schema(TABLES[name]).names()
+        write_deltalake(root / name, frame.select(columns), mode="append", writer_properties=WRITER)
+
+
+def scan(root: Path, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
+    """Return a table as it stands in the lake, retired rows included, lazily; only these partitions if given."""
+    frame = pl.scan_delta(DeltaTable(root / name, version=version))
+    return frame if partitions is None else frame.filter(pl.col("partition").is_in(partitions))
+
+
+def live(root: Path, name: str, released: dict[str, int], partitions: list[str] | None = None) -> pl.LazyFrame:
+    """Return the rows of a published table that belong to a release, lazily."""
+    rows = scan(root, name, released[name], partitions)
+    return rows if name not in REPLACED else without_retired(rows, retired(root, released, partitions))
+
+
+def retired(root: Path, released: dict[str, int], partitions: list[str] | None = None) -> pl.DataFrame:
+    """Return the items with retired rows: item_id, _until (the release that replaced them last), partition."""
+    found = scan(root, "retired", released["retired"], partitions)
+    return found.group_by("item_id", "partition").agg(pl.col("release").max().alias("_until")).collect()
+
+
+def without_retired(rows: pl.LazyFrame, gone: pl.DataFrame) -> pl.LazyFrame:
+    """Return the rows that no later release replaced."""
+    if not gone.height:
+        return rows
+    marked = rows.join(gone.lazy().select("item_id", "_until"), on="item_id", how="left")
+    return marked.filter(pl.col("release") >= pl.col("_until").fill_null(0)).drop("_until")
+
+
+def compact(root: Path, touched: list[str]) -> list[str]:
+    """Rewrite the touched partitions where enough is retired, dropping what is; return those rewritten."""
+    now = versions(root)
+    gone = retired(root, now, touched)
+    if not gone.height:
+        return []
+    sizes = _partition_rows(root)
+    per = gone.group_by("partition").len().join(sizes, on="partition", how="left")
+    worth = (pl.col("rows").fill_null(0) <= COMPACT_ROWS) | (pl.col("len") > COMPACT_SHARE * pl.col("rows"))
+    chosen = per.filter(worth)["partition"].sort().to_list()
+    for some in _batches(per.filter(pl.col("partition").is_in(chosen)).sort("partition")):
+        for name in REPLACED:
+            kept = without_retired(scan(root, name, now[name], some), gone.filter(pl.col("partition").is_in(some)))
+            _overwrite(root, name, some, kept.sort("partition", "item_id").collect())
+    if chosen:
+        _overwrite(root, "retired", chosen, pl.DataFrame(schema=frame_schema(RETIRED)))
+    return chosen
+
+
+def _batches(sizes: pl.DataFrame) -> Iterator[list[str]]:
+    """Yield partitions that are rewritten in one commit: as many as `COMPACT_BATCH` rows allow."""
+    some: list[str] = []
+    rows = 0
+    for partition, size in sizes.select("partition", pl.col("rows").fill_null(0)).iter_rows():
+        if some and rows + size > COMPACT_BATCH:
+            yield some
+            some, rows = [], 0
+        some.append(partition)
+        rows += size
+    if some:
+        yield some
+
+
+def _partition_rows(root: Path) -> pl.DataFrame:
+    adds = pl.DataFrame(DeltaTable(root / "observations").get_add_actions(flatten=True))
+    adds = adds.select(pl.col("partition.partition").alias("partition"), pl.col("num_records").alias("rows"))
+    return adds.group_by("partition").agg(pl.col("rows").sum())
+
+
+def _overwrite(root: Path, name: str, partitions: list[str], frame: pl.DataFrame) -> None:
+    if frame.height:
+        predicate = " OR ".join(f"partition = '{p}'" for p in partitions)  # our own YYYY-MM, never delivered text
+        columns = frame_schema(TABLES[name]).names()
+        write_deltalake(
+            root / name, frame.select(columns), mode="overwrite", predicate=predicate, writer_properties=WRITER
+        )
+    else:
+        DeltaTable(root / name).delete(" OR ".join(f"partition = '{p}'" for p in partitions))
+
+
+def files(root: Path, name: str, version: int, partitions: list[str] | None = None) -> list[str]:
+    """Return the Parquet files of a table's version, for engines that read files (DuckDB)."""
+    table = DeltaTable(root / name, version=version)
+    return table.file_uris([("partition", "in", partitions)] if partitions else None)
+
+
+def partitions(root: Path, name: str, version: int) -> list[str]:
+    """Return the months that a table's version holds rows of, sorted."""
+    return sorted({str(p["partition"]) for p in DeltaTable(root / name, version=version).partitions()})

@@ -1,0 +1,360 @@
+"""The ledger: which submissions there are, how their rows ended, which releases and runs there were.
+
+SQLite by default, PostgreSQL by URL. Each writing function is one transaction, kept whole or not at all; whether
+something is already there is decided by a constraint. Frames go in and come out; their times are UTC without a zone.
+"""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final, TypedDict, Unpack, cast
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from infra import tables as t
+from infra.ledger_open import open_ledger
+from infra.ledger_sql import bulk_insert, chunks, fitting, insert_new, read, read_for, writing
+from schemas.claims import REJECT, frame_schema
+from schemas.errors import ReleaseRefused, StoreError
+
+__all__ = [
+    "Release",
+    "Where",
+    "bucket_totals",
+    "close_killed_runs",
+    "contracts",
+    "current_release",
+    "open_ledger",
+    "partitions",
+    "provisional_units",
+    "publish",
+    "publishing_lock",
+    "register_contract",
+    "register_submissions",
+    "rejects",
+    "releases",
+    "row_counts",
+    "run",
+    "runs",
+    "set_status",
+    "submission_counts",
+    "submissions",
+]
+
+PUBLISHING: Final = 7_464_913_201
+"""The publishing lock's number in PostgreSQL: any, but always the same."""
+
+
+class Release(TypedDict):
+    """One release as the ledger knows it: `tables` says the version of each table, `counts` what was counted."""
+
+    release: int
+    run_id: str | None
+    published_at: datetime
+    digest: str
+    digest_lanes: str
+    tables: dict[str, int]
+    counts: dict[str, int]
+    register_digest: str
+    rules_digest: str
+
+
+class Where(TypedDict, total=False):
+    """Which submissions: those of which every given column has the given value."""
+
+    contract: str
+    contract_digest: str
+    obligation: str
+    sender: str
+    sha256: str
+    content_digest: str
+    status: str
+    in_release: bool
+
+
+def register_contract(engine: Engine, contract: str, digest: str, text: str) -> None:
+    """Keep a contract's text under its digest; a submission can only be registered after its contract."""
+    row = {"digest": digest, "contract": contract, "text": text, "first_seen": _now()}
+    with writing(engine) as connection:
+        insert_new(connection, t.contracts, pl.DataFrame([row]))
+
+
+def register_submissions(  # noqa: PLR0913  four frames that are one transaction
+    engine: Engine,
+    submissions: pl.DataFrame,
+    partitions: pl.DataFrame,
+    rejects: pl.DataFrame,
+    provisional: pl.DataFrame,
+    *,
+    replace: Collection[str] = (),
+) -> list[str]:
+    """Register submissions with their partitions, rejects and provisional units in one transaction.
+
+    Returns the ids that are new; what is told of the others is dropped, their first registration stands. An id
+    in `replace` is registered anew if the ledger holds it as rejected under another contract digest.
+    """
+    if submissions["submission_id"].is_duplicated().any():
+        raise StoreError("one submission stands twice in what is to be registered: expected each once")
+    again = pl.col("submission_id").is_in(sorted(replace))
+    with writing(engine) as connection:
+        new = insert_new(connection, t.submissions, submissions.filter(~again))
+        new += _register_again(connection, submissions.filter(again))
+        mine = pl.col("submission_id").is_in(new)
+        bulk_insert(connection, t.submission_partitions, partitions.filter(mine))
+        bulk_insert(connection, t.rejects, rejects.filter(mine))
+        insert_new(connection, t.provisional_units, provisional.unique("unit_id"))
+    return new
+
+
+def _register_again(connection: sa.Connection, submissions: pl.DataFrame) -> list[str]:
+    told = t.submissions.c
+    written = insert_new(
+        connection,
+        t.submissions,
+        submissions,
+        lambda new: (told.status == "rejected") & (told.contract_digest != new.contract_digest),
+    )
+    for some in chunks(written):
+        for table in (t.submission_partitions, t.rejects):
+            connection.execute(sa.delete(table).where(table.c.submission_id.in_(some)))
+    return written
+
+
+def set_status(engine: Engine, submission_id: str, status: str) -> bool:
+    """Make a submission live or withdrawn; return whether that changed it.
+
+    Raises `StoreError` for a submission that is not there or was rejected, since it holds nothing to withdraw.
+    """
+    if status not in {"live", "withdrawn"}:
+        raise StoreError(f"a submission cannot be made {status!r}: expected live or withdrawn")
+    mine = t.submissions.c.submission_id == submission_id
+    with writing(engine) as connection:
+        before = connection.scalar(sa.select(t.submissions.c.status).where(mine).with_for_update())
+        if before in {None, "rejected"}:
+            raise StoreError(f"submission {submission_id} is {before or 'unknown'}: expected one that was accepted")
+        connection.execute(sa.update(t.submissions).where(mine).values(status=status))
+    return bool(before != status)
+
+
+def submissions(
+    engine: Engine,
+    *,
+    ids: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+    **where: Unpack[Where],
+) -> pl.DataFrame:
+    """Return submissions by id: those of `ids` and of `where`, all when neither is given; only `columns` if given."""
+    wanted = [t.submissions.c[c] for c in columns or t.submissions.c.keys()]
+
+    def _query(some: Sequence[str] | None) -> sa.Select[Any]:
+        return _among(sa.select(*wanted).where(*_fits(where)), t.submissions, some).order_by(*t.submissions.primary_key)
+
+    return read_for(engine, ids, _query)
+
+
+def submission_counts(engine: Engine, **where: Unpack[Where]) -> pl.DataFrame:
+    """Return how many submissions and rows there are by contract, status, in_release: few rows, counted in SQL.
+
+    Columns: contract, status, in_release, submissions, delivered, claims, rejected, ignored, warnings.
+    """
+    c = t.submissions.c
+    by = (c.contract, c.status, c.in_release)
+    sums = [_sum(c[name]) for name in t.COUNTED]
+    count = sa.func.count().cast(sa.BigInteger).label("submissions")
+    return read(engine, sa.select(*by, count, *sums).where(*_fits(where)).group_by(*by).order_by(*by))
+
+
+def partitions(
+    engine: Engine,
+    *,
+    ids: Collection[str] | None = None,
+    **where: Unpack[Where],
+) -> pl.DataFrame:
+    """Return submission_id, partition, claims of the submissions of `ids` and of `where`."""
+    table = t.submission_partitions
+
+    def _query(some: Sequence[str] | None) -> sa.Select[Any]:
+        chosen = sa.select(table).join(t.submissions).where(*_fits(where))
+        return _among(chosen, table, some).order_by(*table.primary_key)
+
+    return read_for(engine, ids, _query)
+
+
+def rejects(engine: Engine, submission_id: str | None = None) -> pl.DataFrame:
+    """Return the rejects of a submission, or of all, in the order in which they were told, with REJECT's columns."""
+    columns = [t.rejects.c[name] for name in frame_schema(REJECT)]
+    mine = sa.true() if submission_id is None else t.rejects.c.submission_id == submission_id
+    return read(engine, sa.select(*columns).where(mine).order_by(t.rejects.c.id))
+
+
+def contracts(engine: Engine) -> pl.DataFrame:
+    """Return every contract text that was ever used: digest, contract, text, first_seen."""
+    return read(engine, sa.select(t.contracts).order_by(t.contracts.c.first_seen, t.contracts.c.digest))
+
+
+def provisional_units(engine: Engine) -> pl.DataFrame:
+    """Return unit_id, kind, name of the units known only by name."""
+    return read(engine, sa.select(t.provisional_units).order_by(t.provisional_units.c.unit_id))
+
+
+def publish(
+    engine: Engine, release: Release, row_counts: pl.DataFrame, entered: Collection[str], left: Collection[str]
+) -> None:
+    """Make a release visible in one transaction: its row, its row counts, and which submissions it counts.
+
+    `row_counts` has submission_id, bucket, rows: all buckets of each submission of which any changed. Raises
+    `StoreError`, nothing kept, when the release is there already.
+    """
+    row = {**release, "tables": _json(release["tables"]), "counts": _json(release["counts"])}
+    number = pl.lit(release["release"], dtype=pl.Int32).alias("release")
+    c = t.submissions.c
+    with writing(engine) as connection:
+        connection.execute(sa.insert(t.releases), fitting(t.releases, pl.DataFrame([row])).to_dicts())
+        bulk_insert(connection, t.row_counts, row_counts.with_columns(number))
+        for ids, inside in ((entered, True), (left, False)):
+            for some in chunks(ids):
+                connection.execute(sa.update(t.submissions).where(c.submission_id.in_(some)).values(in_release=inside))
+
+
+def releases(engine: Engine) -> pl.DataFrame:
+    """Return every release, oldest first; `tables` and `counts` are JSON text."""
+    return read(engine, sa.select(t.releases).order_by(t.releases.c.release))
+
+
+def current_release(engine: Engine) -> Release | None:
+    """Return the newest release, None before the first."""
+    newest = sa.select(t.releases).order_by(t.releases.c.release.desc()).limit(1)
+    found = read(engine, newest).to_dicts()
+    if not found:
+        return None
+    row = found[0]
+    return cast("Release", {**row, "tables": json.loads(row["tables"]), "counts": json.loads(row["counts"])})
+
+
+def row_counts(engine: Engine, release: int, ids: Collection[str] | None = None) -> pl.DataFrame:
+    """Return submission_id, release, bucket, rows as they stood in a release: the last counts up to it."""
+
+    def _query(some: Sequence[str] | None) -> sa.Select[Any]:
+        return _standing(release, some).order_by(*t.row_counts.primary_key)
+
+    return read_for(engine, ids, _query)
+
+
+def bucket_totals(engine: Engine, release: int) -> dict[str, int]:
+    """Return how many rows stood in each bucket in a release, summed in SQL over all submissions there are."""
+    standing = _standing(release, None).subquery()
+    total = sa.func.sum(standing.c.rows).cast(sa.BigInteger).label("rows")
+    frame = read(engine, sa.select(standing.c.bucket, total).group_by(standing.c.bucket))
+    return dict(frame.sort("bucket").iter_rows())
+
+
+def _standing(release: int, ids: Sequence[str] | None) -> sa.Select[Any]:
+    # A release writes all buckets of a submission or none, so its newest release holds the whole of it.
+    c = t.row_counts.c
+    newest = sa.select(c.submission_id, sa.func.max(c.release).label("release")).where(c.release <= release)
+    last = _among(newest, t.row_counts, ids).group_by(c.submission_id).subquery()
+    same = (c.submission_id == last.c.submission_id) & (c.release == last.c.release)
+    return _among(sa.select(t.row_counts).join(last, same), t.row_counts, ids)
+
+
+@contextmanager
+def run(engine: Engine, kind: str) -> Iterator[str]:
+    """Keep a run's row while the block runs, and how it ended: done, refused (`ReleaseRefused`) or failed.
+
+    Gives the run's id. What the block raises goes on.
+    """
+    started = _now()
+    run_id = f"{kind}-{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    with writing(engine) as connection:
+        row = {"run_id": run_id, "kind": kind, "started_at": started, "status": "running"}
+        connection.execute(sa.insert(t.runs), row)
+    try:
+        yield run_id
+    except BaseException as error:  # an interrupt too is written down; all of it goes on
+        status = "refused" if isinstance(error, ReleaseRefused) else "failed"
+        _end_run(engine, t.runs.c.run_id == run_id, status, f"{type(error).__name__}: {error}")
+        raise
+    _end_run(engine, t.runs.c.run_id == run_id, "done", None)
+
+
+def close_killed_runs(engine: Engine, kind: str) -> int:
+    """Mark as failed the runs of a kind that never said how they ended; return how many.
+
+    Only for one who knows that none of them still runs: who holds the publishing lock knows it of "nightly".
+    """
+    return _end_run(engine, t.runs.c.kind == kind, "failed", "its process ended before it did")
+
+
+def _end_run(engine: Engine, which: sa.ColumnElement[bool], status: str, message: str | None) -> int:
+    told = {"status": status, "message": message and message[:2000], "finished_at": _now()}
+    with writing(engine) as connection:
+        return connection.execute(sa.update(t.runs).where(which, t.runs.c.status == "running").values(told)).rowcount
+
+
+def runs(engine: Engine) -> pl.DataFrame:
+    """Return every run, oldest first."""
+    return read(engine, sa.select(t.runs).order_by(t.runs.c.started_at, t.runs.c.run_id))
+
+
+@contextmanager
+def publishing_lock(engine: Engine) -> Iterator[None]:
+    """Be the only one who publishes while the block runs; the lock dies with its process.
+
+    Raises `StoreError` when another holds it.
+    """
+    lock = _sqlite_lock if engine.dialect.name == "sqlite" else _postgresql_lock
+    with lock(engine):
+        yield
+
+
+@contextmanager
+def _sqlite_lock(engine: Engine) -> Iterator[None]:
+    # A database of its own, beside the ledger: others read and write the ledger while a nightly publishes.
+    connection = sqlite3.connect(f"{engine.url.database}.lock", timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise StoreError(f"another nightly is publishing ({error}): wait for its end") from error
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _postgresql_lock(engine: Engine) -> Iterator[None]:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()  # never back into the pool: its end is the lock's end
+        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(PUBLISHING))):
+            raise StoreError("another nightly is publishing: wait for its end")
+        try:
+            yield
+        finally:
+            with suppress(sa.exc.DBAPIError):  # a session that broke has let go of it already
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(PUBLISHING)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _json(told: Mapping[str, int]) -> str:
+    return json.dumps(told, sort_keys=True)
+
+
+def _sum(column: sa.ColumnElement[Any]) -> sa.Label[Any]:
+    return sa.func.sum(column).cast(sa.BigInteger).label(column.name)
+
+
+def _fits(where: Where) -> list[sa.ColumnElement[bool]]:
+    return [t.submissions.c[column] == value for column, value in where.items()]
+
+
+def _among(query: sa.Select[Any], table: sa.Table, ids: Sequence[str] | None) -> sa.Select[Any]:
+    return query if ids is None else query.where(table.c.submission_id.in_(ids))

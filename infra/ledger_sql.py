@@ -1,0 +1,144 @@
+"""Frames into and out of the ledger's database: bulk rows, transactions, id lists. SQL comes from the tables alone."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from schemas.errors import StoreError
+
+CHUNK: Final = 5_000
+"""Ids bound in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+WRITES: Final = "ledger_writes"
+"""Execution option of a connection that will write: SQLite then takes its write lock at BEGIN."""
+
+_POLARS: Final[dict[type[Any], type[pl.DataType] | pl.DataType]] = {
+    sa.BigInteger: pl.Int64,
+    sa.Integer: pl.Int32,
+    sa.Boolean: pl.Boolean,
+    sa.DateTime: pl.Datetime("us"),
+    sa.Text: pl.String,
+}
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give one write transaction: all of it is kept or none. What the database refuses becomes a `StoreError`."""
+    driver = engine.dialect.loaded_dbapi
+    try:
+        with engine.execution_options(**{WRITES: True}).begin() as connection:
+            yield connection
+    except (sa.exc.DBAPIError, driver.Error) as error:
+        told = getattr(error, "orig", None) or error
+        raise StoreError(
+            f"the ledger refused to write: {told}. Nothing of this was kept; see the message and try again"
+        ) from error
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Give the ids, each once and in order, in lists short enough to bind."""
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
+
+
+def dtype(column: sa.ColumnElement[Any]) -> type[pl.DataType] | pl.DataType:
+    """Return the Polars dtype of a column of the ledger."""
+    return next(d for kind, d in _POLARS.items() if isinstance(column.type, kind))
+
+
+def read(engine: sa.Engine, query: sa.Select[Any]) -> pl.DataFrame:
+    """Return the query's rows as a frame; its columns are typed as the tables declare."""
+    schema = {c.name: dtype(c) for c in query.selected_columns if isinstance(c, sa.ColumnElement | sa.Label)}
+    try:
+        with engine.connect() as connection:
+            return pl.DataFrame(connection.execute(query).all(), schema=schema, orient="row")
+    except sa.exc.DBAPIError as error:
+        raise StoreError(f"the ledger cannot be read: {error.orig}. Check ENGANG_LEDGER and the database") from error
+
+
+def read_for(
+    engine: sa.Engine, ids: Collection[str] | None, query: Callable[[Sequence[str] | None], sa.Select[Any]]
+) -> pl.DataFrame:
+    """Return the rows of `query(some ids)` for all the ids, chunk by chunk; `query(None)` when ids is None."""
+    if ids is None:
+        return read(engine, query(None))
+    return pl.concat([read(engine, query(chunk)) for chunk in list(chunks(ids)) or [[]]])
+
+
+def fitting(table: sa.Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame as its table stores it: its columns in the table's order, times in UTC without zone, no NUL.
+
+    PostgreSQL's text holds no NUL; it becomes U+2400, the symbol for it.
+    Raises `StoreError` for a column that the table does not have.
+    """
+    unknown = [c for c in frame.columns if c not in table.c]
+    if unknown:
+        raise StoreError(
+            f"columns {unknown} are not in the ledger's {table.name}: expected {[c.name for c in table.c]}"
+        )
+    zoned = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime) and t.time_zone]
+    return frame.select(c.name for c in table.c if c.name in frame.columns).with_columns(
+        pl.col(zoned).dt.convert_time_zone("UTC").dt.replace_time_zone(None),
+        pl.col(pl.String).str.replace_all("\0", "\u2400", literal=True),
+    )
+
+
+def bulk_insert(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+    """Add the frame's rows to the table, in the connection's transaction: COPY on PostgreSQL, executemany on SQLite."""
+    if frame.is_empty():
+        return
+    rows = fitting(table, frame)
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, rows)
+        return
+    statement = sa.insert(table).values({c: sa.bindparam(c) for c in rows.columns})
+    as_sqlalchemy_does = pl.col(pl.Datetime).dt.strftime("%Y-%m-%d %H:%M:%S%.6f")
+    told = rows.with_columns(as_sqlalchemy_does).rows()
+    connection.exec_driver_sql(str(statement.compile(dialect=connection.dialect)), told)
+
+
+def _copy(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(quote(c) for c in rows.columns)
+    raw: Any = connection.connection.driver_connection
+    with raw.cursor() as cursor, cursor.copy(f"COPY {quote(table.name)} ({names}) FROM STDIN (FORMAT csv)") as copy:
+        # CSV as both sides write it: nothing is null, "" is the empty text.
+        copy.write(rows.write_csv(include_header=False))
+
+
+def insert_new(
+    connection: sa.Connection,
+    table: sa.Table,
+    frame: pl.DataFrame,
+    overwrite: Callable[[Any], sa.ColumnElement[bool]] | None = None,
+) -> list[str]:
+    """Add the rows whose key is not there yet and return the keys of those written, ascending.
+
+    With `overwrite`, a row that is there is overwritten where `overwrite(the new row's columns)` holds.
+    """
+    if frame.is_empty():
+        return []
+    key = next(iter(table.primary_key))
+    columns = [c for c in table.c if c.name in frame.columns]
+    staged = sa.Table(
+        f"new_{table.name}", sa.MetaData(), *(sa.Column(c.name, c.type) for c in columns), prefixes=["TEMPORARY"]
+    )
+    staged.create(connection)
+    bulk_insert(connection, staged, frame)
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # By ascending key, two writers of the same rows wait for each other; in any order they could deadlock.
+    statement = dialect.insert(table).from_select([c.name for c in columns], sa.select(staged).order_by(key.name))
+    if overwrite is None:
+        statement = statement.on_conflict_do_nothing(index_elements=[key])
+    else:
+        # A column that the frame does not give takes its default, as in a new row.
+        new = {c.name: statement.excluded[c.name] for c in table.c if c is not key}
+        statement = statement.on_conflict_do_update(index_elements=[key], set_=new, where=overwrite(statement.excluded))
+    written = sorted(connection.execute(statement.returning(key)).scalars())
+    staged.drop(connection)
+    return written

@@ -1,0 +1,192 @@
+"""The ledger's tables, the same on SQLite and PostgreSQL. Every timestamp is UTC and stored without a zone.
+
+A change here needs a migration in `infra/migrations/versions` and its number in `HEAD`; a test compares the two.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    false,
+)
+
+from schemas.claims import BUCKETS
+
+HEAD: Final = "0001"
+"""The newest migration: a ledger that stands at it is opened as it is."""
+
+SUBMISSION_STATUS: Final = ("live", "withdrawn", "rejected")
+RUN_STATUS: Final = ("running", "done", "failed", "refused")
+
+COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
+"""What is counted of every submission: rows delivered, claims made, rows rejected, rows ignored, warnings."""
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""A number the database gives; SQLite does so only for its own INTEGER."""
+
+
+def _text(name: str, *args: ForeignKey, primary_key: bool = False, nullable: bool = False) -> Column[Any]:
+    return Column(name, Text, *args, primary_key=primary_key, nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, DateTime, nullable=nullable)
+
+
+def _count(name: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=column)
+
+
+contracts: Final = Table(
+    "contracts",
+    metadata,
+    _text("digest", primary_key=True),
+    _text("contract"),
+    _text("text"),
+    _time("first_seen"),
+)
+"""Every contract that a submission was ever read with, whole."""
+
+submissions: Final = Table(
+    "submissions",
+    metadata,
+    _text("submission_id", primary_key=True),
+    _text("contract"),
+    _text("contract_digest", ForeignKey("contracts.digest")),
+    _text("obligation"),
+    _text("sender"),
+    _text("filename"),
+    _text("period", nullable=True),
+    _text("sha256"),
+    _count("bytes"),
+    _time("received_at"),
+    _text("status"),
+    _text("content_digest", nullable=True),
+    _text("batch", nullable=True),
+    *(_count(name) for name in COUNTED),
+    Column("in_release", Boolean, nullable=False, server_default=false()),
+    _one_of("status", SUBMISSION_STATUS),
+    # Counting is answered from this index alone, without reading the submissions.
+    Index("ix_submissions_counts", "contract", "status", "in_release", *COUNTED),
+    Index(None, "status", "in_release"),
+    Index(None, "in_release"),
+    Index(None, "sha256"),
+    Index(None, "content_digest"),
+)
+"""One delivered file each; `in_release` says whether the current release counts its claims."""
+
+submission_partitions: Final = Table(
+    "submission_partitions",
+    metadata,
+    _text("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    _text("partition", primary_key=True),
+    _count("claims"),
+    Index(None, "partition"),
+)
+"""Which months a submission's claims speak of."""
+
+rejects: Final = Table(
+    "rejects",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _text("submission_id", ForeignKey("submissions.submission_id")),
+    Column("row", Integer),
+    _text("column", nullable=True),
+    _text("reason"),
+    _text("rule", nullable=True),
+    _text("severity"),
+    _text("found", nullable=True),
+    _text("expected"),
+    _text("hint"),
+    _one_of("severity", ("critical", "warning")),
+    Index(None, "submission_id"),
+)
+"""Rows and cells that a contract refuses or warns of: `schemas.claims.REJECT`."""
+
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _text("kind"),
+    _text("a"),
+    _text("b"),
+    _text("verdict"),
+    _text("who"),
+    _text("why"),
+    _time("at"),
+    _time("withdrawn_at", nullable=True),
+)
+"""What a person decided of two things; append-only."""
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    _text("run_id", primary_key=True),
+    _text("kind"),
+    _time("started_at"),
+    _time("finished_at", nullable=True),
+    _text("status"),
+    _text("message", nullable=True),
+    _one_of("status", RUN_STATUS),
+    Index(None, "kind", "started_at"),
+)
+"""Every start of a flow and how it ended."""
+
+releases: Final = Table(
+    "releases",
+    metadata,
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    _text("run_id", ForeignKey("runs.run_id"), nullable=True),
+    _time("published_at"),
+    _text("digest"),
+    _text("digest_lanes"),
+    _text("tables"),
+    _text("counts"),
+    _text("register_digest"),
+    _text("rules_digest"),
+)
+"""One row makes a release visible: the table versions that belong together (JSON text: name -> version)."""
+
+row_counts: Final = Table(
+    "row_counts",
+    metadata,
+    _text("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("release", Integer, ForeignKey("releases.release"), primary_key=True, autoincrement=False),
+    _text("bucket", primary_key=True),
+    _count("rows"),
+    _one_of("bucket", BUCKETS),
+)
+"""How many rows of a submission ended in each bucket, written when a release changes any of them."""
+
+provisional_units: Final = Table(
+    "provisional_units",
+    metadata,
+    _text("unit_id", primary_key=True),
+    _text("kind"),
+    _text("name"),
+)
+"""Units known only by name, in no register, for a person to resolve."""

@@ -1,0 +1,42 @@
+"""YAML read strictly: plain scalars are text, whole numbers, `true`, `false` or `null`, and no key stands twice."""
+
+import re
+from typing import Any
+
+import yaml
+
+from schemas.errors import ContractError
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML has it own way
+
+
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
+    ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
+    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789"),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(k) for k, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_mapping(text: str, name: str) -> dict[Any, Any]:
+    """Return the mapping that a YAML text is; `name` is the file to name in errors. Raises `ContractError`."""
+    try:
+        given = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
+    except yaml.YAMLError as error:
+        raise ContractError(f"{name}: not YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise ContractError(f"{name}: expected a mapping of keys, found {type(given).__name__}")
+    return given

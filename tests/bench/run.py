@@ -1,0 +1,130 @@
+"""The benchmark: `python tests/bench/run.py`. Prints ratios against the bare Polars script, measured in the same run.
+
+Every figure is that of whole processes: the command `engang` as a user starts it. Takes about five minutes and 6 GB of
+disk at full size; `--claims 1000000` is a quick look.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import generate
+
+HERE = Path(__file__).parent
+ENGANG = Path(sys.executable).with_name("engang")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall seconds, processor seconds, and the greatest resident memory in GB of one or several processes."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.wall + other.wall, self.cpu + other.cpu, max(self.memory, other.memory))
+
+    def __str__(self) -> str:
+        return f"{self.wall:7.2f} s wall {self.cpu:7.2f} s cpu {self.memory:5.2f} GB"
+
+
+def cost(command: Sequence[str | Path], env: dict[str, str]) -> tuple[Cost, str]:
+    """Run a command to its end and return what it cost and what it printed; stops at a failure."""
+    started = time.perf_counter()
+    process = subprocess.Popen([str(c) for c in command], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command} failed with status {os.waitstatus_to_exitcode(status)}")
+    wall = time.perf_counter() - started
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20), output
+
+
+def publish(files: Path, env: dict[str, str]) -> tuple[Cost, Cost, str]:
+    """Submit every sender's files and run the nightly; return what each cost, and what the nightly printed."""
+    submitted = Cost(0, 0, 0)
+    for sender in generate.SENDERS:
+        told, _ = cost([ENGANG, "submit", files / sender, "-c", "bench", "-s", sender], env)
+        submitted += told
+    night, output = cost([ENGANG, "nightly"], env)
+    return submitted, night, output
+
+
+def history(folder: Path, claims: int, late: int) -> dict[str, Cost]:
+    """Build a history of so many claims, then one night of `late` more, in a folder of its own."""
+    generate.history(folder / "history", claims)
+    generate.night(folder / "night", late, claims)
+    generate.codelist(folder / "codelists")
+    env = {
+        "ENGANG_HOME": str(folder / "home"),
+        "ENGANG_CONTRACTS": str(HERE / "contracts"),
+        "ENGANG_CODELISTS": str(folder / "codelists"),
+    }
+    bare = [
+        cost([sys.executable, HERE / "bare.py", folder / "history", folder / "bare.parquet"], {})[0] for _ in range(3)
+    ]
+    costs = {"bare": sorted(bare, key=lambda c: c.wall)[1]}
+    submit, night, output = publish(folder / "history", env)
+    costs |= {"full: submit": submit, "full: nightly": night, "full": submit + night}
+    print(output)
+    submit, night, output = publish(folder / "night", env)
+    costs |= {"night: submit": submit, "night: nightly": night, "night": submit + night}
+    print(output)
+    _, found = cost([ENGANG, "query", "SELECT item_id FROM observations WHERE reports > 2 LIMIT 1", "-f", "csv"], env)
+    item = found.split()[-1]
+    told = [cost([ENGANG, "explain", item], env)[0] for _ in range(5)]
+    return costs | {"explain": sorted(told, key=lambda c: c.wall)[2]}
+
+
+def elections(folder: Path, env: dict[str, str]) -> str | None:
+    """Return what submitting the 4,289 election deliveries of 2021 costs; None where they are absent."""
+    archive = HERE.parents[2] / "shared" / "data" / "valg" / "deliveries-2021.tar.xz"
+    if not archive.exists():
+        return None
+    lists = HERE.parents[2] / "shared" / "data" / "codelists"
+    told, output = cost(
+        [ENGANG, "submit", archive, "-c", "valg-resultat"],
+        {**env, "ENGANG_HOME": str(folder / "valg"), "ENGANG_CODELISTS": str(lists)},
+    )
+    files = int(re.findall(r"^(\d+) files", output, re.MULTILINE)[0])
+    return f"{files} election files: {told}, {files / told.wall:.0f} files a second (at least 100)"
+
+
+def main() -> None:
+    """Run all, print each cost and the ratios that the product promises."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--claims", type=int, default=10_000_000, help="claims in the long history")
+    options.add_argument("--late", type=int, default=100_000, help="claims of the night on top")
+    options.add_argument("--keep", type=Path, help="work here and leave it")
+    given = options.parse_args()
+    folder = given.keep or Path(tempfile.mkdtemp(prefix="engang-bench-"))
+    long = history(folder / "long", given.claims, given.late)
+    short = history(folder / "short", given.claims // 10, given.late)
+    for name, costs in (("long", long), ("short", short)):
+        for what, told in costs.items():
+            print(f"{name:6} {what:16} {told}")
+    starts = [cost([ENGANG, "--help"], {})[0].wall for _ in range(5)]
+    print(f"engang --help: {statistics.median(starts):.2f} s (under 0.5)")
+    print(f"explain: {long['explain'].wall:.2f} s (under 1)")
+    print(elections(folder, {}) or "no election files here")
+    print(f"full / bare:            {long['full'].wall / long['bare'].wall:5.2f} (at most 11)")
+    print(f"peak memory:            {max(c.memory for c in long.values()):5.2f} GB (under 4)")
+    print(f"night / full:           {long['night'].wall / long['full'].wall:5.1%} (at most 15 %)")
+    print(f"night, long / short:    {long['night'].wall / short['night'].wall:5.2f} (at most 1.5)")
+    if not given.keep:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

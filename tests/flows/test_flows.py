@@ -1,0 +1,205 @@
+"""The Prefect flows do what the plain steps do, tell what they did, and are served at their hour."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from flows import receiving, steps
+from flows.installation import Installation, open_installation
+from flows.receiving import Delivery
+from infra import lake, ledger
+from schemas.errors import StoreError, UsageError
+
+pytestmark = pytest.mark.usefixtures("prefect_api", "home")
+
+EXAMPLES = (("eiti-skatt", 0, "2009"), ("eiti-skatt", 1, "2011"), ("valg-fylke-csv", 1, "2017"))
+"""Contract, which of its example rows, period: the second in time has a conflict, the last one rejects."""
+
+
+@pytest.fixture(autouse=True)
+def _without_delay(monkeypatch: pytest.MonkeyPatch, prefect_api: str) -> None:
+    from flows import nightly, receive
+
+    assert prefect_api
+    for task in (receive.land, receive.register, nightly.publish, nightly.reconcile, nightly.write_files):
+        monkeypatch.setattr(task, "retry_delay_seconds", [0])
+    logging.getLogger("prefect").setLevel(logging.CRITICAL)
+
+
+def given(installation: Installation) -> list[Delivery]:
+    found = []
+    for contract, example, period in EXAMPLES:
+        text = installation.contract(contract).examples[example].given
+        assert isinstance(text, str)
+        name = f"{contract}-{period}.csv"
+        found.append(receiving.deliver(installation, name, text.encode(), contract, sender=None, period=period))
+    return found
+
+
+def plain_home(folder: Path) -> Installation:
+    """Return an installation to which the plain steps have brought the examples, not yet published."""
+    installation = open_installation(folder)
+    list(steps.receive(installation, given(installation)))
+    return installation
+
+
+def artifact(key: str) -> Any:
+    from prefect.artifacts import Artifact
+
+    found = Artifact.get(key)
+    assert found is not None
+    data = found.data
+    return json.loads(data) if isinstance(data, str) and data.startswith("[") else data
+
+
+def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path) -> None:
+    from flows.nightly import nightly
+    from flows.receive import receive
+
+    plain = steps.nightly(plain_home(tmp_path / "plain"))
+    installation = open_installation(home)
+    first, second, third = given(installation)
+    file = tmp_path / first.filename
+    file.write_bytes(first.data)
+    assert [r.status for r in receive((file,), first.contract, None, first.period)] == ["registered"]
+    receiving.land(installation, [third])  # cut off half-way: `receive` without paths finds it
+    assert [r.submission_id for r in receive()] == [row["submission_id"] for row in artifact("receipts")]
+    receiving.land(installation, [second])  # cut off too: the nightly finds it
+    done = nightly()
+    assert done.digest == plain.digest
+    assert done.counts == plain.counts
+    told = json.loads((home / "releases" / "1" / "release.json").read_text())
+    assert told == {**json.loads((tmp_path / "plain/releases/1/release.json").read_text()), **_times(told)}
+    release = artifact("release")
+    assert f"# Release 1 published\n\nDigest `{plain.digest}`." in release
+    assert f"| items | {plain.counts['items']} |" in release
+    assert "engang query" in release
+    assert nightly().published is False
+    assert "# Release 1 stands: there was nothing new" in artifact("release")
+
+
+def _times(told: dict[str, Any]) -> dict[str, Any]:
+    return {"published_at": told["published_at"], "tables": told["tables"]}  # batches differ, and so do commits
+
+
+def test_artifacts_tell_what_came_and_what_was_rejected(home: Path, tmp_path: Path) -> None:
+    from flows.nightly import nightly
+    from flows.receive import receive
+
+    delivery = given(open_installation(home))[2]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(delivery.data)
+    (folder / "b.csv").write_bytes(b"Kari;Nordmann\n1;2\n")
+    receive((folder,), delivery.contract, None, delivery.period)
+    rows = artifact("receipts")
+    assert [(r["filename"], r["status"], r["delivered"], r["claims"], r["rejected"]) for r in rows] == [
+        ("b.csv", "rejected", 0, 0, 0),
+        ("a.csv", "registered", 6, 1, 5),
+    ]
+    assert "Nordmann" not in json.dumps(rows)  # what was delivered stays out of Prefect's database
+    told = artifact("delivery")
+    assert told.startswith("# 2 submissions")
+    assert "| rejected | 5 |" in told
+    assert "engang rejects SUBMISSION" in told
+    nightly("never")
+    contracts = artifact("contracts")
+    assert [(c["contract"], c["submissions"], c["rejected"]) for c in contracts] == [("valg-fylke-csv", 2, 5)]
+    assert not (home / "releases").exists()
+    with pytest.raises(UsageError, match="no contract"):
+        receive((folder,))
+
+
+def test_a_refused_release_fails_the_run_and_the_last_one_stands(home: Path) -> None:
+    from flows.nightly import nightly
+
+    installation = open_installation(home)
+    first, second, _ = given(installation)
+    list(steps.receive(installation, [first]))
+    before = steps.nightly(installation)
+    list(steps.receive(installation, [second]))
+    with installation.engine.begin() as connection:  # a row that ends in no bucket
+        connection.execute(sa.text("UPDATE submissions SET delivered = delivered + 1 WHERE NOT in_release"))
+    state = nightly(return_state=True)
+    assert state.is_failed()
+    assert "ReleaseRefused" in str(state.message)
+    assert "nothing was published" in str(state.message)
+    assert ledger.runs(installation.engine)["status"].to_list() == ["done", "refused"]  # once: not tried again
+    current = ledger.current_release(installation.engine)
+    assert current is not None
+    assert (current["release"], current["digest"]) == (1, before.digest)
+    assert "# Refused: nothing was published" in artifact("release")
+    assert f"Release 1 stands, digest `{before.digest}`" in artifact("release")
+    checks = artifact("failed-checks")
+    assert checks
+    assert all(set(c) >= {"table", "expectation", "column", "found", "expected"} for c in checks)
+
+
+def test_storage_that_fails_once_is_tried_again(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.nightly import nightly
+    from flows.receive import receive
+
+    plain = steps.nightly(plain_home(tmp_path / "plain"))
+    broken = Broken(monkeypatch)
+    receiving.land(installation := open_installation(home), [given(installation)[0]])
+    broken.times = 1
+    assert [r.status for r in receive()] == ["registered"]
+    list(steps.receive(installation, given(installation)[1:]))
+    broken.times = 1
+    assert nightly().digest == plain.digest
+    assert ledger.runs(installation.engine)["status"].to_list() == ["failed", "done"]
+
+
+def test_a_run_after_storage_that_kept_failing_completes_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import nightly
+
+    plain = steps.nightly(plain_home(tmp_path / "plain"))
+    installation = plain_home(home)
+    broken = Broken(monkeypatch)
+    broken.times = 1 + nightly.publish.retries
+    state = nightly.nightly(return_state=True)
+    assert state.is_failed()
+    assert "StoreError: no space left" in str(state.message)
+    assert ledger.current_release(installation.engine) is None
+    assert nightly.nightly().digest == plain.digest
+
+
+class Broken:
+    """A lake that fails in the middle, `times` times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take the place of the lake's `append`."""
+        self.times = 0
+        self.append = lake.append
+        monkeypatch.setattr(lake, "append", self)
+
+    def __call__(self, root: Path, name: str, frame: Any) -> None:
+        """Append, or fail."""
+        if name in {"claims", "sources"} and self.times:
+            self.times -= 1
+            raise StoreError("no space left")
+        self.append(root, name, frame)
+
+
+def test_a_delivery_is_no_parameter() -> None:
+    from flows.nightly import nightly
+    from flows.receive import receive
+
+    assert set(receive.parameters.properties) == {"paths", "contract", "sender", "period"}
+    assert set(nightly.parameters.properties) == {"export"}
+
+
+def test_batches_are_of_one_contract_and_bounded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliveries = given(open_installation(home))
+    more = [replace(d, data=d.data + b"\n") for d in deliveries]
+    together = [[d.contract for d in batch] for batch in receiving.batches([*deliveries, *more])]
+    assert together == [["eiti-skatt"] * 2, ["valg-fylke-csv"], ["eiti-skatt"] * 2, ["valg-fylke-csv"]]
+    monkeypatch.setattr(receiving, "BATCH_FILES", 1)
+    assert [len(batch) for batch in receiving.batches(deliveries)] == [1, 1, 1]

@@ -1,0 +1,152 @@
+"""The demo's release holds exactly what its generator says is true, and tells it so that a newcomer understands."""
+
+from collections import Counter
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from flows.demo import run_demo
+from flows.demo_data import Clash, Item, Month, Refusal, demo_month
+from flows.installation import Installation, open_installation
+from flows.night import night
+from flows.reading import explain, query
+from flows.receiving import deliver, receive
+from infra import ledger
+from schemas.errors import UsageError
+
+CONFLICTS = """
+SELECT c.concept, unit_code, c.breakdown, contract, c.value, outcome FROM conflicts c JOIN observations USING (item_id)
+"""
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Month, str]:
+    """Run the demo once for a seed: the installation, the month and what was printed."""
+    installation = open_installation(tmp_path_factory.mktemp("demo") / "home")
+    lines: list[str] = []
+    run_demo(installation, seed=request.param, echo=lines.append)
+    return installation, demo_month(request.param), "\n".join(lines)
+
+
+def test_every_item_is_as_the_truth_says(told: tuple[Installation, Month, str]) -> None:
+    installation, month, _ = told
+    names = list(Item.__dataclass_fields__)
+    found = query(installation, "SELECT * FROM observations")
+    assert set(found["period_start"]) == {month.start}
+    assert found.height == len(month.truth.items)
+    assert {Item(**row) for row in found.select(names).to_dicts()} == month.truth.items
+
+
+def test_every_conflict_is_as_the_truth_says(told: tuple[Installation, Month, str]) -> None:
+    installation, month, _ = told
+    found = query(installation, CONFLICTS).to_dicts()
+    assert len(found) == len(month.truth.clashes)
+    assert {Clash(**row) for row in found} == month.truth.clashes
+    assert {c.outcome for c in month.truth.clashes} == {"withheld", "published", "outranked"}
+
+
+def test_every_reject_is_as_the_truth_says(told: tuple[Installation, Month, str]) -> None:
+    installation, month, _ = told
+    files = ledger.submissions(installation.engine).select("submission_id", "filename")
+    found = ledger.rejects(installation.engine).join(files, on="submission_id")
+    rows = found.select(list(Refusal.__dataclass_fields__)).to_dicts()
+    assert len(rows) == len(month.truth.refusals)
+    assert {Refusal(**row) for row in rows} == month.truth.refusals
+
+
+def test_every_row_is_in_its_bucket(told: tuple[Installation, Month, str]) -> None:
+    installation, month, _ = told
+    current = ledger.current_release(installation.engine)
+    assert current is not None
+    counts = ledger.row_counts(installation.engine, current["release"])
+    totals = dict(counts.group_by("bucket").agg(pl.col("rows").sum()).filter(pl.col("rows") > 0).iter_rows())
+    assert totals == month.truth.buckets
+    delivered = ledger.submissions(installation.engine)["delivered"].sum()
+    assert sum(totals.values()) == delivered
+
+
+def test_a_redelivery_is_no_submission(told: tuple[Installation, Month, str]) -> None:
+    installation, month, _ = told
+    assert ledger.submissions(installation.engine).height == len(month.deliveries) - 1
+
+
+def test_the_text_names_the_essentials(told: tuple[Installation, Month, str]) -> None:
+    installation, month, text = told
+    items = month.truth.items
+    assert "8 files from 4 agencies" in text
+    assert f"{len(items)} different figures" in text
+    assert f"{sum(i.reports > 1 for i in items)} of them were asked for by two agencies" in text
+    assert "Kommunetilsynet and Omsorgsdirektoratet" in text
+    assert "withheld" in text
+    for file, row in ((r.filename, r.row) for r in month.truth.refusals):
+        assert f"{file} row {row}" in text
+    assert str(installation.settings.exports / "1") in text
+    assert (installation.settings.exports / "1" / "release.json").is_file()
+
+
+def test_the_burden_is_what_the_forms_cost_twice(told: tuple[Installation, Month, str]) -> None:
+    installation, month, text = told
+    cost = {name: c.hours_per_report for name, c in installation.contracts.items()}
+    lines = [line.split("\t") for line in month.deliveries[4].data.decode("utf-8-sig").splitlines()[1:]]
+    forms, care = Counter(line[0] for line in lines), Counter(line[0] for line in lines if line[2] == "omsorg")
+    hours = Decimal(0)
+    for item in (i for i in month.truth.items if i.reports > 1):
+        if item.concept == "staff_hours":
+            form = (cost["demo-lonn"] or 0) * care[item.unit_code] / forms[item.unit_code]
+            hours += min(form, (cost["demo-omsorg"] or 0) / 4)
+        else:
+            other = "demo-skole" if item.concept == "pupils" else "demo-omsorg"
+            hours += min(cost["demo-tilsyn"] or 0, cost[other] or 0) / 4
+    assert f"about {hours:.0f} hours this month" in text
+
+
+def test_the_commands_to_try_next_work(told: tuple[Installation, Month, str]) -> None:
+    installation, _, text = told
+    # as pasted: `ENGANG_HOME=... engang <command> ...`
+    commands = {line.split("engang ")[1].split()[0]: line for line in text.splitlines() if " engang " in line}
+    assert list(commands) == ["query", "explain", "rejects"]
+    assert all(f"ENGANG_HOME={installation.settings.home}" in line for line in commands.values())
+    assert query(installation, commands["query"].split('"')[1]).height > 0
+    story = explain(installation, commands["explain"].split()[-1])
+    assert story.observation is not None
+    assert story.observation["agreement"] == "conflict"
+    assert ledger.rejects(installation.engine, commands["rejects"].split()[-1]).height > 1
+
+
+def test_again_changes_nothing_and_says_so(told: tuple[Installation, Month, str]) -> None:
+    installation, month, text = told
+    seed = 1 if month.start.month == 1 else 2
+    lines: list[str] = []
+    run_demo(installation, seed=seed, echo=lines.append)
+    assert ledger.releases(installation.engine).height == 1
+    assert any("Nothing changed" in line for line in lines)
+    found = text[text.index("What came") :]
+    assert found in "\n".join(lines)
+
+
+def test_the_month_is_a_function_of_the_seed() -> None:
+    assert demo_month(3) == demo_month(3)
+    assert demo_month(3) != demo_month(4)
+    assert len({demo_month(seed).start for seed in range(1, 25)}) == 24
+
+
+def test_two_months_live_in_one_home(told: tuple[Installation, Month, str]) -> None:
+    # Runs last: it adds a month to the home.
+    installation, month, _ = told
+    lines: list[str] = []
+    run_demo(installation, seed=7, echo=lines.append)
+    other = demo_month(7)
+    found = query(installation, "SELECT period_start, count(*) AS n FROM observations GROUP BY 1")
+    assert dict(found.iter_rows()) == {month.start: len(month.truth.items), other.start: len(other.truth.items)}
+    assert f"{len(other.truth.items)} different figures" in "\n".join(lines)
+
+
+def test_it_keeps_away_from_real_deliveries(tmp_path_factory: pytest.TempPathFactory) -> None:
+    installation = open_installation(tmp_path_factory.mktemp("real") / "home")
+    data = b"Municipality\tParty\tPercentage\tVotes\nKlepp\tAp\t50.0\t20\n"
+    delivery = deliver(installation, "nrk.tsv", data, "nrk-stortingsvalg", sender=None, period="2013")
+    assert [r.status for batch in receive(installation, [delivery]) for r in batch] == ["registered"]
+    with pytest.raises(UsageError, match="ENGANG_HOME"):
+        run_demo(installation)
+    assert not night(installation).counts.get("conflict")

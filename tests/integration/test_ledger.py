@@ -1,0 +1,507 @@
+"""The ledger on both databases: whole or not at all, once however often, one publisher, UTC, fast enough."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect
+
+from infra import ledger, ledger_open, ledger_sql, tables
+from schemas.claims import REJECT, empty, frame_schema
+from schemas.errors import ReleaseRefused, StoreError
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, 123456)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def engine(ledger_url: str) -> Engine:
+    """Open a new ledger that knows the contracts of these tests."""
+    opened = ledger.open_ledger(ledger_url)
+    for digest in ("d1", "d2"):
+        ledger.register_contract(opened, "tax", digest, "contract: tax\n")
+    return opened
+
+
+def some(*ids: str, **told: Any) -> pl.DataFrame:
+    row = {
+        "contract": "tax", "contract_digest": "d1", "obligation": "tax", "sender": "s", "filename": "f.csv",
+        "period": None, "bytes": 10, "received_at": NOON, "status": "live", "content_digest": "c", "batch": "b1",
+        "delivered": 4, "claims": 3, "rejected": 1, "ignored": 0, "warnings": 0,
+    }  # fmt: skip
+    return pl.DataFrame([{"submission_id": i, "sha256": f"sha-{i}", **row, **told} for i in ids])
+
+
+def months(*ids: str) -> pl.DataFrame:
+    rows = [(i, month, 2) for i in ids for month in ("2026-01", "2026-02")]
+    return pl.DataFrame(rows, schema=["submission_id", "partition", "claims"], orient="row")
+
+
+def refused(*ids: str, **told: Any) -> pl.DataFrame:
+    row = {
+        "row": 3, "column": "sum", "reason": "not-a-number", "rule": None, "severity": "critical",
+        "found": "x", "expected": "a number", "hint": "write digits",
+    }  # fmt: skip
+    return pl.DataFrame([{"submission_id": i, **row, **told} for i in ids], schema=frame_schema(REJECT))
+
+
+UNITS = pl.DataFrame({"unit_id": ["provisional:organisation:a"], "kind": ["organisation"], "name": ["A"]})
+
+
+def register(engine: Engine, *ids: str, **told: Any) -> list[str]:
+    return ledger.register_submissions(engine, some(*ids, **told), months(*ids), refused(*ids), UNITS)
+
+
+def release(number: int, **told: Any) -> ledger.Release:
+    base: Any = {
+        "release": number, "run_id": None, "published_at": NOON, "digest": "x", "digest_lanes": "1 2",
+        "tables": {"sources": 4, "observations": 3}, "counts": {"items": 9}, "register_digest": "r",
+        "rules_digest": "q",
+    }  # fmt: skip
+    return {**base, **told}
+
+
+def counted(rows: list[tuple[str, str, int]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=["submission_id", "bucket", "rows"], orient="row")
+
+
+def size(engine: Engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        told = tables.metadata.sorted_tables
+        return {t.name: connection.scalar(sa.select(sa.func.count()).select_from(t)) or 0 for t in told}
+
+
+# Opening
+
+
+def test_migrated_schema_is_the_declared_one(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    assert ScriptDirectory(str(ledger_open.MIGRATIONS)).get_current_head() == tables.HEAD
+
+
+def test_migrated_constraints_are_the_declared_ones(engine: Engine) -> None:
+    def told() -> dict[str, Any]:
+        seen = inspect(engine)
+        return {
+            t: (
+                sorted(str(c) for c in seen.get_check_constraints(t)),
+                sorted(str(c) for c in seen.get_foreign_keys(t)),
+                seen.get_pk_constraint(t),
+                sorted(str(i) for i in seen.get_indexes(t)),
+                [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in seen.get_columns(t)],
+            )
+            for t in tables.metadata.tables
+        }
+
+    migrated = told()
+    tables.metadata.drop_all(engine)
+    tables.metadata.create_all(engine)
+    assert migrated == told()
+
+
+def test_a_migration_can_be_undone(engine: Engine) -> None:
+    from alembic import command
+
+    config = Config()
+    config.set_main_option("script_location", str(ledger_open.MIGRATIONS))
+    with ledger_sql.writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+
+
+def test_opening_at_once_makes_one_ledger(ledger_url: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        opened = list(pool.map(ledger.open_ledger, [ledger_url] * 6))
+    assert all(size(e) == size(opened[0]) for e in opened)
+
+
+def test_opening_at_once_from_processes(ledger_url: str) -> None:
+    code = f"from infra import ledger; ledger.open_ledger({ledger_url!r})"
+    started = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
+    assert [p.wait(60) for p in started] == [0, 0]
+
+
+def test_opening_one_that_is_up_to_date_is_cheap(ledger_url: str) -> None:
+    ledger.open_ledger(ledger_url)
+    code = textwrap.dedent(f"""
+        import sys, time, psycopg
+        from infra import ledger
+        started = time.perf_counter()
+        ledger.open_ledger({ledger_url!r})
+        print(time.perf_counter() - started, "alembic" in sys.modules)
+    """)
+    told = [_python(code).split() for _ in range(2)]
+    assert {alembic for _, alembic in told} == {"False"}
+    # SQLAlchemy's PostgreSQL dialect is imported on opening, which is not ours to save.
+    assert min(float(took) for took, _ in told) < (0.03 if ledger_url.startswith("sqlite") else 0.3)
+
+
+def test_a_ledger_of_a_newer_version_is_refused(engine: Engine, ledger_url: str) -> None:
+    with ledger_sql.writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match=r"not of this version.*9999"):
+        ledger.open_ledger(ledger_url)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://u:secret@h/d", "nonsense", ""])
+def test_no_ledger_where_none_can_be(url: str) -> None:
+    with pytest.raises(StoreError, match="expected sqlite:///<file> or postgresql://") as told:
+        ledger.open_ledger(url)
+    assert "secret" not in str(told.value)
+
+
+def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be opened") as told:
+        ledger.open_ledger(f"postgresql://user:secret@/x?host={tmp_path}")
+    assert "secret" not in str(told.value)
+    (tmp_path / "text.db").write_bytes(b"this is no database at all, only text" * 100)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        ledger.open_ledger(f"sqlite:///{tmp_path / 'text.db'}")
+
+
+# Submissions
+
+
+def test_registered_once_however_often(engine: Engine) -> None:
+    assert register(engine, "b", "a") == ["a", "b"]
+    before = size(engine)
+    assert register(engine, "b", "a") == []
+    assert size(engine) == before
+    assert register(engine, "a", "c") == ["c"]
+    assert before["rejects"] == 2
+    assert size(engine)["rejects"] == 3
+    assert ledger.rejects(engine, "a").equals(refused("a"))
+    assert ledger.rejects(engine)["submission_id"].sort().to_list() == ["a", "b", "c"]
+    assert ledger.provisional_units(engine).equals(UNITS)
+
+
+def test_a_submission_comes_back_as_it_went_in(engine: Engine) -> None:
+    register(engine, "a")
+    back = ledger.submissions(engine)
+    given = some("a").with_columns(pl.lit(value=False).alias("in_release")).cast({"period": pl.String})
+    assert back.equals(given.select(back.columns))
+    assert back.schema["received_at"] == pl.Datetime("us")
+    assert back.schema["delivered"] == pl.Int64
+
+
+def test_times_are_kept_in_utc(engine: Engine) -> None:
+    oslo = timezone(timedelta(hours=1))
+    told = some("a", received_at=datetime(2026, 11, 22, 13, 0, 0, 123456, tzinfo=oslo))
+    ledger.register_submissions(engine, told, months("a"), refused("a"), UNITS)
+    ledger.publish(engine, release(1, published_at=datetime(2026, 11, 22, 2, tzinfo=oslo)), counted([]), [], [])
+    assert ledger.submissions(engine)["received_at"].to_list() == [NOON]
+    assert ledger.releases(engine)["published_at"].to_list() == [datetime(2026, 11, 22, 1)]
+    with ledger.run(engine, "nightly"):
+        pass
+    age = datetime.now(UTC).replace(tzinfo=None) - ledger.runs(engine)["started_at"][0]
+    assert age < timedelta(minutes=1)
+
+
+def test_found_text_survives_as_it_is(engine: Engine) -> None:
+    odd = ['"', "", "a;b,c\t\\N\r\n", "Å\u00a0€ \U0001f600", "nul\0here", None, "\\.", "NULL"]
+    told = pl.concat([refused("a", found=text, row=n) for n, text in enumerate(odd)])
+    ledger.register_submissions(engine, some("a"), months("a"), told, UNITS)
+    kept = ["nul\u2400here" if text and "\0" in text else text for text in odd]
+    assert ledger.rejects(engine, "a")["found"].to_list() == kept
+
+
+def test_nothing_to_register(engine: Engine) -> None:
+    nothing = some("a").clear(), months("a").clear(), empty(REJECT), UNITS.clear()
+    assert ledger.register_submissions(engine, *nothing) == []
+    assert ledger.submissions(engine).is_empty()
+    assert ledger.rejects(engine, "a").schema == frame_schema(REJECT)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "rejects"),
+    [
+        (pl.concat([months("a", "b"), months("a")]), refused("a", "b")),
+        (months("a", "b"), pl.concat([refused("a"), refused("b", reason=None)])),
+        (months("a", "b"), refused("a", "b").with_columns(severity=pl.lit("grave"))),
+    ],
+)
+def test_a_failing_insert_keeps_nothing(engine: Engine, partitions: pl.DataFrame, rejects: pl.DataFrame) -> None:
+    before = size(engine)
+    with pytest.raises(StoreError, match="refused to write"):
+        ledger.register_submissions(engine, some("a", "b"), partitions, rejects, UNITS)
+    assert size(engine) == before
+    assert register(engine, "a", "b") == ["a", "b"]
+
+
+def test_an_unknown_contract_is_refused(engine: Engine) -> None:
+    with pytest.raises(StoreError, match=r"(?i)foreign key"):
+        register(engine, "a", contract_digest="never registered")
+    assert size(engine)["submissions"] == 0
+
+
+def test_a_submission_that_stands_twice_is_refused(engine: Engine) -> None:
+    with pytest.raises(StoreError, match="twice"):
+        register(engine, "a", "a")
+
+
+def test_an_unknown_column_is_refused(engine: Engine) -> None:
+    told = some("a").with_columns(colour=pl.lit("red"))
+    with pytest.raises(StoreError, match="colour"):
+        ledger.register_submissions(engine, told, months("a"), refused("a"), UNITS)
+
+
+def test_only_what_was_rejected_under_another_contract_is_replaced(engine: Engine) -> None:
+    register(engine, "bad", "same", status="rejected", claims=0)
+    register(engine, "good")
+    ids = ("bad", "good", "new", "same")
+    digests = pl.when(submission_id="same").then(pl.lit("d1")).otherwise(pl.lit("d2")).alias("contract_digest")
+    told = some(*ids, claims=4).with_columns(digests), months(*ids), refused(*ids, row=9), UNITS
+    assert ledger.register_submissions(engine, *told) == ["new"]
+    again = ledger.register_submissions(engine, *told, replace=set(ids))
+    assert again == ["bad"]
+    assert ledger.register_submissions(engine, *told, replace=set(ids)) == []
+    back = ledger.submissions(engine, columns=["submission_id", "status", "claims"])
+    assert back.rows() == [("bad", "live", 4), ("good", "live", 3), ("new", "live", 4), ("same", "rejected", 0)]
+    assert ledger.rejects(engine, "bad")["row"].to_list() == [9]
+    assert ledger.rejects(engine, "same")["row"].to_list() == [3]
+    assert ledger.partitions(engine, ids=["bad"]).height == 2
+
+
+def test_status_changes(engine: Engine) -> None:
+    register(engine, "a")
+    register(engine, "r", status="rejected")
+    assert ledger.set_status(engine, "a", "withdrawn")
+    assert not ledger.set_status(engine, "a", "withdrawn")
+    assert ledger.submissions(engine, status="withdrawn")["submission_id"].to_list() == ["a"]
+    assert ledger.set_status(engine, "a", "live")
+    for submission, status in (("r", "withdrawn"), ("none", "withdrawn"), ("a", "rejected")):
+        with pytest.raises(StoreError):
+            ledger.set_status(engine, submission, status)
+
+
+def test_filters_and_counts(engine: Engine) -> None:
+    register(engine, "a", "b")
+    register(engine, "c", status="withdrawn", sender="other")
+    ledger.publish(engine, release(1), counted([]), ["a"], [])
+    assert ledger.submissions(engine, status="live", in_release=False)["submission_id"].to_list() == ["b"]
+    assert ledger.submissions(engine, sha256="sha-c", columns=["sender"]).rows() == [("other",)]
+    assert ledger.submissions(engine, ids=["c", "a", "x"])["submission_id"].to_list() == ["a", "c"]
+    assert ledger.submissions(engine, ids=[]).is_empty()
+    assert ledger.partitions(engine, status="withdrawn")["partition"].to_list() == ["2026-01", "2026-02"]
+    counts = ledger.submission_counts(engine, contract="tax")
+    assert counts.select("status", "in_release", "submissions", "delivered").rows() == [
+        ("live", False, 1, 4), ("live", True, 1, 4), ("withdrawn", False, 1, 4),
+    ]  # fmt: skip
+
+
+def test_more_ids_than_one_statement_binds(engine: Engine) -> None:
+    ids = [f"{n:06}" for n in range(2 * ledger_sql.CHUNK + 1)]
+    nothing = months("a").clear(), empty(REJECT), UNITS.clear()
+    assert len(ledger.register_submissions(engine, some(*ids), *nothing)) == len(ids)
+    ledger.publish(engine, release(1), counted([(i, "published", 4) for i in ids]), ids, [])
+    assert ledger.submissions(engine, ids=ids, in_release=True, columns=["submission_id"]).height == len(ids)
+    assert ledger.row_counts(engine, 1, ids=ids).height == len(ids)
+    ledger.publish(engine, release(2), counted([]), [], ids)
+    assert ledger.submissions(engine, in_release=True).is_empty()
+
+
+def test_ids_are_bound_and_never_read_as_sql(engine: Engine) -> None:
+    odd = "a'); DROP TABLE submissions; --"
+    register(engine, odd)
+    assert ledger.submissions(engine, ids=[odd, "' OR '1'='1"])["submission_id"].to_list() == [odd]
+
+
+def test_two_who_register_the_same_at_once(engine: Engine, ledger_url: str) -> None:
+    ids = [f"{n:04}" for n in range(300)]
+    others = [ledger.open_ledger(ledger_url) for _ in range(4)]
+    shuffled = [some(*ids).sample(fraction=1, shuffle=True, seed=n) for n in range(4)]
+
+    def one(told: tuple[Engine, pl.DataFrame]) -> list[str]:
+        return ledger.register_submissions(*told, months(*ids), refused(*ids), UNITS)
+
+    with ThreadPoolExecutor(4) as pool:
+        new = [i for mine in pool.map(one, zip(others, shuffled, strict=True)) for i in mine]
+    assert sorted(new) == ids
+    assert size(engine)["rejects"] == 300
+    assert size(engine)["submission_partitions"] == 600
+
+
+# Releases and runs
+
+
+def test_a_release_is_published_whole(engine: Engine) -> None:
+    register(engine, "a", "b")
+    assert ledger.current_release(engine) is None
+    ledger.publish(engine, release(1), counted([("a", "published", 3), ("a", "rejected", 1)]), ["a"], [])
+    assert ledger.current_release(engine) == release(1)
+    told = [("a", "duplicate", 4), ("b", "published", 4)]
+    ledger.publish(engine, release(2, counts={"items": 10}), counted(told), ["b"], ["a"])
+    assert (ledger.current_release(engine) or {})["counts"] == {"items": 10}
+    assert ledger.releases(engine)["release"].to_list() == [1, 2]
+    assert ledger.submissions(engine, in_release=True)["submission_id"].to_list() == ["b"]
+    # A bucket that is empty in the newer release does not linger from the older one.
+    assert ledger.row_counts(engine, 2).rows() == [("a", 2, "duplicate", 4), ("b", 2, "published", 4)]
+    assert ledger.row_counts(engine, 1).rows() == [("a", 1, "published", 3), ("a", 1, "rejected", 1)]
+    assert ledger.row_counts(engine, 3, ids=["b"]).rows() == [("b", 2, "published", 4)]
+    assert ledger.bucket_totals(engine, 2) == {"duplicate": 4, "published": 4}
+
+
+@pytest.mark.parametrize(
+    ("number", "rows"),
+    [
+        (2, [("a", "published", 1), ("a", "published", 1)]),
+        (2, [("a", "published", 1), ("nobody", "published", 1)]),
+        (2, [("a", "published", 1), ("a", "lost", 1)]),
+        (1, [("a", "published", 4)]),
+    ],
+)
+def test_a_failing_publish_keeps_nothing(engine: Engine, number: int, rows: list[tuple[str, str, int]]) -> None:
+    register(engine, "a", "b")
+    ledger.publish(engine, release(1), counted([("a", "published", 4)]), ["a"], [])
+    before, flags = size(engine), ledger.submissions(engine)
+    with pytest.raises(StoreError):
+        ledger.publish(engine, release(number), counted(rows), ["b"], ["a"])
+    assert size(engine) == before
+    assert ledger.submissions(engine).equals(flags)
+
+
+def test_a_publish_that_fails_last_keeps_nothing(engine: Engine) -> None:
+    register(engine, "a")
+    trigger = {
+        "sqlite": "CREATE TRIGGER no BEFORE UPDATE ON submissions BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "postgresql": "CREATE RULE no AS ON UPDATE TO submissions DO INSTEAD SELECT 1/0 FROM submissions",
+    }
+    with ledger_sql.writing(engine) as connection:
+        connection.exec_driver_sql(trigger[engine.dialect.name])
+    before = size(engine)
+    with pytest.raises(StoreError):
+        ledger.publish(engine, release(1), counted([("a", "published", 4)]), ["a"], [])
+    assert size(engine) == before
+
+
+def test_runs_say_how_they_ended(engine: Engine) -> None:
+    with ledger.run(engine, "nightly") as run_id:
+        assert ledger.runs(engine)["status"].to_list() == ["running"]
+        ledger.publish(engine, release(1, run_id=run_id), counted([]), [], [])
+    with pytest.raises(ReleaseRefused), ledger.run(engine, "nightly"):
+        raise ReleaseRefused("item_id is not unique")
+    with pytest.raises(KeyboardInterrupt), ledger.run(engine, "receive"):
+        raise KeyboardInterrupt
+    told = ledger.runs(engine)
+    assert told["status"].to_list() == ["done", "refused", "failed"]
+    assert told["message"].to_list()[1] == "ReleaseRefused: item_id is not unique"
+    assert told["finished_at"].null_count() == 0
+
+
+def test_killed_runs_are_closed(engine: Engine, ledger_url: str) -> None:
+    held = _hold(f'ledger.run(ledger.open_ledger({ledger_url!r}), "nightly")')
+    _kill(held)
+    assert ledger.close_killed_runs(engine, "receive") == 0
+    assert ledger.close_killed_runs(engine, "nightly") == 1
+    assert ledger.runs(engine)["status"].to_list() == ["failed"]
+    assert ledger.close_killed_runs(engine, "nightly") == 0
+
+
+# The publishing lock
+
+
+def test_one_publisher_at_a_time(engine: Engine, ledger_url: str) -> None:
+    other = ledger.open_ledger(ledger_url)
+    with ledger.publishing_lock(engine):
+        for second in (other, engine):
+            with pytest.raises(StoreError, match="another nightly is publishing"), ledger.publishing_lock(second):
+                pass
+        register(other, "a")  # the ledger itself stays open to all
+        ledger.publish(engine, release(1), counted([]), ["a"], [])
+    with ledger.publishing_lock(other):
+        pass
+
+
+def test_the_lock_dies_with_its_holder(engine: Engine, ledger_url: str) -> None:
+    held = _hold(f"ledger.publishing_lock(ledger.open_ledger({ledger_url!r}))")
+    with pytest.raises(StoreError, match="another nightly is publishing"), ledger.publishing_lock(engine):
+        pass
+    _kill(held)
+    _until(lambda: _takes(engine))
+
+
+def test_the_lock_is_free_after_an_error(engine: Engine) -> None:
+    with pytest.raises(RuntimeError), ledger.publishing_lock(engine):
+        raise RuntimeError
+    assert _takes(engine)
+
+
+# Speed
+
+
+def test_registering_is_fast(engine: Engine) -> None:
+    took = []
+    for batch in range(5):
+        ids = [f"{batch}-{n:03}" for n in range(500)]
+        told = some(*ids), months(*ids), refused(*ids), UNITS
+        started = time.perf_counter()
+        ledger.register_submissions(engine, *told)
+        took.append(time.perf_counter() - started)
+    assert min(took) < (0.1 if engine.dialect.name == "sqlite" else 0.3)
+
+
+def test_many_rejects_are_fast(engine: Engine) -> None:
+    told = pl.concat([refused("a")] * 100_000).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int32))
+    took = []
+    for name in ("a", "b"):
+        mine = some(name), months(name), told.with_columns(submission_id=pl.lit(name)), UNITS
+        started = time.perf_counter()
+        ledger.register_submissions(engine, *mine)
+        took.append(time.perf_counter() - started)
+    assert min(took) < 2
+    assert ledger.rejects(engine, "a").height == 100_000
+
+
+# Processes
+
+
+def _python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _hold(what: str) -> subprocess.Popen[str]:
+    """Start a process that enters `what` and stays in it; return once it is in."""
+    code = f"import time\nfrom infra import ledger\nwith {what}:\n    print('held', flush=True)\n    time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _takes(engine: Engine) -> bool:
+    try:
+        with ledger.publishing_lock(engine):
+            return True
+    except StoreError:
+        return False
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    """Wait at most ten seconds: a PostgreSQL session ends a moment after its client."""
+    last = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < last
+        time.sleep(0.05)

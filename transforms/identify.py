@@ -1,0 +1,67 @@
+"""Who is who: the hashes that make two claims speak of the same item, slot, submission or content.
+
+Every hash is SHA-256 over the parts joined by the unit separator (0x1F), cut to its first hex digits, so it is the
+same on every machine and for ever. An item's id is the hash of its identity (design, law 6).
+"""
+
+import hashlib
+from typing import Final
+
+import polars as pl
+import polars_hash as plh
+
+from schemas.claims import IDENTITY
+
+SEPARATOR: Final = "\x1f"
+ID_DIGITS: Final = 24
+"""96 bits: among a thousand million items two share an id with probability 6e-12."""
+
+
+def _sha(*parts: pl.Expr) -> pl.Expr:
+    joined = pl.concat_str(*parts, separator=SEPARATOR)
+    return plh.concat_str(joined).chash.sha2_256().str.slice(0, ID_DIGITS)
+
+
+def item_id() -> pl.Expr:
+    """Return `item_id` String: the hash of concept, unit, period, breakdown and unit of measure."""
+    return _sha(*(pl.col(c.name).cast(pl.String) for c in IDENTITY)).alias("item_id")
+
+
+def slot_id() -> pl.Expr:
+    """Return `slot_id` String: the hash of sender, obligation, unit, period, within which a higher version stands."""
+    parts = ("sender", "obligation", "unit_id", "period_start", "period_end")
+    return _sha(*(pl.col(p).cast(pl.String) for p in parts)).alias("slot_id")
+
+
+def claim_id() -> pl.Expr:
+    """Return `claim_id` String: submission, row and position; the same claim has it for ever."""
+    return pl.concat_str("submission_id", "row", "position", separator="-").alias("claim_id")
+
+
+def submission_id(contract: str, sender: str, period: str | None, sha256: str) -> str:
+    """Return the id of a submission, 20 hex digits: the same bytes, told to mean the same, are the same submission."""
+    told = SEPARATOR.join((contract, sender, period or "", sha256))
+    return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+
+LANES: Final = ("lane_0", "lane_1", "lane_2", "lane_3")
+
+
+def lanes(*parts: pl.Expr) -> list[pl.Expr]:
+    """Return four UInt64 expressions, 32 bits each, whose sums over rows are a digest that no order changes.
+
+    Two independent 64-bit hashes (xxHash64, wyhash) of the parts, each in halves, so that sums of up to 2^32 rows stay
+    exact and the share of rows that leave can be subtracted. Null parts count as the empty text.
+    """
+    joined = plh.concat_str(
+        pl.concat_str(*(p.cast(pl.String).fill_null("") for p in parts), separator=SEPARATOR)
+    ).nchash
+    halves = []
+    for hashed in (joined.xxhash64(), joined.wyhash()):
+        halves += [hashed & 0xFFFFFFFF, hashed // 2**32]
+    return [half.alias(lane) for half, lane in zip(halves, LANES, strict=True)]
+
+
+def digest(sums: tuple[int, ...]) -> str:
+    """Return the digest, 32 hex digits, of summed lanes."""
+    return hashlib.sha256(",".join(map(str, sums)).encode()).hexdigest()[:32]
