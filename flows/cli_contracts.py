@@ -59,9 +59,10 @@ def new_contract(
     contract: str,
     *,
     example: Annotated[Path | None, typer.Option("--from", help="A CSV delivery to take the columns from.")] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder to write it in.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder; by default that of the contracts.")] = None,
 ) -> None:
     """Start a contract: write a YAML file with every key explained, to fill in."""
     from flows.new_contract import write_contract
+    from infra.settings import read_settings
 
-    typer.echo(write_contract(contract, example, to))
+    typer.echo(write_contract(contract, example, to or read_settings().contracts))

@@ -1,5 +1,7 @@
 """Commands of those who deliver: demo, check, submit, withdraw, rejects, units."""
 
+import shutil
+import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +29,8 @@ def demo(seed: Annotated[int, typer.Option(help="Which invented month to make.")
     """Make a month of invented deliveries, submit them, publish a release and tell what was found."""
     from flows.demo import run_demo
 
-    run_demo(open_here(), seed=seed, echo=typer.echo)
+    program = "engang" if shutil.which("engang") else sys.argv[0]  # run as .venv/bin/engang, it is not on the path
+    run_demo(open_here(), seed=seed, echo=typer.echo, program=program)
 
 
 @app.command()
@@ -69,7 +72,7 @@ def _deliveries(
             yield deliver(installation, name, data, contract, sender=sender, period=period)
 
 
-def _show_receipts(receipts: "list[Receipt]") -> None:
+def _show_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
     counted = ("delivered", "claims", "rejected", "ignored", "warnings")
     if len(receipts) <= SHOWN_RECEIPTS:
         show([asdict(r) for r in receipts], ["submission_id", "filename", "status", *counted])
@@ -78,7 +81,7 @@ def _show_receipts(receipts: "list[Receipt]") -> None:
     typer.echo(f"{len(receipts)} files: {states}; " + ", ".join(f"{n} {name}" for name, n in totals.items()))
     for receipt in [r for r in receipts if r.problem][:SHOWN_RECEIPTS]:
         typer.echo(f"{receipt.filename}: {receipt.problem}")
-    if any(r.rejected for r in receipts):
+    if stored and any(r.rejected for r in receipts):
         typer.echo("`engang rejects SUBMISSION` says which rows were rejected and why")
 
 
@@ -97,7 +100,7 @@ def check(
         if json:
             echo_json({**asdict(receipt), "rejects": rejects.to_dicts()})
         else:
-            _show_receipts([receipt])
+            _show_receipts([receipt], stored=False)
             show(rejects.to_dicts(), ["severity", "row", "column", "reason", "found", "expected", "hint"])
     if refused:
         raise typer.Exit(FOUND_PROBLEMS)
@@ -142,5 +145,7 @@ def units(
     found = provisional_units(installation) if provisional else registered_units(installation)
     if json:
         echo_json(found.to_dicts())
-    else:
+    elif found.height:
         show(found.to_dicts())
+    else:
+        typer.echo("every unit is in a register")

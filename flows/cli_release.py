@@ -59,6 +59,8 @@ def releases(*, json: Json = False) -> None:
     found = list_releases(open_here())
     if json:
         echo_json(found)
+    elif not found:
+        typer.echo("nothing is released yet")
     else:
         show([{**{k: v for k, v in r.items() if k != "counts"}, "items": r["counts"]["items"]} for r in found])
 
@@ -72,7 +74,7 @@ def query(
     release: ReleaseNumber = None,
 ) -> None:
     """Ask a release anything in SQL."""
-    from flows.reading import query as run
+    from flows.asking import query as run
 
     found = run(open_here(), sql, release)
     if form is OutputFormat.JSON:
@@ -97,7 +99,7 @@ def _echo_csv(columns: list[str], rows: list[tuple[object, ...]]) -> None:
 @app.command()
 def explain(item_id: str, release: ReleaseNumber = None, *, json: Json = False) -> None:
     """Tell the story of an item: every claim, the cell it came from, what joins it, why this value won."""
-    from flows.reading import explain as run
+    from flows.explaining import explain as run
 
     story = run(open_here(), item_id, release)
     if json:

@@ -39,11 +39,13 @@ class Found:
     hours: float
 
 
-def run_demo(installation: Installation, seed: int = 1, echo: Callable[[str], None] = print) -> None:
+def run_demo(
+    installation: Installation, seed: int = 1, echo: Callable[[str], None] = print, program: str = "engang"
+) -> None:
     """Write the seed's month to `<home>/demo`, deliver it, publish a release and tell what was found.
 
-    Done again it changes nothing, and says so. Raises `UsageError` in a home that holds deliveries which are not the
-    demo's: invented figures never stand among real ones.
+    `program` is how to call the command. Done again it changes nothing, and says so. Raises `UsageError` in a home that
+    holds deliveries which are not the demo's: invented figures never stand among real ones.
     """
     _alone(installation)
     month = demo_month(seed)
@@ -55,7 +57,7 @@ def run_demo(installation: Installation, seed: int = 1, echo: Callable[[str], No
     if not done.published:
         echo(f"Nothing changed: all of it was delivered before, and release {done.release} stands.")
     found = find(installation, {receipt.submission_id for receipt in receipts})
-    for line in tell(installation, month, receipts, found):
+    for line in tell(installation, month, receipts, found, program):
         echo(line)
 
 
@@ -111,7 +113,9 @@ def _hours(installation: Installation, sources: pl.DataFrame, items: pl.DataFram
     return float(spared["hours"].sum())
 
 
-def tell(installation: Installation, month: Month, receipts: list[Receipt], found: Found) -> Iterator[str]:
+def tell(
+    installation: Installation, month: Month, receipts: list[Receipt], found: Found, program: str
+) -> Iterator[str]:
     """Yield the lines that tell a newcomer what came, what was found, what was published and what to try next."""
     yield "\nWhat came"
     yield from _came(receipts, found)
@@ -127,7 +131,7 @@ def tell(installation: Installation, month: Month, receipts: list[Receipt], foun
     yield "\nTry next"
     worst = found.files.sort("rejected", "submission_id", descending=True)["submission_id"][0]
     for command in (f'query "{QUERY}"', f"explain {item_id}", f"rejects {worst}"):
-        yield f"  {_home(installation.settings.home)}engang {command}"
+        yield f"  {_home(installation.settings.home)}{program} {command}"
 
 
 def _story(found: Found) -> str:

@@ -10,6 +10,8 @@ import polars as pl
 from flows.installation import Installation
 from infra import lake, ledger
 from schemas.claims import PUBLISHED
+from schemas.dictionary import dictionary
+from schemas.errors import UsageError
 
 AUTO_ITEMS: Final = 1_000_000
 """Up to this many items the nightly exports by itself."""
@@ -18,9 +20,13 @@ AUTO_ITEMS: Final = 1_000_000
 def export_release(installation: Installation, release: ledger.Release, to: Path | None = None) -> Path:
     """Write a release's tables as `<table>/<month>.parquet` and `release.json`, whole or not at all; return the folder.
 
-    A folder that is there already is replaced.
+    An earlier export is replaced; `UsageError` for a folder that holds anything else.
     """
-    folder = to or installation.settings.exports / str(release["release"])
+    folder = (to or installation.settings.exports / str(release["release"])).resolve()
+    if folder.exists() and not (folder / "release.json").exists():
+        raise UsageError(
+            f"{folder} is there already and holds no release: name a folder to make, `--to {folder}/release`"
+        )
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     root = installation.settings.lake
@@ -47,11 +53,5 @@ def describe(release: ledger.Release) -> dict[str, Any]:
         "counts": release["counts"],
         "tables": release["tables"],
         "register_digest": release["register_digest"],
-        "dictionary": {
-            name: [
-                {"column": c.name, "type": str(c.dtype), "nullable": c.nullable, "values": c.values, "means": c.doc}
-                for c in columns
-            ]
-            for name, columns in PUBLISHED.items()
-        },
+        "dictionary": dictionary(),
     }

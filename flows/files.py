@@ -1,7 +1,9 @@
 """Files, folders and archives as a stream of named bytes: bounded, and nothing in them reaches the file system."""
 
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +11,9 @@ from infra.settings import Settings
 from schemas.errors import UsageError
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
+BROKEN = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
+"""What unpacking raises: bzip2 says OSError of what is altered, zip RuntimeError of what is locked or oddly packed."""
+CHUNK = 1 << 20
 
 
 def find(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -40,8 +45,8 @@ def _members(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
             if count > settings.max_archive_files:
                 raise UsageError(f"{path.name}: more than {settings.max_archive_files} files; split the archive")
             yield member
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise UsageError(f"{path.name}: not a sound archive ({error}); make it again") from error
+    except BROKEN as error:
+        raise UsageError(f"{path.name}: cannot be unpacked ({error}); make the archive again") from error
 
 
 def _unzip(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -54,6 +59,9 @@ def _unzip(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 def _untar(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path) as archive:
+        if path.suffix != ".tar" and archive.fileobj is not None:
+            while archive.fileobj.read(CHUNK):  # what is packed is known to be whole at its end, where its checksum is
+                pass
         for info in archive:
             if info.isfile() and not _hidden(info.name):
                 _bounded(info.name, info.size, settings)

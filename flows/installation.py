@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from infra import lake, ledger
-from infra.codelists import read_codelists
 from infra.settings import Settings, read_settings
-from schemas.contract import FOLDER, Contract, load_contracts
 from schemas.errors import UsageError
-from transforms.register import Register, build_register
+
+if TYPE_CHECKING:
+    from schemas.contract import Contract
+    from transforms.register import Register
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,21 @@ class Installation:
     engine: sa.Engine
 
     @cached_property
-    def contracts(self) -> dict[str, Contract]:
+    def contracts(self) -> "dict[str, Contract]":
         """Every contract, by id."""
+        from schemas.contract import FOLDER, load_contracts  # noqa: PLC0415  readers of a release need no contracts
+
         return load_contracts(self.settings.contracts or FOLDER)
 
     @cached_property
-    def register(self) -> Register:
+    def register(self) -> "Register":
         """The register of reporting units."""
+        from infra.codelists import read_codelists  # noqa: PLC0415  readers of a release need no register
+        from transforms.register import build_register  # noqa: PLC0415  same
+
         return build_register(*read_codelists(self.settings.codelists))
 
-    def contract(self, name: str) -> Contract:
+    def contract(self, name: str) -> "Contract":
         """Return a contract; `UsageError` that names the nearest one if there is none."""
         import difflib  # noqa: PLC0415  only where a name is wrong
 

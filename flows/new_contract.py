@@ -52,7 +52,8 @@ examples:
 def write_contract(contract: str, example: Path | None, to: Path | None) -> Path:
     """Write `<contract>.yml`, its columns taken from a CSV file if one is given, and return its path.
 
-    Raises `UsageError` if the name cannot be one, the file is no CSV with a header, or the contract is there already.
+    It is written to the folder `to`, by default to the shipped contracts. Raises `UsageError` if the name cannot be
+    one, the file is no CSV with a header, or the contract is there already.
     """
     if not re.fullmatch(IDENTIFIER, contract):
         raise UsageError(f"{contract!r} cannot name a contract: expected small letters, digits, '.', '_' and '-'")

@@ -1,6 +1,7 @@
 """From the claims that count to a release: the last three hops."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -61,13 +62,20 @@ def night(installation: Installation, progress: Callable[[str], None] = lambda _
         lake.restore(installation.settings.lake, last["tables"] if last else {})
         submissions = counting(ledger.submissions(engine))
         entered, left = _moved(submissions)
-        if last is not None and not entered.height and not left.height:
-            return Night(last["release"], published=False, digest=last["digest"], counts=last["counts"], findings=[])
+        if not entered.height and not left.height:
+            return _as_it_was(last)
         checks.preload()
         staged = stage(installation, submissions, last, progress)  # hops 6 and 7
         progress("checking the staged release")
         findings = check(installation, submissions, staged, last)
         return publish(installation, run_id, staged, findings, (entered, left))  # hop 8
+
+
+def _as_it_was(last: ledger.Release | None) -> Night:
+    """Return the night that had nothing to do."""
+    if last is None:
+        return Night(None, published=False, digest=None, counts={}, findings=[])
+    return Night(last["release"], published=False, digest=last["digest"], counts=last["counts"], findings=[])
 
 
 @contextmanager
@@ -98,11 +106,18 @@ def stage(
     members = submissions.filter(pl.col("counts") | pl.col("in_release")).select(
         "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after")
     )
-    for partitions in _groups(installation, members):
-        progress(f"consolidating {partitions[0]} to {partitions[-1]}")
-        claims = touched_claims(installation, members, partitions)
-        before = consolidate(claims.filter("before")) if claims["before"].any() else None
-        _write(installation, staged, before, consolidate(claims.filter("after")))
+    with ThreadPoolExecutor(1) as writer:  # one group is written while the next is consolidated
+        written: Future[None] | None = None
+        for partitions in _groups(installation, members):
+            progress(f"consolidating {partitions[0]} to {partitions[-1]}")
+            claims = touched_claims(installation, members, partitions)
+            before = consolidate(claims.filter("before")) if claims["before"].any() else None
+            after = consolidate(claims.filter("after"))
+            if written is not None:
+                written.result()
+            written = writer.submit(_write, installation, staged, before, after)
+    if written is not None:
+        written.result()
     progress("compacting")
     lake.compact(installation.settings.lake, staged.partitions)
     return staged
@@ -158,7 +173,8 @@ def _write(
         rows = {name: frame.join(delta, on="item_id", how="semi") for name, frame in rows.items()}
         gone = delta.filter(pl.col("change") != "added").select("item_id", number, "partition")
         lake.append(installation.settings.lake, "retired", gone)
-    rows["changes"] = delta
+    if staged.release > 1:  # the first has none before it, so it changes nothing
+        rows["changes"] = delta
     for name, frame in rows.items():
         numbered = frame.with_columns(number)
         staged.suites[name].add(numbered)

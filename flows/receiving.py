@@ -2,7 +2,9 @@
 
 import re
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -11,14 +13,15 @@ import polars as pl
 
 from flows.installation import Installation
 from infra import lake, landing, ledger
-from schemas.claims import REJECT, empty, frame_schema
+from schemas.claims import REJECT, VALUE, empty, frame_schema
 from schemas.contract import IDENTIFIER, Contract
 from schemas.errors import EngangError, SubmissionError, UsageError
 from transforms import identify
 from transforms.normalise import Normalised, normalise
 from transforms.parse import Parsed, parse
+from transforms.previous import change_rules, change_warnings, previous_items
 
-BATCH_BYTES: Final = 48 * 2**20
+BATCH_BYTES: Final = 24 * 2**20
 BATCH_FILES: Final = 1000
 """How much is read, normalised and registered at once: memory is bounded by the batch, not by the delivery."""
 
@@ -89,8 +92,14 @@ def deliver(  # noqa: PLR0913  what the command line says of one file
 
 def receive(installation: Installation, deliveries: Iterable[Delivery]) -> Iterator[list[Receipt]]:
     """Receive deliveries batch by batch, and yield the receipts of each when it is registered, durably."""
-    for batch in batches(deliveries):
-        yield receive_batch(installation, batch)
+    with ThreadPoolExecutor(2) as pool:  # one batch is read and normalised while the one before is written
+        under_way: deque[Future[list[Receipt]]] = deque()
+        for batch in batches(deliveries):
+            under_way.append(pool.submit(receive_batch, installation, batch))
+            if len(under_way) > 1:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 def receive_batch(installation: Installation, batch: list[Delivery]) -> list[Receipt]:
@@ -106,8 +115,7 @@ def land(installation: Installation, batch: list[Delivery]) -> list[Landed]:
     """Hop 1: keep the bytes of a batch's deliveries, durably."""
     landed = []
     for delivery in batch:
-        note = _note(delivery, landing.now())
-        landing.put(installation.settings.landing, note, delivery.data)
+        note = landing.put(installation.settings.landing, _note(delivery, landing.now()), delivery.data)
         landed.append((note, delivery.data))
     return landed
 
@@ -213,7 +221,27 @@ def normalise_reads(reads: list[_Read], contract: Contract, installation: Instal
         for r in reads
         if r.parsed is not None and r.parsed.raw.height
     ]
-    return normalise(pl.concat(frames), contract, installation.register) if frames else None
+    if not frames:
+        return None
+    normalised = normalise(pl.concat(frames), contract, installation.register)
+    return _compared(installation, contract, normalised) if change_rules(contract) else normalised
+
+
+def _compared(installation: Installation, contract: Contract, normalised: Normalised) -> Normalised:
+    """Add the warnings of rules that compare with the previous period, as the file or the current release has it."""
+    told = previous_items(normalised.claims, contract)
+    last = ledger.current_release(installation.engine)
+    known = pl.DataFrame(schema={"item_id": pl.String, "value": VALUE})
+    if last is not None and told.height:
+        months = told["previous_partition"].unique().to_list()
+        facts = lake.live(installation.settings.lake, "observations", last["tables"], months)
+        wanted = pl.col("item_id").is_in(told["previous_id"].unique().implode())
+        known = facts.filter(wanted).select("item_id", "value").collect()
+    warned = change_warnings(told, known, contract)
+    more = warned.group_by("submission_id").agg(pl.len().cast(pl.Int64).alias("more"))
+    counts = normalised.counts.join(more, on="submission_id", how="left")
+    counts = counts.with_columns(warnings=pl.col("warnings") + pl.col("more").fill_null(0)).drop("more")
+    return replace(normalised, rejects=pl.concat([normalised.rejects, warned]), counts=counts)
 
 
 def summary(reads: list[_Read], normalised: Normalised | None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -282,9 +310,14 @@ def _keep(
     )
     engine = installation.engine
     ledger.register_contract(engine, contract.contract, contract.digest(), contract.model_dump_json())
-    ledger.register_submissions(engine, rows, _partitions(claims), rejects, _provisional(claims), replace=known)
+    new = ledger.register_submissions(engine, rows, _partitions(claims), rejects, _provisional(claims), replace=known)
     problems = {r.note.submission_id: r.problem for r in reads}
-    return {row["submission_id"]: _receipt(row, problems[row["submission_id"]]) for row in rows.iter_rows(named=True)}
+    receipts = {
+        row["submission_id"]: _receipt(row, problems[row["submission_id"]]) for row in rows.iter_rows(named=True)
+    }
+    for other in receipts.keys() - set(new):  # someone else registered it meanwhile
+        receipts[other] = replace(receipts[other], status="redelivered")
+    return receipts
 
 
 def _receipt(row: dict[str, object], problem: str | None = None) -> Receipt:

@@ -15,8 +15,10 @@ from typing import Final
 
 import polars as pl
 from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from schemas.claims import CLAIM, PUBLISHED, Column, frame_schema
+from schemas.errors import StoreError
 
 BATCH: Final = Column("batch", pl.String, "The commit it came in; a claim counts if the ledger names its batch")
 RETIRED: Final = (
@@ -65,10 +67,13 @@ def restore(root: Path, released: dict[str, int]) -> None:
 
 
 def append(root: Path, name: str, frame: pl.DataFrame) -> None:
-    """Add rows to a table in one commit."""
+    """Add rows to a table in one commit; `StoreError` if the store does not take them."""
     if frame.height:
         columns = frame_schema(TABLES[name]).names()
-        write_deltalake(root / name, frame.select(columns), mode="append", writer_properties=WRITER)
+        try:
+            write_deltalake(root / name, frame.select(columns), mode="append", writer_properties=WRITER)
+        except DeltaError as error:
+            raise StoreError(f"lake: {name} took no rows ({error}); run it again") from error
 
 
 def scan(root: Path, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:

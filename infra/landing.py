@@ -40,13 +40,14 @@ def content_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def put(root: Path, note: Note, data: bytes) -> None:
-    """Store a delivery and its note, durably; storing it again changes nothing."""
+def put(root: Path, note: Note, data: bytes) -> Note:
+    """Store a delivery and its note, durably, and return the note that stands: the first, if it came before."""
     folder = _folder(root, note.contract, note.sender)
     folder.mkdir(parents=True, exist_ok=True)
     _write_once(folder / _checked(note.sha256, SHA256), data)
     told = json.dumps(asdict(note), ensure_ascii=False, indent=1).encode()
-    _write_once(folder / f"{note.sha256}.{_checked(note.submission_id, IDENTIFIER)}.json", told)
+    path = folder / f"{note.sha256}.{_checked(note.submission_id, IDENTIFIER)}.json"
+    return note if _write_once(path, told) else read_note(path)
 
 
 def get(root: Path, contract: str, sender: str, sha256: str) -> bytes:
@@ -91,12 +92,14 @@ def _checked(name: str, pattern: str) -> str:
     return name
 
 
-def _write_once(path: Path, data: bytes) -> None:
+def _write_once(path: Path, data: bytes) -> bool:
+    """Write a file durably unless it is there; return whether it was written."""
     if path.exists():
-        return
+        return False
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with partial.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+    return True

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schemas.errors import UsageError
+
 DEMO_CODELISTS: Final = Path(__file__).parent.parent / "schemas" / "codelists" / "demo"
 
 
@@ -38,6 +40,8 @@ class Settings:
 def read_settings(home: Path | None = None) -> Settings:
     """Read the settings from the environment; `home` overrules ENGANG_HOME (default ./.engang).
 
+    Raises `UsageError` for a limit that is no whole number.
+
     ENGANG_LEDGER     SQLAlchemy URL, default SQLite in the home
     ENGANG_CODELISTS  folder of the code-list snapshot, default the demo's
     ENGANG_CONTRACTS  folder of contracts to use instead of the shipped ones
@@ -51,6 +55,13 @@ def read_settings(home: Path | None = None) -> Settings:
         ledger_url=env.get("ENGANG_LEDGER", f"sqlite:///{home / 'ledger.db'}"),
         codelists=Path(env.get("ENGANG_CODELISTS", DEMO_CODELISTS)),
         contracts=Path(contracts) if contracts else None,
-        max_file_bytes=int(env.get("ENGANG_MAX_FILE_BYTES", 5 * 2**30)),
-        max_archive_files=int(env.get("ENGANG_MAX_ARCHIVE_FILES", 1_000_000)),
+        max_file_bytes=_limit("ENGANG_MAX_FILE_BYTES", 5 * 2**30),
+        max_archive_files=_limit("ENGANG_MAX_ARCHIVE_FILES", 1_000_000),
     )
+
+
+def _limit(name: str, default: int) -> int:
+    told = os.environ.get(name, str(default))
+    if not (told.isascii() and told.isdigit()):
+        raise UsageError(f"{name}: found {told!r}, expected a whole number")
+    return int(told)

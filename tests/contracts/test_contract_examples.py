@@ -5,7 +5,6 @@ import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,22 +12,23 @@ import pytest
 import xlsxwriter
 
 from infra.codelists import read_codelists
+from infra.settings import read_settings
 from schemas.claims import CLAIM, REJECT, frame_schema
-from schemas.contract import Contract, Example, load_contracts
+from schemas.contract import FOLDER, Contract, Example, load_contracts
 from schemas.errors import SubmissionError
 from transforms.normalise import normalise
 from transforms.parse import parse
 from transforms.register import Register, build_register
 
-CONTRACTS = load_contracts()
-DEMO = Path(__file__).parents[2] / "schemas" / "codelists" / "demo"
+SETTINGS = read_settings()
+CONTRACTS = load_contracts(SETTINGS.contracts or FOLDER)
 CASES = [pytest.param(c, e, id=f"{c.contract}: {e.name}") for c in CONTRACTS.values() for e in c.examples]
 Row = dict[str, Any]
 
 
 @cache
 def register() -> Register:
-    return build_register(*read_codelists(DEMO))
+    return build_register(*read_codelists(SETTINGS.codelists))
 
 
 @pytest.mark.parametrize(("contract", "example"), CASES)

@@ -6,11 +6,12 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from flows.asking import query
 from flows.demo import run_demo
 from flows.demo_data import Clash, Item, Month, Refusal, demo_month
+from flows.explaining import explain
 from flows.installation import Installation, open_installation
 from flows.night import night
-from flows.reading import explain, query
 from flows.receiving import deliver, receive
 from infra import ledger
 from schemas.errors import UsageError

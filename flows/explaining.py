@@ -1,0 +1,69 @@
+"""The story of one item: every claim, the cell it came from, what joins it, why this value is published."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from flows.installation import Installation
+from flows.reading import released, table
+from infra import lake, ledger
+from schemas.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that is known of one item."""
+
+    observation: dict[str, Any] | None
+    claims: list[dict[str, Any]]
+    """Every claim: what it says, where it stands, what became of it (`relation` or `bucket`), newest sources first."""
+    why: str
+
+
+def explain(installation: Installation, item_id: str, number: int | None = None) -> Story:
+    """Return the story of an item: every claim, the cell it came from, what joins it, why this value is published.
+
+    Raises `UsageError` if no release knows the item.
+    """
+    release = released(installation, number)
+    mine = pl.col("item_id") == item_id
+    found = table(installation, "observations", release).filter(mine).collect()
+    months = found["partition"].to_list() or None  # all, for an item that no release holds any more
+    root = installation.settings.lake
+    sources = lake.live(root, "sources", release["tables"], months).filter(mine).collect()
+    claims = lake.scan(root, "claims", partitions=months).filter(mine).collect()
+    if not claims.height:
+        raise UsageError(f"no item {item_id!r}: ask `engang query` for the item_id of observations")
+    return _story(installation, found, sources, claims)
+
+
+def _story(installation: Installation, found: pl.DataFrame, sources: pl.DataFrame, claims: pl.DataFrame) -> Story:
+    files = ledger.submissions(installation.engine, ids=claims["submission_id"].unique().to_list())
+    told = claims.join(files.select("submission_id", "batch", "filename", "status"), on=["submission_id", "batch"])
+    cell = ["submission_id", "row", "column", "reported_by"]
+    told = told.join(sources.select(*cell, "relation", "chosen"), on=cell, how="left", nulls_equal=True)
+    became = pl.when(pl.col("status") == "withdrawn").then(pl.lit("withdrawn")).otherwise(pl.lit("superseded"))
+    told = told.with_columns(pl.coalesce("relation", became).alias("relation"), pl.col("chosen").fill_null(False))
+    told = told.sort("chosen", "version", "submission_id", "row", descending=[True, True, False, False])
+    names = [
+        "relation", "chosen", "value", "decimals", "original", "filename", "row", "column", "sender", "reported_by",
+        "contract", "submission_id", "version", "precedence",
+    ]  # fmt: skip
+    observation = found.row(0, named=True) if found.height else None
+    return Story(observation, told.select(names).to_dicts(), _why(observation))
+
+
+def _why(observation: dict[str, Any] | None) -> str:
+    if observation is None:
+        return "No claim counts any more: all were withdrawn or superseded, so no release holds the item."
+    reports, reporters = observation["reports"], observation["reporters"]
+    if observation["agreement"] == "single":
+        return "One claim, so its value stands."
+    if observation["agreement"] == "complete":
+        return f"{reports} claims by {reporters} reporters say the same to the same accuracy: complete duplicates."
+    if observation["agreement"] == "consistent":
+        return f"{reports} claims by {reporters} reporters agree within their accuracy: the most accurate one stands."
+    if observation["value"] is None:
+        return f"{reports} claims by {reporters} reporters conflict and no contract declares precedence: withheld."
+    return f"{reports} claims by {reporters} reporters conflict: the one that its contract ranks first stands."

@@ -1,0 +1,348 @@
+"""The design's six laws, on whole installations: a landing zone, a ledger, a lake, nights.
+
+`Installations` does to one installation what comes to it over the years, in any order, and holds every release against
+`second_account`; the tests below it say the laws one by one. These nights are checked by what the tests know, which is
+more than the release's own checks do: Great Expectations takes a second a night, so it is left out here, except in
+`test_the_real_checks_pass_every_kind_of_night`.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from polars.testing import assert_frame_equal
+from second_account import Account, Item, Told, read, release
+from small_deliveries import Home, Row, Sent, Wrapping, file_of, new_home, sendings, wrappings
+
+from flows import asking
+from flows import night as nights
+from flows.verify import verify
+from infra import checks, lake
+from schemas.claims import BUCKETS
+from schemas.errors import StoreError
+
+FEW = settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+MANY = settings(FEW, max_examples=80)
+COMPACTING = {"always": (10**9, 0.0), "never": (0, 2.0), "by share": (0, 0.5)}
+"""COMPACT_ROWS and COMPACT_SHARE: what a night finds too small to keep, what too much retired."""
+
+TABLES = ("observations", "sources", "conflicts")
+several = st.lists(sendings(), min_size=1, max_size=6)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _swift() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nights, "check", lambda *_: [])
+        patch.setattr(checks, "preload", lambda: None)
+        yield
+
+
+@contextlib.contextmanager
+def compacting(how: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lake, "COMPACT_ROWS", COMPACTING[how][0])
+        patch.setattr(lake, "COMPACT_SHARE", COMPACTING[how][1])
+        yield
+
+
+IDENTITIES: dict[str, tuple[object, ...]] = {}
+"""What each id ever meant, in every installation of this run."""
+
+
+def facts(home: Home) -> tuple[dict[Item, str], dict[Item, tuple[Any, ...]]]:
+    """Return the ids and the facts of the current release by item; an id that means something else is a failure."""
+    ids, told = {}, {}
+    for row in home.table("observations").iter_rows(named=True):
+        identity = tuple(
+            row[c] for c in ("concept", "unit_id", "period_start", "period_end", "breakdown", "unit_measure")
+        )
+        assert IDENTITIES.setdefault(row["item_id"], identity) == identity
+        unit = row["unit_code"] or row["unit_id"].rsplit(":", 1)[1]
+        item = unit, row["period_start"].strftime("%Y-%m"), row["breakdown"].removeprefix('{"group":"')[:1]
+        assert item not in ids, "an item stands twice"
+        ids[item] = row["item_id"]
+        value = None if row["value"] is None else Fraction(row["value"])
+        told[item] = (
+            row["unit_name"], value, row["decimals"], row["obs_status"], row["agreement"], row["reports"],
+            row["reporters"],
+        )  # fmt: skip
+    assert len(set(ids.values())) == len(ids)
+    return ids, told
+
+
+def behind(home: Home, table: str, names: tuple[str, ...], ids: dict[Item, str]) -> dict[Any, tuple[Any, ...]]:
+    """Return `sources` or `conflicts` by (submission, row, column), each with its item and these columns."""
+    items = {item_id: item for item, item_id in ids.items()}
+    columns = {(r["claim_id"]): r["column"] for r in home.table("sources").iter_rows(named=True)}
+    told = {}
+    for row in home.table(table).iter_rows(named=True):
+        submission, number, _ = row["claim_id"].rsplit("-", 2)
+        said = tuple(Fraction(row[n]) if n in {"value", "lower", "upper"} else row[n] for n in names)
+        told[submission, int(number), columns[row["claim_id"]]] = items[row["item_id"]], *said
+    assert len(told) == home.table(table).height
+    return told
+
+
+def assert_holds(home: Home, told: Told) -> None:
+    """Assert that the current release is what the second account says, row by row; nothing is lost."""
+    ids, found = facts(home)
+    assert found == told.facts
+    sources = ("reported_by", "original", "value", "decimals", "version", "relation", "chosen")
+    assert behind(home, "sources", sources, ids) == told.sources
+    conflicts = ("reported_by", "value", "decimals", "lower", "upper", "outcome")
+    assert behind(home, "conflicts", conflicts, ids) == told.conflicts
+    assert home.buckets() == told.buckets
+
+
+def told_of(home: Home, sent: list[Sent]) -> Told:
+    """Return what the second account says of these deliveries, delivered again to ask for their ids."""
+    accounts = {r.submission_id: read(one, r.submission_id) for r, one in zip(home.deliver(sent), sent, strict=True)}
+    return release(accounts, ())
+
+
+def published(home: Home) -> list[pl.DataFrame]:
+    """Return what the current release publishes, apart from the number of the release in which each row changed."""
+    return [home.table(name).drop("release") for name in TABLES]
+
+
+def assert_same(one: Home, other: Home) -> None:
+    assert one.night().digest == other.night().digest
+    for mine, theirs in zip(published(one), published(other), strict=True):
+        assert_frame_equal(mine, theirs)
+
+
+def rows_of(tables: dict[str, pl.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """Return, of each item, its own row and the rows behind it."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for name in TABLES:
+        for row in tables[name].iter_rows(named=True):
+            rows.setdefault(row["item_id"], []).append(row)
+    return rows
+
+
+class Installations(RuleBasedStateMachine):
+    """One installation, to which everything comes: deliveries, the same again, rewrapped, withdrawals, nights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing = contextlib.ExitStack()
+        self.home = self.closing.enter_context(new_home())
+        self.accounts: dict[str, Account] = {}
+        self.withdrawn: set[str] = set()
+        self.releases: list[tuple[dict[str, pl.DataFrame], str | None]] = []
+
+    @initialize(how=st.sampled_from(sorted(COMPACTING)))
+    def compacts(self, how: str) -> None:
+        self.closing.enter_context(compacting(how))
+
+    @rule(one=sendings())
+    def deliver(self, one: Sent) -> None:
+        self._deliver([one])
+
+    @rule(some=st.lists(sendings(), min_size=2, max_size=4), twice=st.integers(0, 3))
+    def deliver_many(self, some: list[Sent], twice: int) -> None:
+        self._deliver([*some, some[twice % len(some)]])
+
+    @precondition(lambda self: self.accounts)
+    @rule(data=st.data())
+    def deliver_again(self, data: st.DataObject) -> None:
+        self._deliver([self.accounts[self._one_of(data)].sent])
+
+    @precondition(lambda self: self.accounts)
+    @rule(data=st.data(), wrapping=wrappings)
+    def deliver_rewrapped(self, data: st.DataObject, wrapping: Wrapping) -> None:
+        self._deliver([self.accounts[self._one_of(data)].sent._replace(wrapping=wrapping)])
+
+    @precondition(lambda self: self.accounts)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        submission = self._one_of(data)
+        if self._status(submission) == "rejected":
+            with pytest.raises(StoreError, match="expected one that was accepted"):
+                self.home.withdraw(submission)
+            return
+        assert self.home.withdraw(submission) == (submission not in self.withdrawn)
+        self.withdrawn.add(submission)
+
+    def _one_of(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.accounts)))
+
+    def _deliver(self, some: list[Sent]) -> None:
+        before = {s: self._status(s) for s in self.accounts}
+        for receipt, one in zip(self.home.deliver(some), some, strict=True):
+            account = self.accounts.setdefault(receipt.submission_id, read(one, receipt.submission_id))
+            assert receipt.status == before.get(receipt.submission_id, self._status(receipt.submission_id, new=True))
+            counts = receipt.delivered, receipt.rejected, receipt.ignored, receipt.claims
+            assert counts == (account.delivered, account.rejected, account.ignored, len(account.claims))
+            self.withdrawn.discard(receipt.submission_id)
+            before[receipt.submission_id] = self._status(receipt.submission_id)
+
+    def _status(self, submission: str, *, new: bool = False) -> str:
+        account = self.accounts[submission]
+        if account.rejected and not account.claims:
+            return "rejected"
+        if submission in self.withdrawn:
+            return "restored"
+        return "registered" if new else "redelivered"
+
+    @rule()
+    def night(self) -> None:
+        done = self.home.night()
+        told = release(self.accounts, self.withdrawn)
+        if not done.published:
+            stands = self.releases[-1][1] if self.releases else None
+            assert (done.release or 0, done.digest) == (len(self.releases), stands)
+            assert not self.releases or facts(self.home)[1] == told.facts
+            return
+        self.releases.append(({name: self.home.table(name) for name in TABLES}, done.digest))
+        assert_holds(self.home, told)
+        assert done.release == len(self.releases)
+        assert done.counts["items"] == len(told.facts)
+        for bucket in BUCKETS:
+            assert done.counts.get(f"rows_{bucket}", 0) == sum(b.get(bucket, 0) for b in told.buckets.values())
+        self._assert_untouched(done.release)
+
+    def _assert_untouched(self, number: int) -> None:
+        """Assert that `changes` tells what changed since the release before, and that all else keeps its very rows."""
+        before, after = ({} if n < 0 else rows_of(self.releases[n][0]) for n in (number - 2, number - 1))
+        own = self.home.table("changes").filter(pl.col("release") == number)
+        told = dict(own.select("item_id", "change").iter_rows())
+        assert len(told) == own.height
+        for item in {*before, *after, *told}:
+            if item in told:
+                assert told[item] == ("added" if item not in before else "changed" if item in after else "removed")
+                assert all(row["release"] == number for row in after.get(item, ()))
+            else:
+                assert after[item] == before[item]
+
+    @precondition(lambda self: len(self.releases) > 1)
+    @rule(data=st.data())
+    def read_an_old_release(self, data: st.DataObject) -> None:
+        number = data.draw(st.integers(1, len(self.releases)))
+        for name, table in self.releases[number - 1][0].items():
+            assert_frame_equal(self.home.table(name, number), table)
+            counted = asking.query(self.home.installation, f"SELECT count(*) AS n FROM {name}", number)  # noqa: S608
+            assert counted["n"].item() == table.height
+
+    def teardown(self) -> None:
+        with self.closing:
+            self.night()
+            for number, (tables, _) in enumerate(self.releases, 1):
+                for name, table in tables.items():
+                    assert_frame_equal(self.home.table(name, number), table)
+            assert not self.releases or verify(self.home.installation).same
+
+
+def run_installations(examples: int, steps: int) -> None:
+    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=examples, stateful_step_count=steps))
+
+
+def test_all_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
+    run_installations(12, 12)
+
+
+@pytest.mark.slow
+def test_much_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
+    run_installations(120, 25)
+
+
+def order_does_not_matter(sent: list[Sent], rng: random.Random) -> None:
+    """Bring all at once to one home; to another in any order and any batches, with nights in between."""
+    with new_home() as one, new_home() as other:
+        one.deliver(sent)
+        shuffled = rng.sample(sent, len(sent))
+        while shuffled:
+            size = rng.randint(1, len(shuffled))
+            other.deliver(shuffled[:size])
+            del shuffled[:size]
+            if rng.random() < 0.6:
+                other.night()
+        assert_same(one, other)
+        assert_holds(one, told_of(one, sent))
+
+
+def twice_is_once(sent: list[Sent], rng: random.Random) -> None:
+    """Deliver all again, in another order, and let the night come again: nothing is new."""
+    with new_home() as home:
+        first = {r.submission_id for r in home.deliver(sent)}
+        before, tables = home.night(), published(home)
+        again = home.deliver(rng.sample(sent, len(sent)))
+        assert {r.submission_id for r in again} == first
+        assert {r.status for r in again} <= {"redelivered", "rejected"}
+        after = home.night()
+        assert (after.published, after.release, after.digest) == (False, before.release, before.digest)
+        for mine, theirs in zip(published(home), tables, strict=True):
+            assert_frame_equal(mine, theirs)
+
+
+def undo_is_exact(sent: list[Sent], rng: random.Random) -> None:
+    """Withdraw some: as if they had never come. Deliver them again: as if they had never left."""
+    gone = rng.sample(sent, rng.randint(1, len(sent)))
+    with new_home() as home, new_home() as never:
+        home.deliver(sent)
+        whole, tables = home.night().digest, published(home)
+        left = {r.submission_id for r in home.deliver(gone) if r.status != "rejected"}
+        for submission in left:
+            assert home.withdraw(submission)
+        never.deliver(one for one in sent if file_of(one) not in map(file_of, gone))
+        assert_same(home, never)
+        assert {r.submission_id for r in home.deliver(gone) if r.status == "restored"} == left
+        assert home.night().digest == whole
+        for mine, theirs in zip(published(home), tables, strict=True):
+            assert_frame_equal(mine, theirs)
+
+
+def incremental_is_full(sent: list[Sent], rng: random.Random) -> None:
+    """Let a night come after each delivery, compacting or not: as one night over all, and as a rebuild."""
+    for how in COMPACTING:
+        with compacting(how), new_home() as each, new_home() as once:
+            for one in sent:
+                each.deliver([one])
+                each.night()
+            once.deliver(rng.sample(sent, len(sent)))
+            assert_same(each, once)
+            assert verify(each.installation).same
+
+
+def ids_keep_their_word(sent: list[Sent], rng: random.Random) -> None:
+    """Who says it, in which form, scale and file, is no part of an id; a row that nothing touched stays as it is."""
+    others = {"anna": "berit", "berit": "anna"}
+    with new_home() as one, new_home() as other:
+        one.deliver(sent)
+        other.deliver(s._replace(sender=others[s.sender], wrapping=Wrapping(rng.randint(0, 9), bom=True)) for s in sent)
+        one.night()
+        other.night()
+        assert facts(one)[0] == facts(other)[0]
+        before = rows_of({name: one.table(name) for name in TABLES})
+        far = Row("1120", "2031-05", "b", "7")
+        one.deliver([Sent("rettelse", "anna", (far,))])
+        one.night()
+        after = rows_of({name: one.table(name) for name in TABLES})
+        assert {item: after[item] for item in before} == before
+        assert len(after) == len(before) + 1
+
+
+LAWS = (order_does_not_matter, twice_is_once, undo_is_exact, incremental_is_full, ids_keep_their_word)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@FEW
+@given(sent=several, rng=st.randoms(use_true_random=False))
+def test_law(law: Callable[[list[Sent], random.Random], None], sent: list[Sent], rng: random.Random) -> None:
+    law(sent, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@MANY
+@given(sent=several, rng=st.randoms(use_true_random=False))
+def test_law_often(law: Callable[[list[Sent], random.Random], None], sent: list[Sent], rng: random.Random) -> None:
+    law(sent, rng)
