@@ -37,7 +37,7 @@ def query(installation: Installation, sql: str, number: int | None = None) -> pl
     try:
         _refuse_writing(connection, sql)
         found: pl.DataFrame = connection.sql(sql).pl()
-    except duckdb.Error as error:
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:  # Polars has no type for an interval, say
         said = str(error).partition("\n\nLINE ")[0]
         raise UsageError(f"the query failed: {said}") from error
     return found

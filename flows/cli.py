@@ -4,10 +4,8 @@ Every command imports what it needs when it runs: `engang --help` answers at onc
 2 wrong use. Results go to standard output, progress and errors to standard error.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -49,7 +47,7 @@ def say(text: str) -> None:
 def show(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -> None:
     """Print rows as an aligned table: text left, numbers right."""
     names = list(columns or (rows[0] if rows else ()))
-    cells = [[plain(row[n]) for n in names] for row in rows]
+    cells = [[one_line(plain(row[n])) for n in names] for row in rows]
     widths = [max([len(n), *(len(c[i]) for c in cells)]) for i, n in enumerate(names)]
     right = [bool(rows) and all(is_number(row[n]) or row[n] is None for row in rows) for n in names]
     typer.echo(
@@ -58,6 +56,13 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -
     for each in cells:
         line = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(each, widths, right, strict=True))
         typer.echo("  ".join(line).rstrip())
+
+
+def one_line(text: str) -> str:
+    """Return a text as a line may show it: nothing delivered moves the cursor or turns the line around."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def is_number(value: object) -> bool:
@@ -79,10 +84,10 @@ def plain(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return JSON in which decimals are exact numbers and dates are ISO 8601 text."""
+    """Return JSON: decimals are exact numbers, dates ISO 8601 text, NaN null, what JSON does not know its text."""
     import simplejson
 
-    return simplejson.dumps(_tidy(value), ensure_ascii=False, indent=1, use_decimal=True)
+    return simplejson.dumps(_tidy(value), ensure_ascii=False, indent=1, use_decimal=True, ignore_nan=True, default=str)
 
 
 def _tidy(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
@@ -98,11 +103,6 @@ def _tidy(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
     return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
 
-def home_option() -> Path | None:
-    """Return the home: ENGANG_HOME, read by the settings."""
-    return None
-
-
 def open_here() -> Any:  # noqa: ANN401  flows.installation.Installation, imported where it is used
     """Open the installation at ENGANG_HOME."""
     from flows.installation import open_installation
@@ -115,4 +115,4 @@ def echo_json(value: object) -> None:
     typer.echo(as_json(value))
 
 
-__all__ = ["FOUND_PROBLEMS", "WRONG_USE", "Json", "app", "echo_json", "json", "main", "open_here", "say", "show"]
+__all__ = ["FOUND_PROBLEMS", "WRONG_USE", "Json", "app", "echo_json", "main", "open_here", "say", "show"]

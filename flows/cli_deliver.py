@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli import FOUND_PROBLEMS, Json, app, echo_json, open_here, say, show
+from flows.cli import FOUND_PROBLEMS, Json, app, echo_json, one_line, open_here, say, show
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +69,12 @@ def _deliveries(
     from flows.receiving import deliver
 
     for path in paths:
+        found = False
         for name, data in find(path, installation.settings):
+            found = True
             yield deliver(installation, name, data, contract, sender=sender, period=period)
+        if not found:
+            raise UsageError(f"{path}: no file in it; hidden files are left out")
 
 
 def _show_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
@@ -80,9 +85,9 @@ def _show_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
     states = ", ".join(f"{n} {status}" for status, n in sorted(Counter(r.status for r in receipts).items()))
     typer.echo(f"{len(receipts)} files: {states}; " + ", ".join(f"{n} {name}" for name, n in totals.items()))
     for receipt in [r for r in receipts if r.problem][:SHOWN_RECEIPTS]:
-        typer.echo(f"{receipt.filename}: {receipt.problem}")
-    if stored and any(r.rejected for r in receipts):
-        typer.echo("`engang rejects SUBMISSION` says which rows were rejected and why")
+        typer.echo(one_line(f"{receipt.filename}: {receipt.problem}"))
+    if stored and any(r.rejected or r.status == "rejected" for r in receipts):
+        typer.echo("`engang rejects SUBMISSION` says what was rejected and why")
 
 
 @app.command()
@@ -93,16 +98,16 @@ def check(
     from flows.receiving import check_delivery
 
     installation = open_here()
-    refused = False
+    told = []
     for delivery in _deliveries(installation, [file], contract, sender, period):
         receipt, rejects = check_delivery(installation, delivery)
-        refused = refused or receipt.status == "rejected" or receipt.rejected > 0
-        if json:
-            echo_json({**asdict(receipt), "rejects": rejects.to_dicts()})
-        else:
+        told.append({**asdict(receipt), "rejects": rejects.to_dicts()})
+        if not json:
             _show_receipts([receipt], stored=False)
             show(rejects.to_dicts(), ["severity", "row", "column", "reason", "found", "expected", "hint"])
-    if refused:
+    if json:
+        echo_json(told)
+    if any(r["rejected"] or r["status"] == "rejected" for r in told):
         raise typer.Exit(FOUND_PROBLEMS)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -96,7 +97,7 @@ def _write_once(path: Path, data: bytes) -> bool:
     """Write a file durably unless it is there; return whether it was written."""
     if path.exists():
         return False
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     with partial.open("wb") as file:
         file.write(data)
         file.flush()

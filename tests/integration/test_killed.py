@@ -82,7 +82,7 @@ def test_killed_at_every_boundary_one_after_another(
     home = copy(stages[stage], tmp_path / "home")
     stood = look(do, home)
     for kill_at in range(1, ENOUGH):
-        ended = do(home, step, files=files, kill_at=kill_at)["ended"]
+        ended = do(home, step, files=files, kill_at=kill_at, batch_files=1)["ended"]
         readable(do, home, stood)
         if ended == 0:
             break
@@ -108,7 +108,7 @@ def test_killed_at_any_moment(do: Do, stages: dict[str, Path], end: Told, tmp_pa
     for step, files in (("submit", FIRST), ("nightly", {}), ("submit", SECOND), ("nightly", {})):
         stood = look(do, home)
         for _ in range(5):
-            do(home, step, files=files, kill_after=chance.uniform(0.001, 0.3))
+            do(home, step, files=files, kill_after=chance.uniform(0.001, 0.3), batch_files=2)
             readable(do, home, stood)
         assert do(home, step, files=files)["ended"] == 0
     same(look(do, home), end)

@@ -126,6 +126,7 @@ def test_the_new_contract_passes_its_own_examples(
     tour: tuple[Path, list[Ran]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENGANG_CONTRACTS", str(tour[0] / "contracts"))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     command = [sys.executable, "-m", "pytest", "-k", "folkemengde", "tests/contracts"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
