@@ -1,34 +1,23 @@
 """The command `engang`.
 
 Every command imports what it needs when it runs: `engang --help` answers at once. Exit codes: 0 done, 1 found problems,
-2 wrong use. Results go to standard output, progress and errors to standard error.
+2 wrong use.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
 
 import typer
 
+from flows import cli_contracts, cli_deliver, cli_release
+from flows.terminal import FOUND_PROBLEMS, WRONG_USE, app
 from schemas.errors import EngangError, UsageError
 
-app = typer.Typer(
-    name="engang",
-    help="Public bodies report each item once: deliver reports, publish a release, ask it anything.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-FOUND_PROBLEMS = 1
-WRONG_USE = 2
+COMMANDS = (cli_deliver, cli_release, cli_contracts)
+"""The modules whose commands `app` holds: importing them registers the commands."""
 
 
 def main() -> None:
     """Run the command; errors become one clear message and an exit code."""
-    from flows import cli_contracts, cli_deliver, cli_release  # noqa: F401  they register their commands
-
     try:
         app()
     except UsageError as error:
@@ -39,80 +28,4 @@ def main() -> None:
         sys.exit(FOUND_PROBLEMS)
 
 
-def say(text: str) -> None:
-    """Tell progress, on standard error."""
-    typer.secho(text, err=True, dim=True)
-
-
-def show(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -> None:
-    """Print rows as an aligned table: text left, numbers right."""
-    names = list(columns or (rows[0] if rows else ()))
-    cells = [[one_line(plain(row[n])) for n in names] for row in rows]
-    widths = [max([len(n), *(len(c[i]) for c in cells)]) for i, n in enumerate(names)]
-    right = [bool(rows) and all(is_number(row[n]) or row[n] is None for row in rows) for n in names]
-    typer.echo(
-        "  ".join(n.rjust(w) if r else n.ljust(w) for n, w, r in zip(names, widths, right, strict=True)).rstrip()
-    )
-    for each in cells:
-        line = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(each, widths, right, strict=True))
-        typer.echo("  ".join(line).rstrip())
-
-
-def one_line(text: str) -> str:
-    """Return a text as a line may show it: nothing delivered moves the cursor or turns the line around."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is shown as a number."""
-    from decimal import Decimal
-
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def plain(value: object) -> str:
-    """Return a value as text: decimals without their empty places, nothing for null."""
-    from decimal import Decimal
-
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def as_json(value: object) -> str:
-    """Return JSON: decimals are exact numbers, dates ISO 8601 text, NaN null, what JSON does not know its text."""
-    import simplejson
-
-    return simplejson.dumps(_tidy(value), ensure_ascii=False, indent=1, use_decimal=True, ignore_nan=True, default=str)
-
-
-def _tidy(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
-    import datetime as dt
-    from decimal import Decimal
-
-    if isinstance(value, dict):
-        return {k: _tidy(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_tidy(v) for v in value]
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else Decimal(plain(value))
-    return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
-
-
-def open_here() -> Any:  # noqa: ANN401  flows.installation.Installation, imported where it is used
-    """Open the installation at ENGANG_HOME."""
-    from flows.installation import open_installation
-
-    return open_installation()
-
-
-def echo_json(value: object) -> None:
-    """Print a value as JSON."""
-    typer.echo(as_json(value))
-
-
-__all__ = ["FOUND_PROBLEMS", "WRONG_USE", "Json", "app", "echo_json", "main", "open_here", "say", "show"]
+__all__ = ["app", "main"]

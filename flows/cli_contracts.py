@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import Json, app, echo_json, open_here, show
+from flows.terminal import Json, app, echo_json, open_here, show
 
 contracts = typer.Typer(help="List, show and start contracts.", invoke_without_command=True)
 app.add_typer(contracts, name="contracts")

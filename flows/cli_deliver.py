@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli import FOUND_PROBLEMS, Json, app, echo_json, one_line, open_here, say, show
+from flows.terminal import FOUND_PROBLEMS, Json, app, echo_json, one_line, open_here, say, show
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,13 +77,17 @@ def _deliveries(
             raise UsageError(f"{path}: no file in it; hidden files are left out")
 
 
+def _totals(receipts: "list[Receipt]", counted: tuple[str, ...]) -> str:
+    totals = (f"{sum(getattr(r, name) for r in receipts)} {name}" for name in counted)
+    states = sorted(Counter(r.status for r in receipts).items())
+    return f"{len(receipts)} files: {', '.join(f'{n} {status}' for status, n in states)}; {', '.join(totals)}"
+
+
 def _show_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
     counted = ("delivered", "claims", "rejected", "ignored", "warnings")
     if len(receipts) <= SHOWN_RECEIPTS:
         show([asdict(r) for r in receipts], ["submission_id", "filename", "status", *counted])
-    totals = {name: sum(getattr(r, name) for r in receipts) for name in counted}
-    states = ", ".join(f"{n} {status}" for status, n in sorted(Counter(r.status for r in receipts).items()))
-    typer.echo(f"{len(receipts)} files: {states}; " + ", ".join(f"{n} {name}" for name, n in totals.items()))
+    typer.echo(_totals(receipts, counted))
     for receipt in [r for r in receipts if r.problem][:SHOWN_RECEIPTS]:
         typer.echo(one_line(f"{receipt.filename}: {receipt.problem}"))
     if stored and any(r.rejected or r.status == "rejected" for r in receipts):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import FOUND_PROBLEMS, Json, app, echo_json, open_here, plain, say, show
+from flows.terminal import FOUND_PROBLEMS, Json, app, echo_json, open_here, plain, say, show
 
 ReleaseNumber = Annotated[
     int | None, typer.Option("--release", "-r", help="Which release; the current one by default.")

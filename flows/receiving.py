@@ -13,7 +13,7 @@ import polars as pl
 
 from flows.installation import Installation
 from infra import lake, landing, ledger
-from schemas.claims import REJECT, VALUE, empty, frame_schema
+from schemas.claims import REJECT, VALUE, frame_schema
 from schemas.contract import IDENTIFIER, Contract
 from schemas.errors import EngangError, SubmissionError, UsageError
 from transforms import identify
@@ -28,6 +28,10 @@ BATCH_FILES: Final = 1000
 
 Landed: TypeAlias = tuple[landing.Note, bytes]
 """A delivery in the landing zone: its note and its bytes."""
+
+
+COUNTED: Final = ("ignored", "claimed", "claims", "rejected", "warnings")
+"""What `normalise` counts of each file."""
 
 
 @dataclass(frozen=True)
@@ -250,40 +254,41 @@ def summary(reads: list[_Read], normalised: Normalised | None) -> tuple[pl.DataF
     Columns: submission_id, status, delivered, claims, rejected, ignored, warnings, content_digest. Raises `EngangError`
     if a file's rows do not add up: each must be claimed, rejected or ignored.
     """
-    rejects = pl.concat([r.rejects for r in reads] + ([normalised.rejects] if normalised else [empty(REJECT)]))
-    parsed = pl.DataFrame(
-        [
-            {
-                "submission_id": r.note.submission_id,
-                "delivered": r.parsed.delivered if r.parsed else 0,
-                "unread": r.rejects.filter(pl.col("severity") == "critical")["row"].drop_nulls().n_unique(),
-                "warned": r.rejects.filter(pl.col("severity") == "warning").height,
-                "refused": r.parsed is None,
-            }
-            for r in reads
-        ]
-    )
+    rejects = [r.rejects for r in reads] + ([normalised.rejects] if normalised else [])
+    counted = [*COUNTED, *identify.LANES]
     counts = normalised.counts if normalised else pl.DataFrame(schema={"submission_id": pl.String})
-    both = parsed.join(counts, on="submission_id", how="left")
-    missing = [c for c in ("ignored", "claimed", "claims", "rejected", "warnings", *identify.LANES) if c not in both]
-    both = both.with_columns(pl.lit(None, dtype=pl.Int64).alias(c) for c in missing).with_columns(
-        pl.col("ignored", "claimed", "claims", "rejected", "warnings", *identify.LANES).fill_null(0)
-    )
-    both = both.with_columns(
+    empty_counts = pl.DataFrame(schema={"submission_id": pl.String, **dict.fromkeys(counted, pl.Int64)})
+    counts = pl.concat([empty_counts, counts], how="diagonal_relaxed")
+    both = pl.DataFrame([_as_parsed(r) for r in reads]).join(counts, on="submission_id", how="left")
+    both = both.with_columns(pl.col(counted).fill_null(0)).with_columns(
         rejected=pl.col("rejected") + pl.col("unread"), warnings=pl.col("warnings") + pl.col("warned")
     )
     off = both.filter(pl.col("delivered") != pl.col("claimed") + pl.col("rejected") + pl.col("ignored"))
     if off.height:
         raise EngangError(f"rows do not add up in {off['submission_id'].to_list()}: nothing was registered")
-    digests = [
-        identify.digest(tuple(lanes)) if claims else None
-        for claims, *lanes in both.select("claims", *identify.LANES).iter_rows()
-    ]
     nothing = pl.col("refused") | ((pl.col("claims") == 0) & (pl.col("rejected") > 0))
     status = pl.when(nothing).then(pl.lit("rejected")).otherwise(pl.lit("live"))
-    told = both.with_columns(status.alias("status"), pl.Series("content_digest", digests, dtype=pl.String))
+    told = both.with_columns(status.alias("status"), _content_digests(both))
     names = ("submission_id", "status", "delivered", "claims", "rejected", "ignored", "warnings", "content_digest")
-    return told.select(names), rejects
+    return told.select(names), pl.concat(rejects)
+
+
+def _as_parsed(told: _Read) -> dict[str, object]:
+    """Return what the parser alone knows of a file."""
+    critical = told.rejects.filter(pl.col("severity") == "critical")
+    return {
+        "submission_id": told.note.submission_id,
+        "delivered": told.parsed.delivered if told.parsed else 0,
+        "unread": critical["row"].drop_nulls().n_unique(),
+        "warned": told.rejects.height - critical.height,
+        "refused": told.parsed is None,
+    }
+
+
+def _content_digests(counts: pl.DataFrame) -> pl.Series:
+    lanes = counts.select("claims", *identify.LANES).iter_rows()
+    digests = [identify.digest(tuple(own)) if claims else None for claims, *own in lanes]
+    return pl.Series("content_digest", digests, dtype=pl.String)
 
 
 def _keep(

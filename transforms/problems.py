@@ -70,18 +70,19 @@ def rejects_of(cells: pl.DataFrame, problems: list[Problem]) -> tuple[pl.DataFra
 
 
 def _row_of(problem: Problem) -> list[pl.Expr]:
-    def text(value: str | pl.Expr | None) -> pl.Expr:
-        return value if isinstance(value, pl.Expr) else pl.lit(value, dtype=pl.String)
-
     told = {
         "submission_id": pl.col("submission_id"),
         "row": pl.col("row"),
-        "column": text(problem.column),
-        "reason": text(problem.reason),
-        "rule": text(problem.rule),
-        "severity": text(problem.severity),
+        "column": _text(problem.column),
+        "reason": _text(problem.reason),
+        "rule": _text(problem.rule),
+        "severity": _text(problem.severity),
         "found": problem.found.cast(pl.String).str.slice(0, FOUND_CHARACTERS),
-        "expected": text(problem.expected),
-        "hint": text(problem.hint),
+        "expected": _text(problem.expected),
+        "hint": _text(problem.hint),
     }
     return [told[name].cast(dtype).alias(name) for name, dtype in frame_schema(REJECT).items()]
+
+
+def _text(value: str | pl.Expr | None) -> pl.Expr:
+    return value if isinstance(value, pl.Expr) else pl.lit(value, dtype=pl.String)

@@ -56,7 +56,12 @@ def stages(do: Do, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("stages")
     open_small(folder / "0-new").engine.dispose()
     made = {"new": folder / "0-new"}
-    todo = [("first", "submit", FIRST), ("released", "nightly", {}), ("second", "submit", SECOND), ("end", "nightly", {})]
+    todo = [
+        ("first", "submit", FIRST),
+        ("released", "nightly", {}),
+        ("second", "submit", SECOND),
+        ("end", "nightly", {}),
+    ]
     for name, step, files in todo:
         made[name] = copy(list(made.values())[-1], folder / name)
         assert do(made[name], step, files=files)["ended"] == 0

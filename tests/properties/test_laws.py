@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from polars.testing import assert_frame_equal
@@ -27,9 +27,11 @@ from flows.verify import verify
 from infra import checks, lake
 from schemas.claims import BUCKETS
 from schemas.errors import StoreError
+from transforms import identify
 
-FEW = settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-MANY = settings(FEW, max_examples=80)
+MANY = settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+FEW = settings(MANY, max_examples=8, phases=(Phase.explicit, Phase.generate))
+"""A failure is told as it was found: to shrink it takes minutes, and `pytest -m slow` does so."""
 COMPACTING = {"always": (10**9, 0.0), "never": (0, 2.0), "by share": (0, 0.5)}
 """COMPACT_ROWS and COMPACT_SHARE: what a night finds too small to keep, what too much retired."""
 
@@ -53,6 +55,8 @@ def compacting(how: str) -> Iterator[None]:
         yield
 
 
+NOTHING = identify.digest((0, 0, 0, 0))
+"""The digest of a release that holds nothing."""
 IDENTITIES: dict[str, tuple[object, ...]] = {}
 """What each id ever meant, in every installation of this run."""
 
@@ -102,19 +106,13 @@ def assert_holds(home: Home, told: Told) -> None:
     assert home.buckets() == told.buckets
 
 
-def told_of(home: Home, sent: list[Sent]) -> Told:
-    """Return what the second account says of these deliveries, delivered again to ask for their ids."""
-    accounts = {r.submission_id: read(one, r.submission_id) for r, one in zip(home.deliver(sent), sent, strict=True)}
-    return release(accounts, ())
-
-
 def published(home: Home) -> list[pl.DataFrame]:
     """Return what the current release publishes, apart from the number of the release in which each row changed."""
     return [home.table(name).drop("release") for name in TABLES]
 
 
 def assert_same(one: Home, other: Home) -> None:
-    assert one.night().digest == other.night().digest
+    assert (one.night().digest or NOTHING) == (other.night().digest or NOTHING)
     for mine, theirs in zip(published(one), published(other), strict=True):
         assert_frame_equal(mine, theirs)
 
@@ -197,10 +195,10 @@ class Installations(RuleBasedStateMachine):
     def night(self) -> None:
         done = self.home.night()
         told = release(self.accounts, self.withdrawn)
-        if not done.published:
+        if done.release is None or not done.published:
             stands = self.releases[-1][1] if self.releases else None
             assert (done.release or 0, done.digest) == (len(self.releases), stands)
-            assert not self.releases or facts(self.home)[1] == told.facts
+            assert facts(self.home)[1] == told.facts
             return
         self.releases.append(({name: self.home.table(name) for name in TABLES}, done.digest))
         assert_holds(self.home, told)
@@ -241,17 +239,13 @@ class Installations(RuleBasedStateMachine):
             assert not self.releases or verify(self.home.installation).same
 
 
-def run_installations(examples: int, steps: int) -> None:
-    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=examples, stateful_step_count=steps))
-
-
 def test_all_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
-    run_installations(12, 12)
+    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=15, stateful_step_count=14))
 
 
 @pytest.mark.slow
 def test_much_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
-    run_installations(120, 25)
+    run_state_machine_as_test(Installations, settings=settings(MANY, max_examples=150, stateful_step_count=25))
 
 
 def order_does_not_matter(sent: list[Sent], rng: random.Random) -> None:
@@ -266,7 +260,6 @@ def order_does_not_matter(sent: list[Sent], rng: random.Random) -> None:
             if rng.random() < 0.6:
                 other.night()
         assert_same(one, other)
-        assert_holds(one, told_of(one, sent))
 
 
 def twice_is_once(sent: list[Sent], rng: random.Random) -> None:
@@ -309,7 +302,7 @@ def incremental_is_full(sent: list[Sent], rng: random.Random) -> None:
                 each.night()
             once.deliver(rng.sample(sent, len(sent)))
             assert_same(each, once)
-            assert verify(each.installation).same
+            assert each.night().release is None or verify(each.installation).same
 
 
 def ids_keep_their_word(sent: list[Sent], rng: random.Random) -> None:
