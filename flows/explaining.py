@@ -40,10 +40,16 @@ def explain(installation: Installation, item_id: str, number: int | None = None)
 
 def _story(installation: Installation, found: pl.DataFrame, sources: pl.DataFrame, claims: pl.DataFrame) -> Story:
     files = ledger.submissions(installation.engine, ids=claims["submission_id"].unique().to_list())
-    told = claims.join(files.select("submission_id", "batch", "filename", "status"), on=["submission_id", "batch"])
+    told = claims.join(
+        files.select("submission_id", "batch", "filename", "status", "in_release"), on=["submission_id", "batch"]
+    )
     cell = ["submission_id", "row", "column", "reported_by"]
     told = told.join(sources.select(*cell, "relation", "chosen"), on=cell, how="left", nulls_equal=True)
-    became = pl.when(pl.col("status") == "withdrawn").then(pl.lit("withdrawn")).otherwise(pl.lit("superseded"))
+    became = (
+        pl.when(pl.col("status") == "withdrawn").then(pl.lit("withdrawn"))
+        .when("in_release").then(pl.lit("superseded"))
+        .otherwise(pl.lit("not in this release"))  # the next night's, or the same content as a submission that counts
+    )  # fmt: skip
     told = told.with_columns(pl.coalesce("relation", became).alias("relation"), pl.col("chosen").fill_null(False))
     told = told.sort("chosen", "version", "submission_id", "row", descending=[True, True, False, False])
     names = [

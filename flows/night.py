@@ -112,7 +112,7 @@ def stage(
             progress(f"consolidating {partitions[0]} to {partitions[-1]}")
             claims = touched_claims(installation, members, partitions)
             before = consolidate(claims.filter("before")) if claims["before"].any() else None
-            after = consolidate(claims.filter("after"))
+            after = consolidate(claims if claims["after"].all() else claims.filter("after"))
             if written is not None:
                 written.result()
             written = writer.submit(_write, installation, staged, before, after)

@@ -40,7 +40,7 @@ UNLIKE: Final = ("item_id", "claim_id", "slot_id", "original", "value", "value_a
 WRITER: Final = WriterProperties(
     compression="ZSTD",
     compression_level=1,
-    max_row_group_size=32 * 1024,  # rows are sorted by item: one item is found in one small group
+    max_row_group_size=32 * 1024,  # observations are sorted by item: one item is found in one small group
     column_properties={name: ColumnProperties(dictionary_enabled=False) for name in UNLIKE},
 )
 

@@ -30,8 +30,8 @@ class Consolidated:
 
 def consolidate(claims: pl.DataFrame) -> Consolidated:
     """Return what is published of these claims: all claims that count of the items and slots they speak of."""
-    claims = _slots(claims.sort("item_id"))  # once: all that is made of them stays in this order
-    live = claims.filter(pl.col("bucket").is_null())
+    claims = _slots(claims)
+    live = claims.filter(pl.col("bucket").is_null()) if claims["bucket"].count() else claims
     judged = law.choose(_statements(live))
     sources = _sources(live, judged)
     observations = _observations(judged)
@@ -98,7 +98,8 @@ def _observations(judged: pl.DataFrame) -> pl.DataFrame:
         "reporters": pl.col("reporters").cast(pl.Int32),
     }
     names = [n for n in frame_schema(OBSERVATION).names() if n != "release"]
-    return judged.lazy().filter("represents").with_columns(**fact).select(names).collect()
+    facts = judged.lazy().filter("represents").with_columns(**fact).select(names)
+    return facts.sort("item_id").collect()  # one item is then found in one small group of its month's file
 
 
 def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:

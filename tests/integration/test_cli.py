@@ -18,6 +18,8 @@ import pytest
 from small_home import CONTRACTS, HEADER, open_small
 
 from flows.cli import main
+from flows.night import night
+from flows.receiving import deliver, receive
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -115,7 +117,7 @@ def test_help_imports_nothing_heavy() -> None:
         seconds.append(time.perf_counter() - started)
         assert "Usage: engang" in done.stdout
         assert done.stderr.strip() == "[]"
-    print(f"engang --help: best of five {min(seconds):.2f} s")  # noqa: T201  a figure to look at, not to fail on
+    print(f"engang --help: best of five {min(seconds):.2f} s")  # a figure to look at, not to fail on
 
 
 def test_the_console_command_gives_its_exit_codes(tmp_path: Path, files: Path) -> None:
@@ -297,9 +299,6 @@ OUTSIDE = [
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a home whose release is only read."""
-    from flows.night import night  # noqa: PLC0415  not before a test needs it
-    from flows.receiving import deliver, receive  # noqa: PLC0415  same
-
     home = open_small(tmp_path_factory.mktemp("frozen") / "home")
     list(receive(home, [deliver(home, "a.csv", GOOD.encode(), "folketall", sender="kommunen", period=None)]))
     night(home)
@@ -326,7 +325,7 @@ def test_odd_queries_are_answered(run: Run, frozen: Path, monkeypatch: pytest.Mo
     assert told.json[0]
 
 
-def test_explain_names_file_row_and_column(released: Run) -> None:
+def test_explain_names_file_row_and_column(released: Run, files: Path) -> None:
     (item,) = released("query", "SELECT item_id FROM observations WHERE value = 20005", "-f", "json").json
     told = released("explain", item["item_id"], "--json")
     assert told.code == 0
@@ -336,6 +335,14 @@ def test_explain_names_file_row_and_column(released: Run) -> None:
     shown = released("explain", item["item_id"]).out
     assert "population" in shown
     assert "Klepp (municipality 1120)" in shown
+    more = files / "more.csv"
+    more.write_text(HEADER + "1120;01.01.2024;alle;20 006;\n")
+    released("submit", more, "-c", "folketall", "-s", "kommunen")
+    waiting = released("explain", item["item_id"], "--json").json["claims"]
+    assert [(c["original"], c["relation"]) for c in waiting] == [
+        ("20 005", "single"),
+        ("20 006", "not in this release"),
+    ]
     unknown = released("explain", "nothing")
     assert unknown.code == 2
     assert "no item 'nothing'" in unknown.err

@@ -52,7 +52,7 @@ def do() -> Iterator[Do]:
 
 @pytest.fixture(scope="module")
 def stages(do: Do, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Give homes as they stand, undisturbed: new, after the first submit, its nightly, the second submit, its nightly."""
+    """Give homes as they stand, undisturbed: new, then after each of two submits and their nights."""
     folder = tmp_path_factory.mktemp("stages")
     open_small(folder / "0-new").engine.dispose()
     made = {"new": folder / "0-new"}

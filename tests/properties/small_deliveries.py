@@ -192,7 +192,7 @@ _rows = st.builds(
     Row,
     unit=st.sampled_from(("0301",) * 10 + ("1120", "1120", "Sum", "9999")),
     month=st.sampled_from(("2024-01",) * 5 + ("2024-02",)),
-    group=st.sampled_from("abc"),
+    group=st.sampled_from("ab"),
     figure=st.sampled_from(("0", "4", "5", "6", "10", "14", "15", "24,5", "-3", "5", "5", "many", "", "1e400")),
     other=st.sampled_from(("", "0", "1", "5", "24,5")),
     accuracy=st.sampled_from(("", "0", "-1", "1")),
@@ -207,8 +207,8 @@ wrappings = st.builds(Wrapping, st.integers(0, 9), st.booleans(), st.booleans(),
 @st.composite
 def sendings(draw: st.DrawFn) -> Sent:
     """Draw one delivery of a few rows, most of which speak of the same few items."""
-    contract = draw(st.sampled_from(("melding", "melding", "melding", "rettelse", "rettelse", "samlet", "firma")))
-    rows = draw(st.lists(_rows, min_size=1, max_size=4))
+    contract = draw(st.sampled_from(("melding", "melding", "rettelse", "samlet", "firma")))
+    rows = draw(st.lists(_rows, min_size=1, max_size=5))
     if contract == "firma":
         rows = [row._replace(unit=draw(_named)) for row in rows]
     return Sent(contract, draw(st.sampled_from(("anna", "berit"))), tuple(rows), draw(wrappings))
