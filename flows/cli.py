@@ -10,6 +10,7 @@ import typer
 
 from flows import cli_contracts, cli_deliver, cli_release
 from flows.terminal import FOUND_PROBLEMS, WRONG_USE, app
+from infra.settings import tune_allocator
 from schemas.errors import EngangError, UsageError
 
 COMMANDS = (cli_deliver, cli_release, cli_contracts)
@@ -18,6 +19,7 @@ COMMANDS = (cli_deliver, cli_release, cli_contracts)
 
 def main() -> None:
     """Run the command; errors become one clear message and an exit code."""
+    tune_allocator()
     try:
         app()
     except UsageError as error:

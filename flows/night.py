@@ -147,7 +147,8 @@ def touched_claims(installation: Installation, members: pl.DataFrame, partitions
     claims = lake.scan(installation.settings.lake, "claims", partitions=partitions)
     named = ["submission_id", "batch"]
     if not members["before"].any():
-        return claims.join(members.lazy(), on=named).collect()
+        told = claims.join(members.lazy(), on=named, how="left", maintain_order="left").collect()
+        return told.filter(pl.col("after").is_not_null()) if told["after"].null_count() else told
     keys = claims.select("submission_id", "batch", "item_id", "slot_id").join(members.lazy(), on=named).collect()
     moved = keys.filter(pl.col("before") != pl.col("after"))
     slots = moved["slot_id"].drop_nulls().unique()

@@ -95,11 +95,9 @@ class TableCheck:
         if not self._kinds:
             return []
         kinds = pl.concat(self._kinds, how="diagonal_relaxed")
-        columns = _validate(self.table, [_column_set(self.table)], _pandas(kinds.drop(_ROWS)))
-        if not all(f.success for f in columns):
-            return columns  # what looks at a column that is not there would only fail the engine
-        counted = kinds[_ROWS].to_list()
-        return [*columns, *_validate(self.table, _suite(self.table), _pandas(kinds), counted), *self._unique()]
+        suite = [_column_set(self.table), *_suite(self.table)]
+        found = _validate(self.table, suite, _pandas(kinds), kinds[_ROWS].to_list())
+        return [*found, *self._unique()] if found[0].success else found
 
     def _unique(self) -> list[Finding]:
         chunks = [
@@ -161,7 +159,7 @@ def _expect(kind: str, expected: str, **kwargs: object) -> dict[str, Any]:
 
 
 def _column_set(table: str) -> dict[str, Any]:
-    names = [c.name for c in PUBLISHED[table]]
+    names = [*(c.name for c in PUBLISHED[table]), _ROWS]
     return _expect("table_columns_to_match_set", "the declared columns", column_set=names, exact_match=True)
 
 
@@ -261,7 +259,11 @@ def _validate(
     except gx.exceptions.GreatExpectationsError as error:
         raise CheckEngineError(f"checks of {table}: the engine failed: {error}") from error
     results = [r.to_json_dict() for validated in run.run_results.values() for r in validated.results]
-    return [_finding(table, result, counted) for result in results]
+    results.sort(key=lambda r: r["expectation_config"]["type"] != "expect_table_columns_to_match_set")
+    first = _finding(table, results[0], counted)
+    if not first.success:
+        return [first]  # what looks at a column that is not there can only fail the engine
+    return [first, *(_finding(table, result, counted) for result in results[1:])]
 
 
 def _finding(table: str, result: dict[str, Any], counted: list[int] | None) -> Finding:

@@ -37,11 +37,16 @@ COMPACT_BATCH: Final = 500_000
 """A partition is rewritten when it is small, or this share of it is retired: the work stays in proportion to change."""
 UNLIKE: Final = ("item_id", "claim_id", "slot_id", "original", "value", "value_after", "value_before")
 """Columns whose values rarely repeat: a dictionary of them costs half the time of writing, and saves nothing."""
+UNSTATED: Final = ColumnProperties(dictionary_enabled=True, statistics_enabled="NONE")
 WRITER: Final = WriterProperties(
-    compression="ZSTD",
-    compression_level=1,
+    compression="LZ4_RAW",
     max_row_group_size=32 * 1024,  # observations are sorted by item: one item is found in one small group
-    column_properties={name: ColumnProperties(dictionary_enabled=False) for name in UNLIKE},
+    default_column_properties=UNSTATED,
+    column_properties={
+        # Only ids are looked for, so only they have statistics: least and greatest of each group of rows.
+        name: ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK" if name == "item_id" else "NONE")
+        for name in UNLIKE
+    },
 )
 
 

@@ -104,7 +104,7 @@ def _observations(judged: pl.DataFrame) -> pl.DataFrame:
 
 def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
     """Return one row a claim (or sum of lines) of every item in conflict: what it says, what was done."""
-    clash = judged.filter(pl.col("agreement") == "conflict")
+    clash = judged.lazy().filter(pl.col("agreement") == "conflict")
     settled = pl.col("chosen").any().over("item_id")
     outcome = (
         pl.when("chosen")
@@ -115,7 +115,7 @@ def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
     )
     names = [n for n in frame_schema(CONFLICT).names() if n != "release"]
     told = clash.with_columns(*law.bounds(), identify.claim_id(), outcome.alias("outcome"))
-    return told.select(names).sort("item_id", "claim_id")
+    return told.select(names).sort("item_id", "claim_id").collect()
 
 
 def _buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
@@ -135,9 +135,11 @@ def _buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("submission_id", "bucket").collect()
 
 
-FACT = ("item_id", "unit_code", "unit_name", "value", "decimals", "obs_status", "agreement", "reports", "reporters")
-REPORT = ("item_id", "claim_id", "reported_by", "original", "value", "decimals", "relation", "chosen")
-"""What a release's digest is made of: every fact and every report behind it, with what joins it to its item."""
+FACT = ("item_id", "unit_name", "value", "decimals", "obs_status", "agreement", "reports", "reporters")
+REPORT = ("item_id", "claim_id", "original", "value", "decimals", "relation", "chosen")
+"""What a release's digest is made of: every fact and every report behind it, with what joins it to its item. The rest
+of their columns follows from the identity that the item's id is the hash of, and from the bytes that the claim's names.
+"""
 
 
 def lane_sums(observations: pl.DataFrame, sources: pl.DataFrame) -> tuple[int, ...]:

@@ -19,7 +19,8 @@ from transforms.repeats import repeats
 
 BATCH_COLUMNS = ("submission_id", "sender", "option_period")
 """What a batch has beside `row` and the contract's columns, all String; `option_period` may be null."""
-CONTENT = ("item_id", "reported_by", "value", "decimals", "version", "action", "obs_status", "confidential", "additive")
+CONTENT = ("item_id", "reported_by", "value", "decimals")
+USUAL = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
 """What a submission says, whatever its format, encoding and order: two that say the same are one, rewrapped."""
 
 
@@ -40,7 +41,7 @@ class Normalised:
 def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> Normalised:
     """Turn a batch of raw rows (`row`, the contract's columns, `BATCH_COLUMNS`) into claims, rejects and counts."""
     cells, problems = read_cells(batch, contract, register)
-    kept = cells.filter(~pl.col("_ignored"))
+    kept = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
     ruled = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
     problems += ruled
     rejects, sunk = rejects_of(kept, problems)
@@ -138,12 +139,22 @@ def _sunk_files(rejects: pl.DataFrame, ruled: list[Problem]) -> pl.DataFrame:
     return rejects.filter(pl.col("rule").is_in(rules)).select("submission_id").unique()
 
 
+def _manner(claims: pl.DataFrame) -> pl.Expr:
+    """Return how each claim is made, as text: its version, and what is not as usual, which most batches lack."""
+    unusual = [
+        pl.when(pl.col(name) != usual).then(pl.format(f"{{}} {name}", name)).otherwise(pl.lit(""))
+        for name, usual in USUAL.items()
+        if (claims[name] != usual).any()
+    ]
+    return pl.concat_str(pl.col("version").cast(pl.String).fill_null(""), *unusual, separator="")
+
+
 def _counts(cells: pl.DataFrame, claims: pl.DataFrame, rejects: pl.DataFrame, sunk: pl.DataFrame) -> pl.DataFrame:
     """Count each submission's rows bucket by bucket, each bucket by its own evidence."""
     rows = cells.group_by("submission_id").agg(pl.len().alias("rows"), pl.col("_ignored").sum().alias("ignored"))
     content = (
         claims.lazy()
-        .select("submission_id", "lead", *identify.lanes(*map(pl.col, CONTENT)))
+        .select("submission_id", "lead", *identify.lanes(*map(pl.col, CONTENT), _manner(claims)))
         .group_by("submission_id")
         .agg(pl.col("lead").sum().alias("claimed"), pl.len().alias("claims"), pl.col(identify.LANES).sum())
         .collect(engine="streaming")

@@ -134,7 +134,7 @@ def test_chunks_are_checked_as_one_table() -> None:
 
 def test_an_engine_error_is_no_finding() -> None:
     rows = observations().with_columns(pl.col("reports").cast(pl.String))
-    with pytest.raises(CheckEngineError, match=r"reports: the engine failed: .*same type"):
+    with pytest.raises(CheckEngineError, match=r"reports.*: the engine failed: "):
         check_rows("observations", rows)
     assert issubclass(CheckEngineError, StoreError)
 
