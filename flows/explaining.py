@@ -46,7 +46,8 @@ def _story(installation: Installation, found: pl.DataFrame, sources: pl.DataFram
     cell = ["submission_id", "row", "column", "reported_by"]
     told = told.join(sources.select(*cell, "relation", "chosen"), on=cell, how="left", nulls_equal=True)
     became = (
-        pl.when(pl.col("status") == "withdrawn").then(pl.lit("withdrawn"))
+        pl.when((pl.col("status") == "withdrawn") | ((pl.col("action") == "withdraw") & pl.col("in_release")))
+        .then(pl.lit("withdrawn"))
         .when("in_release").then(pl.lit("superseded"))
         .otherwise(pl.lit("not in this release"))  # the next night's, or the same content as a submission that counts
     )  # fmt: skip

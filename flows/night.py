@@ -21,6 +21,8 @@ from transforms.counting import counting, standing_buckets
 
 CHUNK_CLAIMS: Final = 700_000
 """How many claims are consolidated at once: the months of a release are taken in groups of about this size."""
+CHUNK_MONTHS: Final = 24
+"""How many months at most, however few of their claims are new: their ids are all looked at."""
 RULES: Final = "1"
 """Version of the law as this code applies it; a release made under another is rebuilt from the claims."""
 
@@ -130,7 +132,7 @@ def _groups(installation: Installation, members: pl.DataFrame) -> Iterator[list[
     group: list[str] = []
     size = 0
     for partition, claims in sizes.group_by("partition").agg(pl.col("claims").sum()).sort("partition").iter_rows():
-        if group and size + claims > CHUNK_CLAIMS:
+        if group and (size + claims > CHUNK_CLAIMS or len(group) == CHUNK_MONTHS):
             yield group
             group, size = [], 0
         group.append(partition)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from small_deliveries import CONTRACTS, MUNICIPALITIES, Row, Sent, in_order, written
 
@@ -93,11 +93,13 @@ class Told:
 
     facts: dict[Item, tuple[object, ...]]
     """unit_name, value, decimals, obs_status, agreement, reports, reporters."""
-    sources: dict[tuple[str, int, str], tuple[object, ...]]
+    sources: dict[tuple[str, int, str], tuple[Any, ...]]
     """(submission, row, column) -> item, reported_by, original, value, decimals, version, relation, chosen."""
     conflicts: dict[tuple[str, int, str], tuple[object, ...]]
     """(submission, row, column) -> item, reported_by, value, decimals, lower, upper, outcome."""
     buckets: dict[str, dict[str, int]]
+    fates: dict[tuple[str, int, str], tuple[Item, str]]
+    """(submission, row, column) -> item, and the relation, or what became of the claim instead."""
 
 
 def read(sent: Sent, submission: str) -> Account:
@@ -187,7 +189,7 @@ def release(accounts: Mapping[str, Account], withdrawn: Collection[str]) -> Told
         if claim.slot:
             newest[claim.slot] = max(claim.newness, newest.get(claim.slot, claim.newness))
     standing = [c for c in claims if c.slot is None or (c.newness == newest[c.slot] and c.action != "withdraw")]
-    told = Told({}, {}, {}, {s: _at_rest(s, a, live, counted) for s, a in accounts.items()})
+    told = Told({}, {}, {}, {s: _at_rest(s, a, live, counted) for s, a in accounts.items()}, {})
     by_item: dict[Item, list[Claim]] = defaultdict(list)
     for claim in standing:
         by_item[claim.item].append(claim)
@@ -195,6 +197,11 @@ def release(accounts: Mapping[str, Account], withdrawn: Collection[str]) -> Told
         _weigh(told, item, said)
     for claim in set(claims) - set(standing):
         _count(told, claim, "withdrawn" if claim.action == "withdraw" else "superseded")
+    for claim in (c for account in accounts.values() for c in account.claims):
+        gone = claim.submission not in live or (claim.submission in counted and claim.action == "withdraw")
+        left = "withdrawn" if gone else "superseded" if claim.submission in counted else "not in this release"
+        cell = claim.submission, claim.row, claim.column
+        told.fates[cell] = claim.item, (told.sources[cell][6] if cell in told.sources else left)
     for buckets in told.buckets.values():
         for bucket in [b for b, rows in buckets.items() if not rows]:
             del buckets[bucket]

@@ -274,10 +274,10 @@ class Home:
         found = reading.table(self.installation, name, reading.released(self.installation, release)).collect()
         return found.sort([c for c in ("item_id", "claim_id", "release") if c in found.columns])
 
-    def buckets(self) -> dict[str, dict[str, int]]:
-        """Return the current release's buckets, submission by submission."""
+    def buckets(self, release: int | None = None) -> dict[str, dict[str, int]]:
+        """Return a release's buckets, the current one's by default, submission by submission."""
         found: dict[str, dict[str, int]] = {}
-        number = reading.released(self.installation)["release"]
+        number = reading.released(self.installation, release)["release"]
         for row in ledger.row_counts(self.installation.engine, number).iter_rows(named=True):
             found.setdefault(row["submission_id"], {})[row["bucket"]] = row["rows"]
         return found

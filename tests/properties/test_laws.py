@@ -23,6 +23,7 @@ from small_deliveries import Home, Row, Sent, Wrapping, file_of, new_home, sendi
 
 from flows import asking
 from flows import night as nights
+from flows.explaining import explain
 from flows.verify import verify
 from infra import checks, lake
 from schemas.claims import BUCKETS
@@ -33,8 +34,10 @@ MANY = settings(max_examples=60, deadline=None, database=None, suppress_health_c
 FEW = settings(MANY, max_examples=6, phases=(Phase.explicit, Phase.generate))
 """A failure is told as it was found: to shrink it takes minutes, and `pytest -m slow` does so."""
 REAL_CHECK = nights.check
-COMPACTING = {"always": (10**9, 0.0), "never": (0, 2.0), "by share": (0, 0.5)}
-"""COMPACT_ROWS and COMPACT_SHARE: what a night finds too small to keep, what too much retired."""
+COMPACTING = {"always": (10**9, 0.0, 700_000), "never": (0, 2.0, 700_000), "by share": (0, 0.5, 1)}
+"""COMPACT_ROWS and COMPACT_SHARE: what a night finds too small to keep, what too much retired. CHUNK_CLAIMS: how much
+it takes at once, at least a month.
+"""
 
 TABLES = ("observations", "sources", "conflicts")
 several = st.lists(sendings(), min_size=1, max_size=7)
@@ -53,6 +56,7 @@ def compacting(how: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lake, "COMPACT_ROWS", COMPACTING[how][0])
         patch.setattr(lake, "COMPACT_SHARE", COMPACTING[how][1])
+        patch.setattr(nights, "CHUNK_CLAIMS", COMPACTING[how][2])
         yield
 
 
@@ -105,6 +109,10 @@ def assert_holds(home: Home, told: Told) -> None:
     conflicts = ("reported_by", "value", "decimals", "lower", "upper", "outcome")
     assert behind(home, "conflicts", conflicts, ids) == told.conflicts
     assert home.buckets() == told.buckets
+    for item in sorted(ids)[:1]:
+        story = explain(home.installation, ids[item]).claims
+        became = {(c["submission_id"], c["row"], c["column"]): (item, c["relation"]) for c in story}
+        assert became == {cell: fate for cell, fate in told.fates.items() if fate[0] == item}
 
 
 def published(home: Home) -> list[pl.DataFrame]:
@@ -136,7 +144,7 @@ class Installations(RuleBasedStateMachine):
         self.home = self.closing.enter_context(new_home())
         self.accounts: dict[str, Account] = {}
         self.withdrawn: set[str] = set()
-        self.releases: list[tuple[dict[str, pl.DataFrame], str | None]] = []
+        self.releases: list[tuple[dict[str, pl.DataFrame], str | None, dict[str, dict[str, int]]]] = []
 
     @initialize(how=st.sampled_from(sorted(COMPACTING)))
     def compacts(self, how: str) -> None:
@@ -199,7 +207,7 @@ class Installations(RuleBasedStateMachine):
             assert (done.release or 0, done.digest) == (len(self.releases), stands)
             assert facts(self.home)[1] == told.facts
             return
-        self.releases.append(({name: self.home.table(name) for name in TABLES}, done.digest))
+        self.releases.append(({name: self.home.table(name) for name in TABLES}, done.digest, told.buckets))
         assert_holds(self.home, told)
         assert done.release == len(self.releases)
         assert done.counts["items"] == len(told.facts)
@@ -238,9 +246,10 @@ class Installations(RuleBasedStateMachine):
     def teardown(self) -> None:
         with self.closing:
             self.night()
-            for number, (tables, _) in enumerate(self.releases, 1):
+            for number, (tables, _, buckets) in enumerate(self.releases, 1):
                 for name, table in tables.items():
                     assert_frame_equal(self.home.table(name, number), table)
+                assert self.home.buckets(number) == buckets
             assert not self.releases or verify(self.home.installation).same
 
 
