@@ -43,7 +43,9 @@ class Cost:
 def cost(command: Sequence[str | Path], env: dict[str, str]) -> tuple[Cost, str]:
     """Run a command to its end and return what it cost and what it printed; stops at a failure."""
     started = time.perf_counter()
-    process = subprocess.Popen([str(c) for c in command], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)
+    # Polars, imported here too, writes its allocator's settings down for every process that follows.
+    own = {name: value for name, value in os.environ.items() if name != "_RJEM_MALLOC_CONF"}
+    process = subprocess.Popen([str(c) for c in command], env={**own, **env}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
