@@ -1,7 +1,7 @@
 """The benchmark: `python tests/bench/run.py`. Prints ratios against the bare Polars script, measured in the same run.
 
-The full run and the night on top of it are made by one process (`worker.py`), as the served product does them, imports
-counted in the full run; every other figure is that of the command `engang`, whole. Takes about three minutes and 4 GB
+The full run and the night on top of it are made by one process (`worker.py`) that has its imports behind it: a night in
+a process of its own takes some 7 to 10 s more. Every other figure is that of the command `engang`, whole. Takes about three minutes and 4 GB
 of disk at full size; `--claims 1000000` is a quick look.
 """
 
