@@ -1,8 +1,8 @@
 """The benchmark: `python tests/bench/run.py`. Prints ratios against the bare Polars script, measured in the same run.
 
 The full run and the night on top of it are made by one process (`worker.py`) that has its imports behind it: a night in
-a process of its own takes some 7 to 10 s more. Every other figure is that of the command `engang`, whole. Takes about three minutes and 4 GB
-of disk at full size; `--claims 1000000` is a quick look.
+a process of its own takes some 7 to 10 s more. Every other figure is that of the command `engang`, whole. Takes about
+three minutes and 4 GB of disk at full size; `--claims 1000000` is a quick look.
 """
 
 import argparse
