@@ -30,8 +30,8 @@ from schemas.claims import BUCKETS
 from schemas.errors import StoreError
 from transforms import identify
 
-MANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-FEW = settings(MANY, max_examples=6, phases=(Phase.explicit, Phase.generate))
+MANY = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+FEW = settings(MANY, max_examples=5, phases=(Phase.explicit, Phase.generate))
 """A failure is told as it was found: to shrink it takes minutes, and `pytest -m slow` does so."""
 REAL_CHECK = nights.check
 COMPACTING = {"always": (10**9, 0.0, 700_000), "never": (0, 2.0, 700_000), "by share": (0, 0.5, 1)}
@@ -254,12 +254,12 @@ class Installations(RuleBasedStateMachine):
 
 
 def test_all_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
-    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=12, stateful_step_count=10))
+    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=10, stateful_step_count=10))
 
 
 @pytest.mark.slow
 def test_much_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
-    run_state_machine_as_test(Installations, settings=settings(MANY, max_examples=120, stateful_step_count=25))
+    run_state_machine_as_test(Installations, settings=settings(MANY, max_examples=100, stateful_step_count=20))
 
 
 def report(contract: str, sender: str, *rows: tuple[str, str], version: str = "", action: str = "") -> Sent:
