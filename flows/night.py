@@ -24,7 +24,9 @@ CHUNK_CLAIMS: Final = 700_000
 CHUNK_MONTHS: Final = 24
 """How many months at most, however few of their claims are new: their ids are all looked at."""
 RULES: Final = "1"
-"""Version of the law as this code applies it; a release made under another is rebuilt from the claims."""
+"""Version of the law as this code applies it, written with each release. Nothing compares it yet: a change of the law
+leaves untouched items as they were.
+"""
 
 
 @dataclass
@@ -128,17 +130,9 @@ def stage(
 def _groups(installation: Installation, members: pl.DataFrame) -> Iterator[list[str]]:
     """Yield the months that the night touches, in groups of about `CHUNK_CLAIMS` claims."""
     moved = members.filter(pl.col("before") != pl.col("after"))
-    sizes = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())
-    group: list[str] = []
-    size = 0
-    for partition, claims in sizes.group_by("partition").agg(pl.col("claims").sum()).sort("partition").iter_rows():
-        if group and (size + claims > CHUNK_CLAIMS or len(group) == CHUNK_MONTHS):
-            yield group
-            group, size = [], 0
-        group.append(partition)
-        size += claims
-    if group:
-        yield group
+    told = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())
+    sizes = told.group_by("partition").agg(pl.col("claims").sum()).sort("partition").rows()
+    yield from lake.groups(sizes, rows=CHUNK_CLAIMS, most=CHUNK_MONTHS)
 
 
 def touched_claims(installation: Installation, members: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:

@@ -117,7 +117,8 @@ def compact(root: Path, touched: list[str]) -> list[str]:
     per = gone.group_by("partition").len().join(sizes, on="partition", how="left")
     worth = (pl.col("rows").fill_null(0) <= COMPACT_ROWS) | (pl.col("len") > COMPACT_SHARE * pl.col("rows"))
     chosen = per.filter(worth)["partition"].sort().to_list()
-    for some in _batches(per.filter(pl.col("partition").is_in(chosen)).sort("partition")):
+    told = per.filter(pl.col("partition").is_in(chosen)).sort("partition")
+    for some in groups(told.select("partition", pl.col("rows").fill_null(0)).rows(), rows=COMPACT_BATCH):
         for name in REPLACED:
             kept = without_retired(scan(root, name, now[name], some), gone.filter(pl.col("partition").is_in(some)))
             _overwrite(root, name, some, kept.sort("partition", "item_id").collect())
@@ -126,18 +127,18 @@ def compact(root: Path, touched: list[str]) -> list[str]:
     return chosen
 
 
-def _batches(sizes: pl.DataFrame) -> Iterator[list[str]]:
-    """Yield partitions that are rewritten in one commit: as many as `COMPACT_BATCH` rows allow."""
-    some: list[str] = []
-    rows = 0
-    for partition, size in sizes.select("partition", pl.col("rows").fill_null(0)).iter_rows():
-        if some and rows + size > COMPACT_BATCH:
-            yield some
-            some, rows = [], 0
-        some.append(partition)
-        rows += size
-    if some:
-        yield some
+def groups(sizes: Iterable[tuple[str, int]], rows: int, most: int | None = None) -> Iterator[list[str]]:
+    """Yield partitions in groups of at most `rows` rows and `most` partitions; one that is larger stands alone."""
+    group: list[str] = []
+    held = 0
+    for partition, size in sizes:
+        if group and (held + size > rows or len(group) == most):
+            yield group
+            group, held = [], 0
+        group.append(partition)
+        held += size
+    if group:
+        yield group
 
 
 def _partition_rows(root: Path) -> pl.DataFrame:

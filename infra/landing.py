@@ -1,7 +1,8 @@
 """The landing zone: every delivery's bytes as received, at `<contract>/<sender>/<sha256>`, immutable from then on.
 
 Beside the bytes stands a delivery note, `<sha256>.<submission_id>.json`: what the delivery said and the file does not
-(its name, the period), and when it came. Landing zone and notes are enough to rebuild everything.
+(its name, the period), and when it came. With them every delivery can be read again; the ledger says which are
+withdrawn.
 """
 
 import hashlib

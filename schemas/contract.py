@@ -21,6 +21,8 @@ from schemas.errors import ContractError
 from schemas.strict_yaml import read_mapping
 
 FOLDER: Final = Path(__file__).parent / "contracts"
+RESERVED: Final = ("row", "submission_id", "sender", "option_period")
+"""Columns that stand beside a delivery's own while it is read: a mapped one of that name would be overwritten."""
 IDENTIFIER: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 """What names a contract or a sender: it becomes a folder of the landing zone, so nothing else may."""
 
@@ -314,6 +316,7 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         problems = [f"column {c!r} is both mapped and ignored" for c in self.columns() if c in self.ignore]
+        problems += [f"column {c!r} bears a name of our own: rename it" for c in self.columns() if c in RESERVED]
         if self.reported_at and self.reported_at.type != "datetime":
             problems.append("reported_at is a time: give it `type: datetime`")
         problems += _bad_maps(self.action, ACTIONS)

@@ -17,11 +17,10 @@ from transforms.problems import Problem, rejects_of
 from transforms.register import Register
 from transforms.repeats import repeats
 
-BATCH_COLUMNS = ("submission_id", "sender", "option_period")
-"""What a batch has beside `row` and the contract's columns, all String; `option_period` may be null."""
 CONTENT = ("item_id", "reported_by", "value", "decimals")
-USUAL = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
 """What a submission says, whatever its format, encoding and order: two that say the same are one, rewrapped."""
+USUAL = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
+"""How most claims are made; what differs from it is part of what a submission says."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,11 @@ class Normalised:
 
 
 def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> Normalised:
-    """Turn a batch of raw rows (`row`, the contract's columns, `BATCH_COLUMNS`) into claims, rejects and counts."""
+    """Turn a batch of raw rows into claims, rejects and counts.
+
+    The batch has `row` Int32 and, all String, the contract's columns, `submission_id`, `sender` and `option_period`
+    (may be null).
+    """
     cells, problems = read_cells(batch, contract, register)
     kept = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
     ruled = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.contract import FOLDER, Contract, load_contracts, read_contract
+from schemas.contract import FOLDER, RESERVED, Contract, load_contracts, read_contract
 from schemas.errors import ContractError
 
 SMALL = """
@@ -122,3 +122,12 @@ def test_every_contract_of_the_product_tells_its_titles() -> None:
     assert contracts
     for contract in contracts:
         assert all((contract.title.nb, contract.title.nn, contract.title.en, contract.agency, contract.legal_basis))
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_column_that_would_be_overwritten_is_refused(name: str) -> None:
+    given = changed(
+        "reported_by: {", f"precedence: 1\n    obs_status: {{column: {name}, map: {{a: A}}}}\n    reported_by: {{"
+    )
+    with pytest.raises(ContractError, match=f"column '{name}' bears a name of our own"):
+        read_contract(given, "small.yml")
