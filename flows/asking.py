@@ -1,6 +1,7 @@
 """A release asked in SQL, by DuckDB, which sees the release and nothing else of the machine."""
 
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -8,9 +9,10 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.reading import released
-from infra import lake, ledger
-from schemas.claims import PUBLISHED
+from infra import lake, lake_records, ledger
+from schemas.claims import PUBLISHED, Column
 from schemas.errors import UsageError
+from schemas.record_tables import published
 
 LEDGER_TABLES: Final = ("submissions", "rejects", "releases")
 
@@ -21,16 +23,14 @@ def query(installation: Installation, sql: str, number: int | None = None) -> pl
     The query is one SELECT and sees these and nothing else of the machine. Raises `UsageError` with DuckDB's own words.
     """
     release = released(installation, number)
-    root = installation.settings.lake
     connection = duckdb.connect()
-    gone = lake.retired(root, release["tables"])
-    connection.register("_retired", gone.select("item_id", "_until").to_arrow())
-    for name in PUBLISHED:
-        connection.sql(_view(root, name, release["tables"][name], retired=bool(gone.height)))
-    listed = ", ".join(_quoted(f) for name in PUBLISHED for f in lake.files(root, name, release["tables"][name]))
+    views = [*_observations(installation, release, connection), *_records(installation, release, connection)]
+    for view in views:
+        connection.sql(_create(view))
     for name in LEDGER_TABLES:
         if name in sql.lower():
             connection.register(name, _ledger_table(installation, name).to_arrow())
+    listed = ", ".join(_quoted(file) for view in views for file in view.files)
     connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -43,6 +43,47 @@ def query(installation: Installation, sql: str, number: int | None = None) -> pl
     return found
 
 
+@dataclass(frozen=True)
+class View:
+    """A published table as DuckDB reads it: its files, the columns they have, the ids whose rows are retired."""
+
+    name: str
+    columns: tuple[Column, ...]
+    files: list[str]
+    kept: Collection[str]
+    retired: str | None
+    """Name of the registered table of item_id and _until, if rows of this table are."""
+    mixed: bool
+    """Whether a file may lack a column that another has; to find out, each is opened."""
+
+
+def _observations(
+    installation: Installation, release: ledger.Release, connection: duckdb.DuckDBPyConnection
+) -> Iterator[View]:
+    root, versions = installation.settings.lake, release["tables"]
+    gone = lake.retired(root, versions)
+    connection.register("_retired", gone.select("item_id", "_until").to_arrow())
+    for name, columns in PUBLISHED.items():
+        overlay = "_retired" if gone.height and name in lake.REPLACED else None
+        files = lake.files(root, name, versions[name])
+        yield View(name, columns, files, {c.name for c in columns}, overlay, mixed=False)
+
+
+def _records(
+    installation: Installation, release: ledger.Release, connection: duckdb.DuckDBPyConnection
+) -> Iterator[View]:
+    """Yield the tables of every record kind, empty where the release has none."""
+    root, versions = installation.settings.lake, release["tables"]
+    for kind in installation.kinds.values():
+        gone, registered = lake_records.retired(root, kind, versions, "item"), f"_retired_{kind.kind}"
+        connection.register(registered, gone.rename({"id": "item_id"}).to_arrow())
+        for name, columns in published(kind).items():
+            overlay = registered if gone.height and name in lake_records.replaced(kind) else None
+            files = lake.files(root, name, versions[name]) if name in versions else []
+            kept = lake.scan(root, name, versions[name]).collect_schema().names() if files else []
+            yield View(name, columns, files, kept, overlay, mixed=True)
+
+
 def _refuse_writing(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise DuckDB's error for what is no single SELECT, or one that writes: a file that may be read may be written.
 
@@ -51,25 +92,35 @@ def _refuse_writing(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     connection.execute("EXPLAIN SELECT * FROM query(?)", [sql])
 
 
-def _view(root: Path, name: str, version: int, *, retired: bool) -> str:
-    found = lake.files(root, name, version)
-    columns = ", ".join(f'"{c.name}"' for c in PUBLISHED[name])
-    if not found:
-        types = ", ".join(f'NULL::{_sql_type(c.dtype)} AS "{c.name}"' for c in PUBLISHED[name])
-        return f"CREATE VIEW {name} AS SELECT {types} WHERE false"
-    listed = ", ".join(_quoted(f) for f in found)
-    source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'partition': VARCHAR}})"
+def _create(view: View) -> str:
+    columns = ", ".join(
+        _named(c.name) if c.name in view.kept else f"NULL::{_sql_type(c.dtype)} AS {_named(c.name)}"
+        for c in view.columns
+    )
+    if not view.files:
+        types = ", ".join(f"NULL::{_sql_type(c.dtype)} AS {_named(c.name)}" for c in view.columns)
+        return f"CREATE VIEW {_named(view.name)} AS SELECT {types} WHERE false"
+    listed = ", ".join(_quoted(f) for f in view.files)
+    partitioned = "hive_partitioning = true, hive_types = {'partition': VARCHAR}"
+    by_name = str(view.mixed).lower()
+    source = f"read_parquet([{listed}], {partitioned}, union_by_name = {by_name})"
     sql = f"SELECT {columns} FROM {source}"  # noqa: S608  our own file and column names
-    if retired and name in lake.REPLACED:
-        sql += " LEFT JOIN _retired USING (item_id) WHERE release >= coalesce(_until, 0)"
-    return f"CREATE VIEW {name} AS {sql}"
+    if view.retired:
+        sql += f" LEFT JOIN {_named(view.retired)} USING (item_id) WHERE release >= coalesce(_until, 0)"
+    return f"CREATE VIEW {_named(view.name)} AS {sql}"
 
 
 def _sql_type(dtype: Any) -> str:  # noqa: ANN401  Polars types its dtypes as classes or instances
+    if isinstance(dtype, pl.List):
+        return f"{_sql_type(dtype.inner)}[]"
     if isinstance(dtype, pl.Decimal):
         return f"DECIMAL({dtype.precision}, {dtype.scale})"
     names = {pl.String: "VARCHAR", pl.Date: "DATE", pl.Boolean: "BOOLEAN", pl.Int16: "SMALLINT", pl.Int32: "INTEGER"}
     return names.get(dtype, "BIGINT" if dtype == pl.Int64 else "TIMESTAMP")
+
+
+def _named(name: str) -> str:
+    return f'"{name}"'
 
 
 def _quoted(text: str) -> str:

@@ -8,12 +8,12 @@ import sys
 
 import typer
 
-from flows import cli_contracts, cli_deliver, cli_release
+from flows import cli_contracts, cli_decide, cli_deliver, cli_match, cli_release, cli_review
 from flows.terminal import FOUND_PROBLEMS, WRONG_USE, app
 from infra.settings import tune_allocator
 from schemas.errors import EngangError, UsageError
 
-COMMANDS = (cli_deliver, cli_release, cli_contracts)
+COMMANDS = (cli_deliver, cli_release, cli_contracts, cli_decide, cli_match, cli_review)
 """The modules whose commands `app` holds: importing them registers the commands."""
 
 

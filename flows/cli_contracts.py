@@ -1,11 +1,14 @@
 """Commands on contracts: list, show, new."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.terminal import Json, app, echo_json, open_here, show
+
+if TYPE_CHECKING:
+    from schemas.contract import Contract
 
 contracts = typer.Typer(help="List, show and start contracts.", invoke_without_command=True)
 app.add_typer(contracts, name="contracts")
@@ -24,7 +27,7 @@ def list_contracts(*, json: Json = False) -> None:
     found = [
         {
             "contract": c.contract, "version": c.version, "agency": c.agency, "title": c.title.en, "rhythm": c.rhythm,
-            "format": c.format.type, "says": ", ".join(sorted({claim.concept for claim in c.claims})),
+            "format": c.format.type, "says": _says(c),
             "options": " ".join(f"--{o}" for o in c.options()),
         }
         for c in open_here().contracts.values()
@@ -45,13 +48,29 @@ def show_contract(contract: str, *, json: Json = False) -> None:
     typer.echo(f"{told.contract} version {told.version}, digest {told.digest()}")
     typer.echo(f"{told.title.nb} | {told.title.nn} | {told.title.en}")
     typer.echo(f"{told.agency}; {told.legal_basis}; {told.rhythm}; hours per report: {told.hours_per_report}\n")
-    rows = [{"column": c, "use": "claim of " + ", ".join(x.concept for x in told.claims if x.column == c)}
-            for c in dict.fromkeys(x.column for x in told.claims)]  # fmt: skip
-    claimed = {r["column"] for r in rows}
-    rows += [{"column": c, "use": "identity or rule"} for c in told.columns() if c not in claimed]
+    uses = _uses(told)
+    rows = [{"column": c, "use": use} for c, use in uses.items()]
+    rows += [{"column": c, "use": "identity or rule"} for c in told.columns() if c not in uses]
     show(rows + [{"column": c, "use": "ignored"} for c in told.ignore])
     typer.echo("")
     show([{"rule": r.id, "check": r.check, "severity": r.severity} for r in told.rules], ["rule", "check", "severity"])
+
+
+def _says(told: "Contract") -> str:
+    if told.record is not None:
+        return f"records: {told.record.kind}"
+    return ", ".join(sorted({claim.concept for claim in told.claims}))
+
+
+def _uses(told: "Contract") -> dict[str, str]:
+    """Return what the columns are used for that become claims, or fields of a record."""
+    if told.record is None:
+        claimed = dict.fromkeys(x.column for x in told.claims)
+        return {c: "claim of " + ", ".join(x.concept for x in told.claims if x.column == c) for c in claimed}
+    fields = told.record.fields
+    named = dict.fromkeys(column for take in fields.values() for column in take.named())
+    kind = told.record.kind
+    return {c: f"{kind}: " + ", ".join(name for name, take in fields.items() if c in take.named()) for c in named}
 
 
 @contracts.command("new")

@@ -2,11 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.terminal import FOUND_PROBLEMS, Json, app, echo_json, open_here, plain, say, show
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows.explaining import Story
+    from flows.installation import Installation
+    from schemas.kind import Kind
 
 ReleaseNumber = Annotated[
     int | None, typer.Option("--release", "-r", help="Which release; the current one by default.")
@@ -97,14 +103,51 @@ def _echo_csv(columns: list[str], rows: list[tuple[object, ...]]) -> None:
 
 
 @app.command()
-def explain(item_id: str, release: ReleaseNumber = None, *, json: Json = False) -> None:
+def explain(
+    item_id: Annotated[str, typer.Argument(help="Id of an item; of a record kind also an old one, or a report's.")],
+    release: ReleaseNumber = None,
+    *,
+    chart: Annotated[
+        Path | None, typer.Option(help="Write the weights of a record item's pairs to a file, .svg or .png.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Tell the story of an item: every claim, the cell it came from, what joins it, why this value won."""
+    from flows.record_kind import kind_of
+
+    installation = open_here()
+    kind = kind_of(installation, item_id)
+    if kind is not None:
+        _explain_record(installation, kind, item_id, release, chart, json=json)
+        return
+    if chart is not None:
+        raise UsageError("--chart is for items of a record kind: an observation is found by its key, not by weights")
     from flows.explaining import explain as run
 
-    story = run(open_here(), item_id, release)
+    story = run(installation, item_id, release)
     if json:
         echo_json({"observation": story.observation, "claims": story.claims, "why": story.why})
-        return
+    else:
+        _tell_observation(story)
+
+
+def _explain_record(  # noqa: PLR0913  the command's own options
+    installation: "Installation", kind: "Kind", id_: str, release: int | None, chart: Path | None, *, json: bool
+) -> None:
+    from flows.explaining_records import explain_record
+    from flows.record_charts import write_waterfalls
+    from flows.tell_records import tell_story
+
+    story = explain_record(installation, kind, id_, release)
+    if chart is not None:
+        say(str(write_waterfalls(story.pairs, chart)))
+    if json:
+        echo_json(story.as_dict())
+    else:
+        tell_story(story)
+
+
+def _tell_observation(story: "Story") -> None:
     fact = story.observation
     if fact is not None:
         unit = f"{fact['unit_name']} ({fact['unit_kind']} {fact['unit_code'] or 'not in a register'})"
@@ -114,19 +157,8 @@ def explain(item_id: str, release: ReleaseNumber = None, *, json: Json = False) 
         typer.echo(f"published: {value}, {fact['agreement']}")
     typer.echo(story.why)
     typer.echo("")
-    names = [
-        "relation",
-        "chosen",
-        "value",
-        "decimals",
-        "original",
-        "filename",
-        "row",
-        "column",
-        "sender",
-        "reported_by",
-    ]
-    show(story.claims, [*names, "submission_id"])
+    names = ["relation", "chosen", "value", "decimals", "original", "filename", "row", "column", "sender"]
+    show(story.claims, [*names, "reported_by", "submission_id"])
 
 
 @app.command()

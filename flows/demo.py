@@ -9,6 +9,8 @@ from typing import Any, Final
 import polars as pl
 
 from flows.demo_data import Month, demo_month
+from flows.demo_incidents import Incidents, demo_incidents, truth_file
+from flows.demo_records import FoundIncidents, find_incidents, next_commands, tell_incidents
 from flows.installation import Installation
 from flows.reading import released, table
 from flows.steps import Receipt, nightly, receive
@@ -18,6 +20,8 @@ from schemas.errors import UsageError
 from transforms.counting import counting
 
 FOUND_CHARACTERS: Final = 30
+TRUTH: Final = "hendelser-truth.csv"
+"""What is true of the incidents: for `engang evaluate`, delivered to nobody."""
 QUERY: Final = "SELECT unit_name, concept, value, unit_measure FROM observations WHERE agreement = 'consistent'"
 
 
@@ -48,16 +52,20 @@ def run_demo(
     holds deliveries which are not the demo's: invented figures never stand among real ones.
     """
     _alone(installation)
-    month = demo_month(seed)
-    folder = _write(installation.settings.home / "demo" / f"{month.start:%Y-%m}", month)
+    month, incidents = demo_month(seed), demo_incidents(seed)
+    folder = _write(installation.settings.home / "demo" / f"{month.start:%Y-%m}", month, incidents)
     echo(f"A month of invented figures about real municipalities: {month.start:%B %Y}, files in {folder}")
     echo("Delivering and publishing (the checks take some seconds to start) ...")
     receipts = [receipt for batch in receive(installation, month.deliveries) for receipt in batch]
+    others = [receipt for batch in receive(installation, incidents.deliveries) for receipt in batch]
     done = nightly(installation)
     if not done.published:
         echo(f"Nothing changed: all of it was delivered before, and release {done.release} stands.")
     found = find(installation, {receipt.submission_id for receipt in receipts})
-    for line in tell(installation, month, receipts, found, program):
+    events = find_incidents(installation, {receipt.submission_id for receipt in others})
+    for line in tell(month, receipts, found):
+        echo(line)
+    for line in _tell_more(installation, incidents, found, events, program):
         echo(line)
 
 
@@ -70,10 +78,11 @@ def _alone(installation: Installation) -> None:
         )
 
 
-def _write(folder: Path, month: Month) -> Path:
+def _write(folder: Path, month: Month, incidents: Incidents) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for delivery in month.deliveries:
+    for delivery in (*month.deliveries, *incidents.deliveries):
         (folder / delivery.filename).write_bytes(delivery.data)
+    (folder / TRUTH).write_bytes(truth_file(incidents))
     return folder
 
 
@@ -113,10 +122,8 @@ def _hours(installation: Installation, sources: pl.DataFrame, items: pl.DataFram
     return float(spared["hours"].sum())
 
 
-def tell(
-    installation: Installation, month: Month, receipts: list[Receipt], found: Found, program: str
-) -> Iterator[str]:
-    """Yield the lines that tell a newcomer what came, what was found, what was published and what to try next."""
+def tell(month: Month, receipts: list[Receipt], found: Found) -> Iterator[str]:
+    """Yield the lines that tell a newcomer what figures came, and what was found of them."""
     yield "\nWhat came"
     yield from _came(receipts, found)
     yield "\nWhat was found"
@@ -125,12 +132,21 @@ def tell(
     if item_id in found.conflicts["item_id"]:
         yield "\nOne contradiction"
         yield from _contradiction(month, found, item_id)
+
+
+def _tell_more(
+    installation: Installation, incidents: Incidents, found: Found, events: FoundIncidents, program: str
+) -> Iterator[str]:
+    """Yield the lines on the incidents, what was published and what to try next."""
+    yield "\nThe same event, two reports"
+    yield from tell_incidents(incidents, events)
     yield "\nWhat was published"
-    yield f"  Release {found.release}: every figure stands once, with all the reports behind it. As plain files:"
-    yield f"  {installation.settings.exports / str(found.release)}"
+    yield f"  Release {found.release}: every figure and every incident stands once, with all the reports behind it."
+    yield f"  As plain files: {installation.settings.exports / str(found.release)}"
     yield "\nTry next"
     worst = found.files.sort("rejected", "submission_id", descending=True)["submission_id"][0]
-    for command in (f'query "{QUERY}"', f"explain {item_id}", f"rejects {worst}"):
+    mine = [f'query "{QUERY}"', f"explain {_story(found)}", f"rejects {worst}"]
+    for command in (*mine, *next_commands(incidents, events)):
         yield f"  {_home(installation.settings.home)}{program} {command}"
 
 

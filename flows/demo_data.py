@@ -157,14 +157,19 @@ class _Said:
 def demo_month(seed: int) -> Month:
     """Return the seed's month: the same for ever; the first is January 2025, each further seed a month later."""
     rng = random.Random(seed)  # noqa: S311  invented figures, not secrets
-    year, month = divmod((seed - 1) % MONTHS, 12)
-    start = date(FIRST_YEAR + year, month + 1, 1)
+    start = first_day(seed)
     cast = _cast(rng)
     facts = {code: _figures(rng, size, crowded=code == cast.crowded) for code, (_, size) in MUNICIPALITIES.items()}
     supervised = _supervised(rng, facts, cast)
     lines = list(_lines(rng, facts))
     deliveries = _deliveries(start, cast, facts, supervised, lines)
     return Month(start, deliveries, _truth(start, cast, facts, supervised, len(lines)))
+
+
+def first_day(seed: int) -> date:
+    """Return the first day of the seed's month."""
+    year, month = divmod((seed - 1) % MONTHS, 12)
+    return date(FIRST_YEAR + year, month + 1, 1)
 
 
 def _cast(rng: random.Random) -> Cast:

@@ -1,9 +1,9 @@
-"""The four ways in which the demo's agencies write their files; a seed gives the same bytes for ever."""
+"""The ways in which the demo's agencies write their files; a seed gives the same bytes for ever."""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -15,6 +15,10 @@ SUPERVISION: Final = (
     "Kommune", "Måned", "Beboere", "Utgifter (1000 kr)", "Elever 1.-7. trinn", "Elever 8.-10. trinn",
 )  # fmt: skip
 HOURS: Final = ("kommunenr", "arbeidssted", "sektor", "måned", "timer")
+INCIDENTS: Final = (
+    "Meldingsnr", "Versjon", "Melder", "Kommunenr", "Kommune", "Sted", "Dato", "Klokken", "Hendelse", "Alvor", "Skadde",
+    "Beskrivelse",
+)  # fmt: skip
 MADE: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """What workbooks say of when they were made."""
 
@@ -26,10 +30,24 @@ def spaced(figure: Decimal | int) -> str:
 
 def care_file(rows: Sequence[Sequence[str]]) -> bytes:
     """Return the care report: CSV with semicolons, in cp1252."""
+    return _semicolons([CARE, *rows])
+
+
+def doctors(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return the doctors' reports of incidents: CSV with semicolons, in cp1252."""
+    return _semicolons([INCIDENTS, *rows])
+
+
+def _semicolons(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerows([CARE, *rows])
+    writer.writerows(rows)
     return text.getvalue().encode("cp1252")
+
+
+def cases(month: str, rows: Iterable[dict[str, Any]]) -> bytes:
+    """Return the supervisor's cases of incidents: a JSON document."""
+    return json.dumps({"uttrekk": month, "saker": list(rows)}, ensure_ascii=False, indent=1).encode()
 
 
 def workbook(rows: Sequence[Sequence[str | int | None]]) -> bytes:

@@ -1,7 +1,7 @@
 """The story of one item: every claim, the cell it came from, what joins it, why this value is published."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -9,6 +9,8 @@ from flows.installation import Installation
 from flows.reading import released, table
 from infra import lake, ledger
 from schemas.errors import UsageError
+
+LATER: Final = "not in this release"
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,20 @@ def explain(installation: Installation, item_id: str, number: int | None = None)
     claims = lake.scan(root, "claims", partitions=months).filter(mine).collect()
     if not claims.height:
         raise UsageError(f"no item {item_id!r}: ask `engang query` for the item_id of observations")
-    return _story(installation, found, sources, claims)
-
-
-def _story(installation: Installation, found: pl.DataFrame, sources: pl.DataFrame, claims: pl.DataFrame) -> Story:
     files = ledger.submissions(installation.engine, ids=claims["submission_id"].unique().to_list())
-    told = claims.join(
-        files.select("submission_id", "batch", "filename", "status", "in_release"), on=["submission_id", "batch"]
-    )
+    then = pl.col("in_release") & (pl.col("first_release") <= release["release"]).fill_null(True)
+    files = files.select("submission_id", "batch", "filename", "status", then)
+    return _story(found, sources, claims.join(files, on=["submission_id", "batch"]))
+
+
+def _story(found: pl.DataFrame, sources: pl.DataFrame, told: pl.DataFrame) -> Story:
     cell = ["submission_id", "row", "column", "reported_by"]
     told = told.join(sources.select(*cell, "relation", "chosen"), on=cell, how="left", nulls_equal=True)
     became = (
         pl.when((pl.col("status") == "withdrawn") | ((pl.col("action") == "withdraw") & pl.col("in_release")))
         .then(pl.lit("withdrawn"))
         .when("in_release").then(pl.lit("superseded"))
-        .otherwise(pl.lit("not in this release"))  # the next night's, or the same content as a submission that counts
+        .otherwise(pl.lit(LATER))  # the next night's, or the same content as a submission that counts
     )  # fmt: skip
     told = told.with_columns(pl.coalesce("relation", became).alias("relation"), pl.col("chosen").fill_null(False))
     told = told.sort("chosen", "version", "submission_id", "row", descending=[True, True, False, False])
@@ -57,13 +58,20 @@ def _story(installation: Installation, found: pl.DataFrame, sources: pl.DataFram
         "relation", "chosen", "value", "decimals", "original", "filename", "row", "column", "sender", "reported_by",
         "contract", "submission_id", "version", "precedence",
     ]  # fmt: skip
-    observation = found.row(0, named=True) if found.height else None
+    if not found.height:
+        return Story(None, told.select(names).to_dicts(), _why_none(told))
+    observation = found.row(0, named=True)
     return Story(observation, told.select(names).to_dicts(), _why(observation))
 
 
-def _why(observation: dict[str, Any] | None) -> str:
-    if observation is None:
-        return "No claim counts any more: all were withdrawn or superseded, so no release holds the item."
+def _why_none(told: pl.DataFrame) -> str:
+    """Return why a release does not hold an item: it holds no claim of it yet, or none that counts any more."""
+    if (told["relation"] == LATER).any():
+        return "Delivered, but not in this release: it is in a later one, or waits for `engang nightly`."
+    return "No claim counts any more: all were withdrawn or superseded, so no release holds the item."
+
+
+def _why(observation: dict[str, Any]) -> str:
     reports, reporters = observation["reports"], observation["reporters"]
     if observation["agreement"] == "single":
         return "One claim, so its value stands."

@@ -1,17 +1,21 @@
-"""A release as plain files: Parquet by month, and a release.json that says what they are."""
+"""A release as plain files: Parquet by month, of records whole, and a release.json that says what they are."""
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from flows.installation import Installation
-from infra import lake, ledger
+from flows.reading import kinds_of
+from infra import lake, lake_records, ledger
 from schemas.claims import PUBLISHED
 from schemas.dictionary import dictionary
 from schemas.errors import UsageError
+from schemas.kind import Kind
+from schemas.record_tables import ALL, published
 
 AUTO_ITEMS: Final = 1_000_000
 """Up to this many items the nightly exports by itself."""
@@ -20,6 +24,7 @@ AUTO_ITEMS: Final = 1_000_000
 def export_release(installation: Installation, release: ledger.Release, to: Path | None = None) -> Path:
     """Write a release's tables as `<table>/<month>.parquet` and `release.json`, whole or not at all; return the folder.
 
+    The tables of a record kind are `<table>/all.parquet`.
     An earlier export is replaced; `UsageError` for a folder that holds anything else.
     """
     folder = (to or installation.settings.exports / str(release["release"])).resolve()
@@ -29,23 +34,39 @@ def export_release(installation: Installation, release: ledger.Release, to: Path
         )
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    root = installation.settings.lake
+    kinds = kinds_of(installation, release)
     for name in PUBLISHED:
-        (partial / name).mkdir(parents=True)
-        for month in lake.partitions(root, name, release["tables"][name]):
-            rows = lake.live(root, name, release["tables"], [month])
-            own = rows.filter(pl.col("release") == release["release"]) if name == "changes" else rows
-            frame = own.select(c.name for c in PUBLISHED[name]).collect()
-            if frame.height:
-                frame.write_parquet(partial / name / f"{month}.parquet")
-    (partial / "release.json").write_text(json.dumps(describe(release), ensure_ascii=False, indent=1))
+        _write_months(installation.settings.lake, name, release, partial / name)
+    for kind in kinds:
+        _write_records(installation.settings.lake, kind, release, partial)
+    (partial / "release.json").write_text(json.dumps(describe(release, kinds), ensure_ascii=False, indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
     return folder
 
 
-def describe(release: ledger.Release) -> dict[str, Any]:
-    """Return what release.json holds: number, digest, counts, table versions, and the data dictionary."""
+def _write_months(root: Path, name: str, release: ledger.Release, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for month in lake.partitions(root, name, release["tables"][name]):
+        rows = lake.live(root, name, release["tables"], [month])
+        own = rows.filter(pl.col("release") == release["release"]) if name == "changes" else rows
+        frame = own.select(c.name for c in PUBLISHED[name]).collect()
+        if frame.height:
+            frame.write_parquet(folder / f"{month}.parquet")
+
+
+def _write_records(root: Path, kind: Kind, release: ledger.Release, folder: Path) -> None:
+    for name in published(kind):
+        (folder / name).mkdir()
+        rows = lake_records.live(root, kind, name, release["tables"])
+        own = rows.filter(pl.col("release") == release["release"]) if name.endswith("_changes") else rows
+        frame = own.sort("item_id").collect()
+        if frame.height:
+            frame.write_parquet(folder / name / f"{ALL}.parquet")
+
+
+def describe(release: ledger.Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:
+    """Return what release.json holds: number, digest, counts, table versions, the data dictionary."""
     return {
         "release": release["release"],
         "published_at": f"{release['published_at'].isoformat()}Z",
@@ -53,5 +74,5 @@ def describe(release: ledger.Release) -> dict[str, Any]:
         "counts": release["counts"],
         "tables": release["tables"],
         "register_digest": release["register_digest"],
-        "dictionary": dictionary(),
+        "dictionary": dictionary(kinds),
     }

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from infra.settings import Settings
 from schemas.errors import UsageError
+from transforms.unpack import size_within
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
@@ -19,7 +20,8 @@ CHUNK = 1 << 20
 def find(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) of a file, of every file in a folder, or of every member of an archive, in order of name.
 
-    Hidden files are left out. Raises `UsageError` if the path is not there, or something in it is over its limit.
+    Hidden files are left out; a gzipped file is bounded by what it holds, and given as it is. Raises `UsageError` if
+    the path is not there, or something in it is over its limit.
     """
     if path.is_dir():
         for each in sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path).as_posix())):
@@ -34,7 +36,9 @@ def find(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 def _read(path: Path, settings: Settings) -> bytes:
     _bounded(path.name, path.stat().st_size, settings)
-    return path.read_bytes()
+    data = path.read_bytes()
+    _bounded(path.name, size_within(data, settings.max_file_bytes), settings)
+    return data
 
 
 def _members(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -44,6 +48,7 @@ def _members(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
         for count, member in enumerate(members, 1):
             if count > settings.max_archive_files:
                 raise UsageError(f"{path.name}: more than {settings.max_archive_files} files; split the archive")
+            _bounded(member[0], size_within(member[1], settings.max_file_bytes), settings)
             yield member
     except BROKEN as error:
         raise UsageError(f"{path.name}: cannot be unpacked ({error}); make the archive again") from error

@@ -1,5 +1,6 @@
-"""An installation opened: its settings, its ledger, its contracts, its register of units."""
+"""An installation opened: its settings, its ledger, its contracts and record kinds, its register of units."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from schemas.contract import Contract
+    from schemas.kind import Kind
     from transforms.register import Register
 
 
@@ -27,8 +29,25 @@ class Installation:
     def contracts(self) -> "dict[str, Contract]":
         """Every contract, by id."""
         from schemas.contract import FOLDER, load_contracts  # noqa: PLC0415  readers of a release need no contracts
+        from schemas.record_contract import check_records  # noqa: PLC0415  same
 
-        return load_contracts(self.settings.contracts or FOLDER)
+        contracts = load_contracts(self.settings.contracts or FOLDER)
+        for contract in contracts.values():
+            check_records(contract, self.kinds)
+        return contracts
+
+    @cached_property
+    def kinds(self) -> "dict[str, Kind]":
+        """Every record kind, by name."""
+        from schemas.kind import FOLDER, load_kinds  # noqa: PLC0415  readers of a release need no contracts
+
+        return load_kinds(self.settings.kinds or FOLDER)
+
+    def kind(self, name: str) -> "Kind":
+        """Return a record kind; `UsageError` that names the nearest one if there is none."""
+        if name in self.kinds:
+            return self.kinds[name]
+        raise UsageError(f"no record kind {name!r}: {_nearest(name, self.kinds)}known: {', '.join(self.kinds)}")
 
     @cached_property
     def register(self) -> "Register":
@@ -40,13 +59,16 @@ class Installation:
 
     def contract(self, name: str) -> "Contract":
         """Return a contract; `UsageError` that names the nearest one if there is none."""
-        import difflib  # noqa: PLC0415  only where a name is wrong
-
         if name in self.contracts:
             return self.contracts[name]
-        near = difflib.get_close_matches(name, self.contracts, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"no contract {name!r}: {hint}`engang contracts` lists them")
+        raise UsageError(f"no contract {name!r}: {_nearest(name, self.contracts)}`engang contracts` lists them")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415  only where a name is wrong
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def open_installation(home: Path | None = None) -> Installation:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,9 +11,13 @@ import polars as pl
 import sqlalchemy as sa
 
 from flows.installation import Installation
-from infra import checks, lake, ledger
-from schemas.claims import AGREEMENTS, BUCKETS, CLAIM_BUCKETS, PUBLISHED
+from flows.record_basis import bases, matched_with
+from flows.record_staging import record_rows, stage_records
+from flows.staged import Staged
+from infra import checks, lake, lake_records, ledger
+from schemas.claims import AGREEMENTS, BUCKETS, CLAIM_BUCKETS
 from schemas.errors import ReleaseRefused
+from schemas.record_tables import RECORDS
 from transforms import identify
 from transforms.changes import added, changes
 from transforms.consolidate import Consolidated, consolidate, content, lane_sums
@@ -27,21 +31,6 @@ RULES: Final = "1"
 """Version of the law as this code applies it, written with each release. Nothing compares it yet: a change of the law
 leaves untouched items as they were.
 """
-
-
-@dataclass
-class Staged:
-    """What the night has written and not yet published."""
-
-    release: int
-    lanes: list[int]
-    buckets: pl.DataFrame
-    suites: dict[str, checks.TableCheck] = field(
-        default_factory=lambda: {table: checks.TableCheck(table) for table in PUBLISHED}
-    )
-    changed: dict[str, int] = field(default_factory=lambda: {"added": 0, "changed": 0, "removed": 0})
-    agreements: dict[str, int] = field(default_factory=dict)
-    partitions: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,13 +52,17 @@ def night(installation: Installation, progress: Callable[[str], None] = lambda _
     engine = installation.engine
     with _alone(engine) as run_id:
         last = ledger.current_release(engine)
-        lake.restore(installation.settings.lake, last["tables"] if last else {})
+        tables = lake_records.versioned(installation.kinds.values())
+        lake.restore(installation.settings.lake, last["tables"] if last else {}, tables)
         submissions = counting(ledger.submissions(engine))
         entered, left = _moved(submissions)
-        if not entered.height and not left.height:
+        kinds = bases(installation, submissions, last)
+        if not entered.height and not left.height and not kinds:
             return _as_it_was(last)
         checks.preload()
-        staged = stage(installation, submissions, last, progress)  # hops 6 and 7
+        staged = stage(installation, submissions, last, progress)  # hops 6 and 7, for observations
+        stage_records(installation, staged, kinds, progress)  # the same, for records
+        staged.records = replace(staged.records, models=matched_with(kinds, last))
         progress("checking the staged release")
         findings = check(installation, submissions, staged, last)
         return publish(installation, run_id, staged, findings, (entered, left))  # hop 8
@@ -131,6 +124,7 @@ def _groups(installation: Installation, members: pl.DataFrame) -> Iterator[list[
     """Yield the months that the night touches, in groups of about `CHUNK_CLAIMS` claims."""
     moved = members.filter(pl.col("before") != pl.col("after"))
     told = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())
+    told = told.filter(~pl.col("partition").str.starts_with(RECORDS))
     sizes = told.group_by("partition").agg(pl.col("claims").sum()).sort("partition").rows()
     yield from lake.groups(sizes, rows=CHUNK_CLAIMS, most=CHUNK_MONTHS)
 
@@ -191,12 +185,7 @@ def _count(staged: Staged, delta: pl.DataFrame, before: Consolidated | None, aft
         staged.changed[change] += count
     sides = [(after, 1), (before, -1)] if before is not None else [(after, 1)]
     for side, sign in sides:
-        sums = lane_sums(side.observations, side.sources)
-        staged.lanes = [lane + sign * own for lane, own in zip(staged.lanes, sums, strict=True)]
-        signed = side.buckets.with_columns(pl.col("rows") * sign)
-        staged.buckets = (
-            pl.concat([staged.buckets, signed]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
-        )
+        staged.count(lane_sums(side.observations, side.sources), side.buckets, sign)
         for agreement, count in side.observations.group_by("agreement").len().iter_rows():
             staged.agreements[agreement] = staged.agreements.get(agreement, 0) + sign * count
         staged.partitions = sorted({*staged.partitions, *side.observations["partition"].unique()})
@@ -246,15 +235,18 @@ def summary(
     bucketed = staged.buckets.group_by("submission_id").agg(pl.col("rows").sum(), pl.col("rows").min().alias("least"))
     told = submissions.join(bucketed, on="submission_id", how="left").fill_null(0)
     off = told.filter((pl.col("delivered") != pl.col("rows")) | (pl.col("least") < 0))
+    records = record_rows(installation, staged, last)
     totals = dict(staged.buckets.group_by("bucket").agg(pl.col("rows").sum()).iter_rows())
     return checks.ReleaseSummary(
-        rows={"observations": items},
+        rows={"observations": items} | {kind: count for kind, (count, _) in records.items()},
         item_ids=items - (rows - distinct),
         delivered=int(submissions["delivered"].sum()),
         buckets={bucket: totals.get(bucket, 0) for bucket in BUCKETS},
         unbalanced=off.height,
-        rows_before={"observations": before} if last else None,
+        rows_before={"observations": before} | {k: last["counts"].get(k, 0) for k in records} if last else None,
         left=_moved(submissions)[1].height,
+        record_ids={kind: ids for kind, (_, ids) in records.items()},
+        remade=frozenset(staged.remade),
     )
 
 
@@ -271,6 +263,7 @@ def publish(
     before = last["counts"] if last else {}
     agreements = {name: before.get(name, 0) + staged.agreements.get(name, 0) for name in AGREEMENTS}
     counts = {"items": sum(agreements.values()), **agreements, **staged.changed}
+    counts |= {kind: before.get(kind, 0) + staged.items.get(kind, 0) for kind in staged.records.models}
     buckets = staged.buckets.filter(pl.col("rows") != 0)
     for bucket, rows in buckets.group_by("bucket").agg(pl.col("rows").sum()).sort("bucket").iter_rows():
         counts[f"rows_{bucket}"] = rows
@@ -283,12 +276,12 @@ def publish(
         "published_at": datetime.now(UTC).replace(tzinfo=None),
         "digest": digest,
         "digest_lanes": ",".join(map(str, staged.lanes)),
-        "tables": lake.versions(root),
+        "tables": lake.versions(root, lake_records.versioned(installation.kinds.values())),
         "counts": counts,
         "register_digest": installation.register.digest,
         "rules_digest": RULES,
     }
     changed = buckets.filter(pl.col("submission_id").is_in(fresh.implode()))
     entered, left = (m["submission_id"].to_list() for m in moved)
-    ledger.publish(engine, release, changed, entered, left)
+    ledger.publish(engine, release, changed, entered, left, records=staged.records)
     return Night(staged.release, published=True, digest=digest, counts=counts, findings=findings)

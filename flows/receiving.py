@@ -1,4 +1,4 @@
-"""From delivered bytes to registered claims: the first five hops."""
+"""From delivered bytes to registered claims and records: the first five hops."""
 
 import re
 import uuid
@@ -12,14 +12,14 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from flows.installation import Installation
+from flows.normalising import FileRead, Made, normalise_reads, read, summary
 from infra import lake, landing, ledger
-from schemas.claims import REJECT, VALUE, frame_schema
 from schemas.contract import IDENTIFIER, Contract
-from schemas.errors import EngangError, SubmissionError, UsageError
+from schemas.errors import EngangError, UsageError
+from schemas.record_tables import RECORDS, record
 from transforms import identify
-from transforms.normalise import Normalised, normalise
-from transforms.parse import Parsed, parse
-from transforms.previous import change_rules, change_warnings, previous_items
+from transforms.normalise import Normalised
+from transforms.unpack import likely_size
 
 BATCH_BYTES: Final = 24 * 2**20
 BATCH_FILES: Final = 1000
@@ -28,10 +28,6 @@ BATCH_FILES: Final = 1000
 
 Landed: TypeAlias = tuple[landing.Note, bytes]
 """A delivery in the landing zone: its note and its bytes."""
-
-
-COUNTED: Final = ("ignored", "claimed", "claims", "rejected", "warnings")
-"""What `normalise` counts of each file."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +60,6 @@ class Receipt:
     rejected: int = 0
     ignored: int = 0
     warnings: int = 0
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class _Read:
-    """One file read: its note, and either its raw rows or the reject that says why there are none."""
-
-    note: landing.Note
-    parsed: Parsed | None
-    rejects: pl.DataFrame
     problem: str | None = None
 
 
@@ -133,8 +119,8 @@ def register(installation: Installation, landed: list[Landed]) -> list[Receipt]:
     again = _again(installation, old)
     new = [(note, data) for key, (note, data) in notes.items() if key not in again]
     reads = [read(note, data, contract) for note, data in new]  # hop 3
-    normalised = normalise_reads(reads, contract, installation)  # hop 4
-    receipts = _keep(installation, contract, reads, normalised, known["submission_id"].to_list()) if reads else {}
+    made = normalise_reads(reads, contract, installation)  # hop 4
+    receipts = _keep(installation, contract, reads, made, known["submission_id"].to_list()) if reads else {}
     return _one_each(landed, again | receipts)
 
 
@@ -199,111 +185,18 @@ def _known(installation: Installation, submission: str) -> None:
         raise UsageError(f"no submission {submission!r}: ask `engang query` for the submission_id of submissions")
 
 
-def read(note: landing.Note, data: bytes, contract: Contract) -> _Read:
-    """Read one file by its contract; what cannot be read becomes the file's reject."""
-    try:
-        parsed = parse(data, contract)
-    except SubmissionError as error:
-        told = {
-            "submission_id": note.submission_id, "row": error.row, "column": error.column, "reason": error.code,
-            "rule": None, "severity": "critical", "found": error.found[:200], "expected": error.expected,
-            "hint": error.hint,
-        }  # fmt: skip
-        return _Read(note, None, pl.DataFrame([told], schema=frame_schema(REJECT)), str(error))
-    named = parsed.rejects.with_columns(pl.lit(note.submission_id).alias("submission_id"))
-    return _Read(note, parsed, named.select(frame_schema(REJECT).names()).cast(frame_schema(REJECT)))
-
-
-def normalise_reads(reads: list[_Read], contract: Contract, installation: Installation) -> Normalised | None:
-    """Normalise every file of a batch in one go; None when no file could be read."""
-    frames = [
-        r.parsed.raw.with_columns(
-            pl.lit(r.note.submission_id).alias("submission_id"),
-            pl.lit(r.note.sender).alias("sender"),
-            pl.lit(r.note.period, dtype=pl.String).alias("option_period"),
-        )
-        for r in reads
-        if r.parsed is not None and r.parsed.raw.height
-    ]
-    if not frames:
-        return None
-    normalised = normalise(pl.concat(frames), contract, installation.register)
-    return _compared(installation, contract, normalised) if change_rules(contract) else normalised
-
-
-def _compared(installation: Installation, contract: Contract, normalised: Normalised) -> Normalised:
-    """Add the warnings of rules that compare with the previous period, as the file or the current release has it."""
-    told = previous_items(normalised.claims, contract)
-    last = ledger.current_release(installation.engine)
-    known = pl.DataFrame(schema={"item_id": pl.String, "value": VALUE})
-    if last is not None and told.height:
-        months = told["previous_partition"].unique().to_list()
-        facts = lake.live(installation.settings.lake, "observations", last["tables"], months)
-        wanted = pl.col("item_id").is_in(told["previous_id"].unique().implode())
-        known = facts.filter(wanted).select("item_id", "value").collect()
-    warned = change_warnings(told, known, contract)
-    more = warned.group_by("submission_id").agg(pl.len().cast(pl.Int64).alias("more"))
-    counts = normalised.counts.join(more, on="submission_id", how="left")
-    counts = counts.with_columns(warnings=pl.col("warnings") + pl.col("more").fill_null(0)).drop("more")
-    return replace(normalised, rejects=pl.concat([normalised.rejects, warned]), counts=counts)
-
-
-def summary(reads: list[_Read], normalised: Normalised | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return one row a file, and all rejects.
-
-    Columns: submission_id, status, delivered, claims, rejected, ignored, warnings, content_digest. Raises `EngangError`
-    if a file's rows do not add up: each must be claimed, rejected or ignored.
-    """
-    rejects = [r.rejects for r in reads] + ([normalised.rejects] if normalised else [])
-    counted = [*COUNTED, *identify.LANES]
-    counts = normalised.counts if normalised else pl.DataFrame(schema={"submission_id": pl.String})
-    empty_counts = pl.DataFrame(schema={"submission_id": pl.String, **dict.fromkeys(counted, pl.Int64)})
-    counts = pl.concat([empty_counts, counts], how="diagonal_relaxed")
-    both = pl.DataFrame([_as_parsed(r) for r in reads]).join(counts, on="submission_id", how="left")
-    both = both.with_columns(pl.col(counted).fill_null(0)).with_columns(
-        rejected=pl.col("rejected") + pl.col("unread"), warnings=pl.col("warnings") + pl.col("warned")
-    )
-    off = both.filter(pl.col("delivered") != pl.col("claimed") + pl.col("rejected") + pl.col("ignored"))
-    if off.height:
-        raise EngangError(f"rows do not add up in {off['submission_id'].to_list()}: nothing was registered")
-    nothing = pl.col("refused") | ((pl.col("claims") == 0) & (pl.col("rejected") > 0))
-    status = pl.when(nothing).then(pl.lit("rejected")).otherwise(pl.lit("live"))
-    told = both.with_columns(status.alias("status"), _content_digests(both))
-    names = ("submission_id", "status", "delivered", "claims", "rejected", "ignored", "warnings", "content_digest")
-    return told.select(names), pl.concat(rejects)
-
-
-def _as_parsed(told: _Read) -> dict[str, object]:
-    """Return what the parser alone knows of a file."""
-    critical = told.rejects.filter(pl.col("severity") == "critical")
-    return {
-        "submission_id": told.note.submission_id,
-        "delivered": told.parsed.delivered if told.parsed else 0,
-        "unread": critical["row"].drop_nulls().n_unique(),
-        "warned": told.rejects.height - critical.height,
-        "refused": told.parsed is None,
-    }
-
-
-def _content_digests(counts: pl.DataFrame) -> pl.Series:
-    lanes = counts.select("claims", *identify.LANES).iter_rows()
-    digests = [identify.digest(tuple(own)) if claims else None for claims, *own in lanes]
-    return pl.Series("content_digest", digests, dtype=pl.String)
-
-
 def _keep(
     installation: Installation,
     contract: Contract,
-    reads: list[_Read],
-    normalised: Normalised | None,
+    reads: list[FileRead],
+    made: Made | None,
     known: list[str],
 ) -> dict[str, Receipt]:
-    """Hop 5: keep the claims, then register in one transaction; `known` were rejected under an older contract."""
+    """Hop 5: keep claims or records, then register in one transaction; `known` were rejected by an older contract."""
     batch = uuid.uuid4().hex
-    told, rejects = summary(reads, normalised)
-    claims = normalised.claims if normalised else None
-    if claims is not None:
-        lake.append(installation.settings.lake, "claims", claims.with_columns(pl.lit(batch).alias("batch")))
+    told, rejects = summary(reads, made)
+    if made is not None:
+        _append(installation, contract, made, batch)
     notes = pl.DataFrame([asdict(r.note) for r in reads], infer_schema_length=None)
     rows = notes.join(told, on="submission_id").with_columns(
         pl.col("received_at").str.to_datetime(time_zone="UTC").dt.replace_time_zone(None),
@@ -315,7 +208,7 @@ def _keep(
     )
     engine = installation.engine
     ledger.register_contract(engine, contract.contract, contract.digest(), contract.model_dump_json())
-    new = ledger.register_submissions(engine, rows, _partitions(claims), rejects, _provisional(claims), replace=known)
+    new = ledger.register_submissions(engine, rows, _partitions(made), rejects, _provisional(made), replace=known)
     problems = {r.note.submission_id: r.problem for r in reads}
     receipts = {
         row["submission_id"]: _receipt(row, problems[row["submission_id"]]) for row in rows.iter_rows(named=True)
@@ -342,17 +235,33 @@ def _again(installation: Installation, known: pl.DataFrame) -> dict[str, Receipt
     return receipts
 
 
-def _partitions(claims: pl.DataFrame | None) -> pl.DataFrame:
-    if claims is None:
+def _append(installation: Installation, contract: Contract, made: Made, batch: str) -> None:
+    """Keep what a batch became in the lake, durably."""
+    root, named = installation.settings.lake, pl.lit(batch).alias("batch")
+    if isinstance(made, Normalised):
+        lake.append(root, "claims", made.claims.with_columns(named))
+    elif contract.record is not None:
+        kind = installation.kind(contract.record.kind)
+        columns = (*record(kind), lake.BATCH)
+        lake.append(root, f"{kind.kind}_records", made.records.with_columns(named), columns)
+
+
+def _partitions(made: Made | None) -> pl.DataFrame:
+    """Return what a submission reaches: months of claims, or `records/<kind>`; submission_id, partition, claims."""
+    if made is None:
         return pl.DataFrame(schema={"submission_id": pl.String, "partition": pl.String, "claims": pl.Int64})
-    return claims.group_by("submission_id", "partition").agg(pl.len().cast(pl.Int64).alias("claims")).sort(pl.all())
+    if isinstance(made, Normalised):
+        told = made.claims.select("submission_id", "partition")
+    else:
+        told = made.records.select("submission_id", pl.lit(RECORDS + made.kind).alias("partition"))
+    return told.group_by("submission_id", "partition").agg(pl.len().cast(pl.Int64).alias("claims")).sort(pl.all())
 
 
-def _provisional(claims: pl.DataFrame | None) -> pl.DataFrame:
-    """Return unit_id, kind, name of the units that no register holds."""
-    if claims is None:
+def _provisional(made: Made | None) -> pl.DataFrame:
+    """Return unit_id, kind, name of the units that no register holds; records speak of none."""
+    if not isinstance(made, Normalised):
         return pl.DataFrame(schema={"unit_id": pl.String, "kind": pl.String, "name": pl.String})
-    units = claims.filter(pl.col("unit_id").str.starts_with("provisional:"))
+    units = made.claims.filter(pl.col("unit_id").str.starts_with("provisional:"))
     return units.group_by("unit_id").agg(
         pl.col("unit_kind").first().alias("kind"), pl.col("unit_name").min().alias("name")
     )
@@ -373,15 +282,15 @@ def _note(delivery: Delivery, at: datetime) -> landing.Note:
 
 
 def batches(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
-    """Yield the deliveries in batches, each of one contract and bounded in bytes and files."""
+    """Yield the deliveries in batches, each of one contract and bounded in bytes, as read, and in files."""
     batch: list[Delivery] = []
     size = 0
     for delivery in deliveries:
-        if batch and (size + len(delivery.data) > BATCH_BYTES or len(batch) >= BATCH_FILES
+        if batch and (size + likely_size(delivery.data) > BATCH_BYTES or len(batch) >= BATCH_FILES
                       or delivery.contract != batch[0].contract):  # fmt: skip
             yield batch
             batch, size = [], 0
         batch.append(delivery)
-        size += len(delivery.data)
+        size += likely_size(delivery.data)
     if batch:
         yield batch

@@ -10,12 +10,13 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.night import night
-from flows.reading import released
+from flows.reading import kinds_of, released
 from flows.receiving import Delivery, receive
-from infra import lake, landing, ledger
+from infra import lake, lake_records, landing, ledger, ledger_records
 from schemas.contract import Contract
 from transforms import identify
 from transforms.consolidate import lane_sums
+from transforms.record_content import record_content, record_lane_sums
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ def verify(installation: Installation, progress: Callable[[str], None] = lambda 
     release = released(installation)
     progress("reading the lake")
     standing = lake_digest(installation, release)
-    counted = ledger.submissions(installation.engine, in_release=True)
     with tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
-        rebuilt = rebuild(installation, counted, Path(scratch), progress)
-    return Verdict(release["release"], release["digest"], standing, rebuilt, counted.height)
+        rebuilt = rebuild(installation, release, Path(scratch), progress)
+    counted = ledger.submission_counts(installation.engine, in_release=True)["submissions"].sum()
+    return Verdict(release["release"], release["digest"], standing, rebuilt, int(counted))
 
 
 def lake_digest(installation: Installation, release: ledger.Release) -> str:
@@ -58,17 +59,22 @@ def lake_digest(installation: Installation, release: ledger.Release) -> str:
     for month in lake.partitions(root, "observations", release["tables"]["observations"]):
         tables = (lake.live(root, name, release["tables"], [month]).collect() for name in ("observations", "sources"))
         sums = [s + x for s, x in zip(sums, lane_sums(*tables), strict=True)]
+    for kind in kinds_of(installation, release):
+        names = (kind.kind, f"{kind.kind}_sources")
+        items, sources = (lake_records.live(root, kind, name, release["tables"]).collect() for name in names)
+        sums = [s + x for s, x in zip(sums, record_lane_sums(record_content(items, sources, kind)), strict=True)]
     return identify.digest(tuple(sums))
 
 
-def rebuild(
-    installation: Installation, submissions: pl.DataFrame, scratch: Path, progress: Callable[[str], None]
-) -> str:
-    """Receive these submissions from the landing zone into a new installation and return its release's digest."""
+def rebuild(installation: Installation, release: ledger.Release, scratch: Path, progress: Callable[[str], None]) -> str:
+    """Receive what a release counts from the landing zone into a new installation and return its release's digest."""
+    submissions = ledger.submissions(installation.engine, in_release=True)
     lake.open_lake(scratch / "lake")
     settings = replace(installation.settings, home=scratch, ledger_url=f"sqlite:///{scratch / 'ledger.db'}")
     fresh = Installation(settings, ledger.open_ledger(settings.ledger_url))
     fresh.__dict__["register"] = installation.register  # a cached property, given instead of read again
+    fresh.__dict__["kinds"] = installation.kinds
+    _know(installation, fresh, release)
     texts = {row["digest"]: row["text"] for row in ledger.contracts(installation.engine).iter_rows(named=True)}
     done = 0
     for (digest,), group in submissions.group_by("contract_digest", maintain_order=True):
@@ -78,6 +84,17 @@ def rebuild(
             done += len(receipts)
             progress(f"read {done} of {submissions.height} submissions again")
     return night(fresh, progress).digest or identify.digest((0,) * len(identify.LANES))
+
+
+def _know(installation: Installation, fresh: Installation, release: ledger.Release) -> None:
+    """Tell the new ledger the decisions and models of the release: all that records follow from but deliveries."""
+    told = ledger_records.decisions(installation.engine).filter("in_release")
+    ledger_records.add_decisions(fresh.engine, told.select(ledger_records.SAID))
+    for kind, matched in release["models"].items():
+        model = ledger_records.model(installation.engine, matched["model_digest"])
+        if model is not None:  # else it is the one that ships with the kind, or there was none
+            ledger_records.add_model(fresh.engine, model)
+            ledger_records.pin_model(fresh.engine, kind, model["digest"], who="verify", why="as in the release")
 
 
 def _deliveries(installation: Installation, submissions: pl.DataFrame) -> Iterator[Delivery]:

@@ -1,11 +1,12 @@
-"""The release's checks: Great Expectations on what is about to be published, its suites made from `schemas.claims`.
+"""The release's checks: Great Expectations on what is about to be published, its suites made from the declared columns.
 
 Great Expectations takes pandas, is slow on text and takes seconds to import: it is imported here only, where it runs
 (`preload` does so in the background), and no row travels twice. A staged table is handed over as two narrow frames that
 say exactly as much as its rows do:
 
 kinds of rows  each distinct combination of the columns whose values are checked, every other column as a mark (True, or
-               null), with how many rows are so: not-null, value sets and logic hold for the rows if they hold here
+               null where that matters; of a list whether it holds anything), with how many rows are so: not-null,
+               value sets and logic hold for the rows if they hold here
 keys           the key column with each distinct text replaced by a number of its own: unique if the texts are
 
 Findings bear counts and column names, never a value. An expectation that the engine could not evaluate is a
@@ -15,26 +16,14 @@ Findings bear counts and column names, never a value. An expectation that the en
 import functools
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 
-from schemas.claims import PUBLISHED
+from infra.check_shapes import SHAPES, Shape
 from schemas.errors import StoreError
-
-KEYS: Final = {"observations": "item_id"}
-"""Table -> the column in which nothing may stand twice."""
-NULL_ONLY_WHERE: Final = {
-    "observations": (("value", "agreement", "conflict"), ("value", "obs_status", "Q")),
-    "changes": (("agreement_before", "change", "added"), ("agreement_after", "change", "removed")),
-}
-"""Table -> (column, other, value): the column is null only in rows whose other column has that value."""
-AT_LEAST_ONE: Final = {"observations": ("reports", "reporters")}
-"""Table -> columns that count something which is there."""
-NOT_LESS_THAN: Final = {"observations": (("reports", "reporters"),)}
-"""Table -> (column, other): the first is at least the other."""
 
 _ROWS: Final = "rows of this kind"
 
@@ -72,21 +61,26 @@ class ReleaseSummary:
     """Table -> rows of the release before; None for the first."""
     left: int = 0
     """Submissions in the release before and not in this one: with any, a table may shrink."""
+    record_ids: Mapping[str, int] = field(default_factory=dict)
+    """Record kind -> distinct item ids over the whole of its table, whose rows are among `rows`."""
+    remade: frozenset[str] = frozenset()
+    """Tables that may shrink by any share: a decision or another model joined their items."""
 
 
 class TableCheck:
     """The check of one published table, fed in chunks; a chunk holds whole partitions, for keys are unique in each."""
 
-    def __init__(self, table: str) -> None:
-        """Begin with no rows."""
+    def __init__(self, table: str, shape: Shape | None = None) -> None:
+        """Begin with no rows; the shape of a record kind's table is told."""
         self.table = table
+        self.shape = shape or SHAPES[table]
         self._kinds: list[pl.DataFrame] = []
         self._keys: list[pa.Array] = []
 
     def add(self, rows: pl.DataFrame) -> None:
         """Take the rows of one chunk; keeps 4 bytes a row, and nothing is evaluated yet."""
-        self._kinds.append(_kinds_of_rows(self.table, rows))
-        key = KEYS.get(self.table)
+        self._kinds.append(_kinds_of_rows(self.shape, rows))
+        key = self.shape.key
         if key in rows.columns:
             self._keys.append(rows[key].to_arrow().dictionary_encode().indices)
 
@@ -95,15 +89,14 @@ class TableCheck:
         if not self._kinds:
             return []
         kinds = pl.concat(self._kinds, how="diagonal_relaxed")
-        suite = [_column_set(self.table), *_suite(self.table)]
+        suite = [_column_set(self.shape), *_suite(self.shape)]
         found = _validate(self.table, suite, _pandas(kinds), kinds[_ROWS].to_list())
         return [*found, *self._unique()] if found[0].success else found
 
     def _unique(self) -> list[Finding]:
-        chunks = [
-            _validate(self.table, [_unique_key(self.table)], pa.table({KEYS[self.table]: k}).to_pandas())
-            for k in self._keys
-        ]
+        key = self.shape.key
+        unique = [_expect("column_values_to_be_unique", "unique", column=key)]
+        chunks = [_validate(self.table, unique, pa.table({key: k}).to_pandas()) for k in self._keys]
         failed = [f for chunk in chunks for f in chunk if not f.success]
         return failed or [f for chunk in chunks[:1] for f in chunk]
 
@@ -115,9 +108,9 @@ def preload() -> threading.Thread:
     return thread
 
 
-def check_rows(table: str, rows: pl.DataFrame | Iterable[pl.DataFrame]) -> list[Finding]:
+def check_rows(table: str, rows: pl.DataFrame | Iterable[pl.DataFrame], shape: Shape | None = None) -> list[Finding]:
     """Return the findings of one published table, whole or in chunks of whole partitions."""
-    check = TableCheck(table)
+    check = TableCheck(table, shape)
     for chunk in [rows] if isinstance(rows, pl.DataFrame) else rows:
         check.add(chunk)
     return check.findings()
@@ -126,12 +119,13 @@ def check_rows(table: str, rows: pl.DataFrame | Iterable[pl.DataFrame]) -> list[
 def check_release(summary: ReleaseSummary, max_drop: float = 0.1) -> list[Finding]:
     """Return the findings on the whole release: ids unique, nothing lost, no table shrunk by more than `max_drop`.
 
-    A table may shrink by any share when submissions have left.
+    A table may shrink by any share when submissions have left, and so may one that was `remade`.
     """
     row = {
         **{f"{table} rows": n for table, n in summary.rows.items()},
         **{f"bucket {name}": n for name, n in summary.buckets.items()},
         "item ids": summary.item_ids,
+        **{f"{kind} item ids": n for kind, n in summary.record_ids.items()},
         "unbalanced submissions": summary.unbalanced,
     }
     frame = _pandas(pl.DataFrame({k: [v] for k, v in row.items()}, schema=dict.fromkeys(row, pl.Int64)))
@@ -140,17 +134,25 @@ def check_release(summary: ReleaseSummary, max_drop: float = 0.1) -> list[Findin
     return [replace(f, found=", ".join(f"{c}: {row[c]}" for c in f.column.split(", "))) for f in findings]
 
 
-def _kinds_of_rows(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _kinds_of_rows(shape: Shape, rows: pl.DataFrame) -> pl.DataFrame:
     """Return each distinct combination of the checked values and marks once, with its number of rows."""
-    looked_at = {c.name for c in PUBLISHED[table] if c.values} | set(AT_LEAST_ONE.get(table, ()))
-    looked_at |= {other for _, other, _ in NULL_ONLY_WHERE.get(table, ())}
-    values = [c for c in rows.columns if c in looked_at]
-    gaps = [c for c in rows.columns if c not in looked_at and rows[c].null_count()]
-    marks = [pl.when(pl.col(c).is_not_null()).then(True).alias(c) for c in gaps]
-    full = [c for c in rows.columns if c not in looked_at and c not in gaps]
+    told = {column: _told(shape, rows[column]) for column in rows.columns}
     whole = pl.lit(True).alias("")  # a table without checked columns still has one kind of row
-    kinds = rows.lazy().group_by(whole, *values, *marks).agg(pl.len().cast(pl.Int64).alias(_ROWS)).drop("")
-    return kinds.with_columns(pl.lit(True).alias(c) for c in full).collect()
+    by = [whole, *(value for value in told.values() if value is not None)]
+    kinds = rows.lazy().group_by(by).agg(pl.len().cast(pl.Int64).alias(_ROWS)).drop("")
+    return kinds.with_columns(pl.lit(True).alias(column) for column, value in told.items() if value is None).collect()
+
+
+def _told(shape: Shape, column: pl.Series) -> pl.Expr | None:
+    """Return what is told of a column in each row: its value, or a mark; None if all rows are alike."""
+    value = pl.col(column.name)
+    if column.name in shape.looked_at():
+        return value
+    if column.name in {name for name, _, _ in shape.filled_where}:
+        return value.list.len().clip(upper_bound=1).cast(pl.Int8)
+    if shape.may_be_null(column.name) or not column.null_count():
+        return None
+    return pl.when(value.is_not_null()).then(True).alias(column.name)
 
 
 def _expect(kind: str, expected: str, **kwargs: object) -> dict[str, Any]:
@@ -158,54 +160,60 @@ def _expect(kind: str, expected: str, **kwargs: object) -> dict[str, Any]:
     return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"expected": expected}}
 
 
-def _column_set(table: str) -> dict[str, Any]:
-    names = [*(c.name for c in PUBLISHED[table]), _ROWS]
+def _column_set(shape: Shape) -> dict[str, Any]:
+    names = [*(c.name for c in shape.columns), _ROWS]
     return _expect("table_columns_to_match_set", "the declared columns", column_set=names, exact_match=True)
 
 
-def _unique_key(table: str) -> dict[str, Any]:
-    return _expect("column_values_to_be_unique", "unique", column=KEYS[table])
-
-
-def _suite(table: str) -> list[dict[str, Any]]:
-    """Return the expectations of a table's kinds of rows, from its declared columns and the logic above."""
-    not_null, in_set = "column_values_to_not_be_null", "column_values_to_be_in_set"
-    columns = PUBLISHED[table]
+def _suite(shape: Shape) -> list[dict[str, Any]]:
+    """Return the expectations of a table's kinds of rows, from its declared columns and the logic of its shape."""
+    not_null, in_set, between = (
+        "column_values_to_not_be_null",
+        "column_values_to_be_in_set",
+        "column_values_to_be_between",
+    )
+    above, where = "column_pair_values_a_to_be_greater_than_b", "row_condition"
     return [
-        *(_expect(not_null, "not null", column=c.name) for c in columns if not c.nullable),
+        *(_expect(not_null, "not null", column=c.name) for c in shape.columns if not c.nullable),
         *(
             _expect(in_set, f"one of {', '.join(c.values)}", column=c.name, value_set=list(c.values))
-            for c in columns
+            for c in shape.columns
             if c.values
         ),
         *(
-            _expect(not_null, f"null only where {other} is {value}", column=column, row_condition=_is_not(other, value))
-            for column, other, value in NULL_ONLY_WHERE.get(table, ())
+            _expect(not_null, f"null only where {other} is {value}", column=column, **{where: _is(other, "!=", value)})
+            for column, other, value in shape.null_only_where
         ),
         *(
-            _expect("column_values_to_be_between", "at least 1", column=column, min_value=1)
-            for column in AT_LEAST_ONE.get(table, ())
+            _expect(
+                in_set, f"{told} {other} is {value}", column=column, value_set=[held], **{where: _is(other, op, value)}
+            )
+            for column, other, value in shape.filled_where
+            for told, op, held in (("something where", "==", 1), ("nothing unless", "!=", 0))
         ),
-        *(
-            _expect("column_pair_values_a_to_be_greater_than_b", f"{a} >= {b}", column_A=a, column_B=b, or_equal=True)
-            for a, b in NOT_LESS_THAN.get(table, ())
-        ),
+        *(_expect(between, "at least 1", column=column, min_value=1) for column in shape.at_least_one),
+        *(_expect(above, f"{a} >= {b}", column_A=a, column_B=b, or_equal=True) for a, b in shape.not_less_than),
     ]
 
 
-def _is_not(column: str, value: str) -> dict[str, Any]:
-    """Return the row condition `column != value`; a null is not it either."""
-    return {"type": "comparison", "column": {"name": column}, "operator": "!=", "parameter": value}
+def _is(column: str, operator: str, value: str) -> dict[str, Any]:
+    """Return a row condition, `column != value` say; there a null is not it either."""
+    return {"type": "comparison", "column": {"name": column}, "operator": operator, "parameter": value}
 
 
 def _release_suite(summary: ReleaseSummary, max_drop: float) -> list[dict[str, Any]]:
     between, buckets = "column_values_to_be_between", [f"bucket {name}" for name in summary.buckets]
+    ids = [("observations", "item ids", summary.item_ids)]
+    ids += [(kind, f"{kind} item ids", n) for kind, n in summary.record_ids.items()]
     suite = [
-        _expect(
-            "column_pair_values_to_be_equal",
-            f"as many rows as item ids: {summary.item_ids}",
-            column_A="observations rows",
-            column_B="item ids",
+        *(
+            _expect(
+                "column_pair_values_to_be_equal",
+                f"as many rows as item ids: {n}",
+                column_A=f"{table} rows",
+                column_B=told,
+            )
+            for table, told, n in ids
         ),
         _expect(
             "multicolumn_sum_to_equal",
@@ -217,6 +225,8 @@ def _release_suite(summary: ReleaseSummary, max_drop: float) -> list[dict[str, A
     ]
     before = {} if summary.left or summary.rows_before is None else summary.rows_before
     for table, rows in before.items():
+        if table in summary.remade:
+            continue
         least = rows - int(rows * max_drop)
         told = f"at least {least}: {rows} in the release before, and no submission has left"
         suite.append(_expect(between, told, column=f"{table} rows", min_value=least))

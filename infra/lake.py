@@ -6,16 +6,17 @@ night writes what changed, not the month around it. A row is live when no later 
 
     live(table) = rows whose `release` >= the greatest `retired.release` of their item
 
-Versions written after the last release belong to nobody: the next writer restores the tables first.
+Versions written after the last release belong to nobody: the next writer restores the tables first. The tables of
+record kinds stand in `infra.lake_records`; one that nothing was written to is not there and reads as empty.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from schemas.claims import CLAIM, PUBLISHED, Column, frame_schema
 from schemas.errors import StoreError
@@ -31,54 +32,101 @@ VERSIONED: Final = (*PUBLISHED, "retired")
 """The tables whose versions a release names."""
 REPLACED: Final = ("observations", "sources", "conflicts")
 """The tables in which a later release replaces an item's rows."""
+TRIES: Final = 5
+"""How often rows are written to a kind's table that others make or widen at the same time."""
 COMPACT_ROWS: Final = 50_000
 COMPACT_SHARE: Final = 0.1
 COMPACT_BATCH: Final = 500_000
 """A partition is rewritten when it is small, or this share of it is retired: the work stays in proportion to change."""
-UNLIKE: Final = ("item_id", "claim_id", "slot_id", "original", "value", "value_after", "value_before")
+UNLIKE: Final = (
+    "item_id", "claim_id", "slot_id", "original", "value", "value_after", "value_before", "report_id", "report_key",
+    "content", "part_values", "a", "b", "weight",
+)  # fmt: skip
 """Columns whose values rarely repeat: a dictionary of them costs half the time of writing, and saves nothing."""
+SOUGHT: Final = ("item_id", "report_id")
+"""Only ids are looked for, so only they have statistics: least and greatest of each group of rows."""
 UNSTATED: Final = ColumnProperties(dictionary_enabled=True, statistics_enabled="NONE")
 WRITER: Final = WriterProperties(
     compression="LZ4_RAW",
     max_row_group_size=32 * 1024,  # observations are sorted by item: one item is found in one small group
     default_column_properties=UNSTATED,
     column_properties={
-        # Only ids are looked for, so only they have statistics: least and greatest of each group of rows.
-        name: ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK" if name == "item_id" else "NONE")
+        name: ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK" if name in SOUGHT else "NONE")
         for name in UNLIKE
     },
 )
 
 
 def open_lake(root: Path) -> None:
-    """Create the tables that are not there yet, empty."""
+    """Create the tables that every installation has, empty, if they are not there yet."""
     for name, columns in TABLES.items():
-        if not DeltaTable.is_deltatable(str(root / name)):
-            frame = pl.DataFrame(schema=frame_schema(columns))
-            write_deltalake(root / name, frame, partition_by=["partition"], mode="ignore")
+        if not exists(root, name):
+            _create(root, name, frame_schema(columns))
+
+
+def exists(root: Path, name: str) -> bool:
+    """Tell whether a table is there: one of a record kind is when something was written to it."""
+    return DeltaTable.is_deltatable(str(root / name))
+
+
+def _create(root: Path, name: str, schema: pl.Schema) -> None:
+    write_deltalake(root / name, pl.DataFrame(schema=schema), partition_by=["partition"], mode="ignore")
 
 
 def versions(root: Path, names: Iterable[str] = VERSIONED) -> dict[str, int]:
-    """Return each table's newest Delta version."""
-    return {name: DeltaTable(root / name).version() for name in names}
+    """Return the newest Delta version of each of these tables that is there."""
+    return {name: DeltaTable(root / name).version() for name in names if exists(root, name)}
 
 
-def restore(root: Path, released: dict[str, int]) -> None:
+def restore(root: Path, released: dict[str, int], names: Iterable[str] = VERSIONED) -> None:
     """Put the tables back to the versions of the last release (0, the empty table, where there is none)."""
-    for name in VERSIONED:
+    for name in names:
+        if not exists(root, name):
+            continue
         table = DeltaTable(root / name)
         if table.version() > released.get(name, 0):
             table.restore(released.get(name, 0))
 
 
-def append(root: Path, name: str, frame: pl.DataFrame) -> None:
-    """Add rows to a table in one commit; `StoreError` if the store does not take them."""
+def append(root: Path, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
+    """Add rows to a table in one commit; a kind's table has its columns told, is made if need be, and may gain columns.
+
+    Raises `StoreError` if the store does not take them, or keeps one of the columns as something else.
+    """
     if frame.height:
-        columns = frame_schema(TABLES[name]).names()
+        schema = frame_schema(columns or TABLES[name])
+        rows = frame.select(schema.names())
         try:
-            write_deltalake(root / name, frame.select(columns), mode="append", writer_properties=WRITER)
+            if name in TABLES:
+                write_deltalake(root / name, rows, mode="append", writer_properties=WRITER)
+            else:
+                _append_fitting(root, name, rows)
         except DeltaError as error:
             raise StoreError(f"lake: {name} took no rows ({error}); run it again") from error
+
+
+def _append_fitting(root: Path, name: str, rows: pl.DataFrame) -> None:
+    """Add rows to a kind's table; where another writer makes or widens it meanwhile, once more."""
+    for left in reversed(range(TRIES)):
+        try:
+            _fit(root, name, rows.schema)
+            write_deltalake(root / name, rows, mode="append", schema_mode="merge", writer_properties=WRITER)
+        except CommitFailedError:
+            if not left:
+                raise
+        else:
+            return
+
+
+def _fit(root: Path, name: str, schema: pl.Schema) -> None:
+    """Make a kind's table if it is not there; raise `StoreError` for a column that it keeps as another type."""
+    if not exists(root, name):
+        _create(root, name, schema)
+        return
+    for column, kept in scan(root, name).collect_schema().items():
+        if schema.get(column, kept) != kept:
+            told = f"found {schema[column]} in the kind's file, expected {kept} as it was when rows were kept"
+            raise StoreError(f"lake: {name}.{column}: {told}; give the changed field another name")
 
 
 def scan(root: Path, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
@@ -113,7 +161,7 @@ def compact(root: Path, touched: list[str]) -> list[str]:
     gone = retired(root, now, touched)
     if not gone.height:
         return []
-    sizes = _partition_rows(root)
+    sizes = partition_rows(root, "observations")
     per = gone.group_by("partition").len().join(sizes, on="partition", how="left")
     worth = (pl.col("rows").fill_null(0) <= COMPACT_ROWS) | (pl.col("len") > COMPACT_SHARE * pl.col("rows"))
     chosen = per.filter(worth)["partition"].sort().to_list()
@@ -121,9 +169,9 @@ def compact(root: Path, touched: list[str]) -> list[str]:
     for some in groups(told.select("partition", pl.col("rows").fill_null(0)).rows(), rows=COMPACT_BATCH):
         for name in REPLACED:
             kept = without_retired(scan(root, name, now[name], some), gone.filter(pl.col("partition").is_in(some)))
-            _overwrite(root, name, some, kept.sort("partition", "item_id").collect())
+            overwrite(root, name, some, kept.sort("partition", "item_id").collect())
     if chosen:
-        _overwrite(root, "retired", chosen, pl.DataFrame(schema=frame_schema(RETIRED)))
+        overwrite(root, "retired", chosen, pl.DataFrame(schema=frame_schema(RETIRED)))
     return chosen
 
 
@@ -141,21 +189,26 @@ def groups(sizes: Iterable[tuple[str, int]], rows: int, most: int | None = None)
         yield group
 
 
-def _partition_rows(root: Path) -> pl.DataFrame:
-    adds = pl.DataFrame(DeltaTable(root / "observations").get_add_actions(flatten=True))
+def partition_rows(root: Path, name: str) -> pl.DataFrame:
+    """Return how many rows, retired ones included, a table keeps in each partition: partition, rows."""
+    adds = pl.DataFrame(DeltaTable(root / name).get_add_actions(flatten=True))
     adds = adds.select(pl.col("partition.partition").alias("partition"), pl.col("num_records").alias("rows"))
     return adds.group_by("partition").agg(pl.col("rows").sum())
 
 
-def _overwrite(root: Path, name: str, partitions: list[str], frame: pl.DataFrame) -> None:
+def overwrite(
+    root: Path, name: str, partitions: list[str], frame: pl.DataFrame, columns: tuple[Column, ...] | None = None
+) -> None:
+    """Put rows in the place of all that a table keeps in these partitions; a kind's table has its columns told."""
+    predicate = " OR ".join(f"partition = '{p}'" for p in partitions)  # our own YYYY-MM, never delivered text
     if frame.height:
-        predicate = " OR ".join(f"partition = '{p}'" for p in partitions)  # our own YYYY-MM, never delivered text
-        columns = frame_schema(TABLES[name]).names()
+        rows = frame.select(frame_schema(columns or TABLES[name]).names())
+        merge: Literal["merge"] | None = None if columns is None else "merge"
         write_deltalake(
-            root / name, frame.select(columns), mode="overwrite", predicate=predicate, writer_properties=WRITER
+            root / name, rows, mode="overwrite", predicate=predicate, schema_mode=merge, writer_properties=WRITER
         )
     else:
-        DeltaTable(root / name).delete(" OR ".join(f"partition = '{p}'" for p in partitions))
+        DeltaTable(root / name).delete(predicate)
 
 
 def files(root: Path, name: str, version: int, partitions: list[str] | None = None) -> list[str]:

@@ -9,8 +9,8 @@ import sqlite3
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from typing import Any, Final, TypedDict, Unpack, cast
+from datetime import datetime
+from typing import Any, Final, NotRequired, TypedDict, Unpack, cast
 
 import polars as pl
 import sqlalchemy as sa
@@ -18,13 +18,16 @@ from sqlalchemy import Engine
 
 from infra import tables as t
 from infra.ledger_open import open_ledger
-from infra.ledger_sql import bulk_insert, chunks, fitting, insert_new, read, read_for, writing
+from infra.ledger_records import RecordsPublished, add_published
+from infra.ledger_sql import bulk_insert, chunks, fitting, insert_new, now, read, read_for, writing
 from schemas.claims import REJECT, frame_schema
 from schemas.errors import ReleaseRefused, StoreError
 
 __all__ = [
+    "RecordsPublished",
     "Release",
     "Where",
+    "as_release",
     "bucket_totals",
     "close_killed_runs",
     "contracts",
@@ -62,6 +65,8 @@ class Release(TypedDict):
     counts: dict[str, int]
     register_digest: str
     rules_digest: str
+    models: NotRequired[dict[str, dict[str, str]]]
+    """Read, always there; written from `RecordsPublished`."""
 
 
 class Where(TypedDict, total=False):
@@ -79,7 +84,7 @@ class Where(TypedDict, total=False):
 
 def register_contract(engine: Engine, contract: str, digest: str, text: str) -> None:
     """Keep a contract's text under its digest; a submission can only be registered after its contract."""
-    row = {"digest": digest, "contract": contract, "text": text, "first_seen": _now()}
+    row = {"digest": digest, "contract": contract, "text": text, "first_seen": now()}
     with writing(engine) as connection:
         insert_new(connection, t.contracts, pl.DataFrame([row]))
 
@@ -202,23 +207,34 @@ def provisional_units(engine: Engine) -> pl.DataFrame:
     return read(engine, sa.select(t.provisional_units).order_by(t.provisional_units.c.unit_id))
 
 
-def publish(
-    engine: Engine, release: Release, row_counts: pl.DataFrame, entered: Collection[str], left: Collection[str]
+def publish(  # noqa: PLR0913  all of it is one transaction
+    engine: Engine,
+    release: Release,
+    row_counts: pl.DataFrame,
+    entered: Collection[str],
+    left: Collection[str],
+    *,
+    records: RecordsPublished | None = None,
 ) -> None:
-    """Make a release visible in one transaction: its row, its row counts, and which submissions it counts.
+    """Make a release visible in one transaction: its row, its row counts, which submissions it counts, its records.
 
-    `row_counts` has submission_id, bucket, rows: all buckets of each submission of which any changed. Raises
-    `StoreError`, nothing kept, when the release is there already.
+    `row_counts` has submission_id, bucket, rows: all buckets of each submission of which any changed. A submission that
+    enters for the first time is given its `first_release`. Raises `StoreError`, nothing kept, when the release is there
+    already.
     """
-    row = {**release, "tables": _json(release["tables"]), "counts": _json(release["counts"])}
+    told = {"tables": release["tables"], "counts": release["counts"], "models": records.models if records else {}}
+    row = {**release, **{name: json.dumps(value, sort_keys=True) for name, value in told.items()}}
     number = pl.lit(release["release"], dtype=pl.Int32).alias("release")
     c = t.submissions.c
+    entry = {"in_release": True, "first_release": sa.func.coalesce(c.first_release, release["release"])}
     with writing(engine) as connection:
         connection.execute(sa.insert(t.releases), fitting(t.releases, pl.DataFrame([row])).to_dicts())
         bulk_insert(connection, t.row_counts, row_counts.with_columns(number))
-        for ids, inside in ((entered, True), (left, False)):
+        for ids, written in ((entered, entry), (left, {"in_release": False})):
             for some in chunks(ids):
-                connection.execute(sa.update(t.submissions).where(c.submission_id.in_(some)).values(in_release=inside))
+                connection.execute(sa.update(t.submissions).where(c.submission_id.in_(some)).values(written))
+        if records is not None:
+            add_published(connection, release["release"], records)
 
 
 def releases(engine: Engine) -> pl.DataFrame:
@@ -232,8 +248,12 @@ def current_release(engine: Engine) -> Release | None:
     found = read(engine, newest).to_dicts()
     if not found:
         return None
-    row = found[0]
-    return cast("Release", {**row, "tables": json.loads(row["tables"]), "counts": json.loads(row["counts"])})
+    return as_release(found[0])
+
+
+def as_release(row: Mapping[str, Any]) -> Release:
+    """Return a row of `releases` with its JSON texts read."""
+    return cast("Release", {**row, **{name: json.loads(row[name]) for name in ("tables", "counts", "models")}})
 
 
 def row_counts(engine: Engine, release: int, ids: Collection[str] | None = None) -> pl.DataFrame:
@@ -268,7 +288,7 @@ def run(engine: Engine, kind: str) -> Iterator[str]:
 
     Gives the run's id. What the block raises goes on.
     """
-    started = _now()
+    started = now()
     run_id = f"{kind}-{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     with writing(engine) as connection:
         row = {"run_id": run_id, "kind": kind, "started_at": started, "status": "running"}
@@ -291,7 +311,7 @@ def close_killed_runs(engine: Engine, kind: str) -> int:
 
 
 def _end_run(engine: Engine, which: sa.ColumnElement[bool], status: str, message: str | None) -> int:
-    told = {"status": status, "message": message and message[:2000], "finished_at": _now()}
+    told = {"status": status, "message": message and message[:2000], "finished_at": now()}
     with writing(engine) as connection:
         return connection.execute(sa.update(t.runs).where(which, t.runs.c.status == "running").values(told)).rowcount
 
@@ -338,14 +358,6 @@ def _postgresql_lock(engine: Engine) -> Iterator[None]:
         finally:
             with suppress(sa.exc.DBAPIError):  # a session that broke has let go of it already
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(PUBLISHING)))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _json(told: Mapping[str, int]) -> str:
-    return json.dumps(told, sort_keys=True)
 
 
 def _sum(column: sa.ColumnElement[Any]) -> sa.Label[Any]:

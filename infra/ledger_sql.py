@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
 import polars as pl
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from schemas.errors import StoreError
 
 CHUNK: Final = 5_000
 """Ids bound in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+Id = TypeVar("Id", str, int)
 
 WRITES: Final = "ledger_writes"
 """Execution option of a connection that will write: SQLite then takes its write lock at BEGIN."""
@@ -39,7 +42,12 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         ) from error
 
 
-def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+def now() -> datetime:
+    """Return this moment in UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def chunks(ids: Iterable[Id]) -> Iterator[list[Id]]:
     """Give the ids, each once and in order, in lists short enough to bind."""
     ordered = sorted(set(ids))
     for start in range(0, len(ordered), CHUNK):
@@ -116,14 +124,16 @@ def insert_new(
     table: sa.Table,
     frame: pl.DataFrame,
     overwrite: Callable[[Any], sa.ColumnElement[bool]] | None = None,
+    key: sa.Column[Any] | None = None,
 ) -> list[str]:
     """Add the rows whose key is not there yet and return the keys of those written, ascending.
 
-    With `overwrite`, a row that is there is overwritten where `overwrite(the new row's columns)` holds.
+    The key is the table's first one, or `key`, which is unique too. With `overwrite`, a row that is there is
+    overwritten where `overwrite(the new row's columns)` holds.
     """
     if frame.is_empty():
         return []
-    key = next(iter(table.primary_key))
+    key = next(iter(table.primary_key)) if key is None else key
     columns = [c for c in table.c if c.name in frame.columns]
     staged = sa.Table(
         f"new_{table.name}", sa.MetaData(), *(sa.Column(c.name, c.type) for c in columns), prefixes=["TEMPORARY"]

@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment."""
 
+import getpass
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ class Settings:
     ledger_url: str
     codelists: Path
     contracts: Path | None
+    kinds: Path | None
     max_file_bytes: int
     max_archive_files: int
 
@@ -45,16 +47,18 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_LEDGER     SQLAlchemy URL, default SQLite in the home
     ENGANG_CODELISTS  folder of the code-list snapshot, default the demo's
     ENGANG_CONTRACTS  folder of contracts to use instead of the shipped ones
+    ENGANG_KINDS      folder of record kinds to use instead of the shipped ones
     ENGANG_MAX_FILE_BYTES, ENGANG_MAX_ARCHIVE_FILES  limits of one delivery
     """
     env = os.environ
     home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
-    contracts = env.get("ENGANG_CONTRACTS")
+    contracts, kinds = env.get("ENGANG_CONTRACTS"), env.get("ENGANG_KINDS")
     return Settings(
         home=home,
         ledger_url=env.get("ENGANG_LEDGER", f"sqlite:///{home / 'ledger.db'}"),
         codelists=Path(env.get("ENGANG_CODELISTS", DEMO_CODELISTS)),
         contracts=Path(contracts) if contracts else None,
+        kinds=Path(kinds) if kinds else None,
         max_file_bytes=_limit("ENGANG_MAX_FILE_BYTES", 5 * 2**30),
         max_archive_files=_limit("ENGANG_MAX_ARCHIVE_FILES", 1_000_000),
     )
@@ -65,6 +69,14 @@ def _limit(name: str, default: int) -> int:
     if not (told.isascii() and told.isdigit()):
         raise UsageError(f"{name}: found {told!r}, expected a whole number")
     return int(told)
+
+
+def user_name() -> str:
+    """Return the name of who runs this, as the machine knows them; `UsageError` if it knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise UsageError("the machine does not say who runs this: give --who") from error
 
 
 def tune_allocator() -> None:

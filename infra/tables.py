@@ -21,9 +21,9 @@ from sqlalchemy import (
     false,
 )
 
-from schemas.claims import BUCKETS
+from schemas.claims import BUCKETS, VERDICTS
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration: a ledger that stands at it is opened as it is."""
 
 SUBMISSION_STATUS: Final = ("live", "withdrawn", "rejected")
@@ -89,6 +89,7 @@ submissions: Final = Table(
     _text("batch", nullable=True),
     *(_count(name) for name in COUNTED),
     Column("in_release", Boolean, nullable=False, server_default=false()),
+    Column("first_release", Integer, nullable=True),
     _one_of("status", SUBMISSION_STATUS),
     # Counting is answered from this index alone, without reading the submissions.
     Index("ix_submissions_counts", "contract", "status", "in_release", *COUNTED),
@@ -97,7 +98,8 @@ submissions: Final = Table(
     Index(None, "sha256"),
     Index(None, "content_digest"),
 )
-"""One delivered file each; `in_release` says whether the current release counts its claims."""
+"""One delivered file each; `in_release` says whether the current release counts its claims, `first_release` which one
+did so first: once written it never changes."""
 
 submission_partitions: Final = Table(
     "submission_partitions",
@@ -139,8 +141,22 @@ decisions: Final = Table(
     _text("why"),
     _time("at"),
     _time("withdrawn_at", nullable=True),
+    _text("withdrawn_by", nullable=True),
+    _text("withdrawn_why", nullable=True),
+    Column("in_release", Boolean, nullable=False, server_default=false()),
+    _text("digest"),
+    _one_of("verdict", VERDICTS),
+    # The order is the code's: a database may sort text by its country's alphabet, in which "aa" comes last.
+    CheckConstraint("a <> b", name="two_reports"),
+    Index(None, "kind", "a", "b"),
+    Index(None, "in_release"),
+    Index(None, "digest", unique=True),
 )
-"""What a person decided of two things; append-only."""
+"""What a person decided of two reports, a before b; append-only: a withdrawal is written beside what it takes back.
+
+`digest` says all of the decision but its withdrawal: the same one is kept once. `in_release` says whether the current
+release counts it.
+"""
 
 runs: Final = Table(
     "runs",
@@ -168,8 +184,12 @@ releases: Final = Table(
     _text("counts"),
     _text("register_digest"),
     _text("rules_digest"),
+    Column("models", Text, nullable=False, server_default="{}"),
 )
-"""One row makes a release visible: the table versions that belong together (JSON text: name -> version)."""
+"""One row makes a release visible: the table versions that belong together (JSON text: name -> version).
+
+`models` says which model scored each record kind (JSON text: kind -> kind_digest, model_digest).
+"""
 
 row_counts: Final = Table(
     "row_counts",
@@ -190,3 +210,55 @@ provisional_units: Final = Table(
     _text("name"),
 )
 """Units known only by name, in no register, for a person to resolve."""
+
+models: Final = Table(
+    "models",
+    metadata,
+    _text("digest", primary_key=True),
+    _text("kind"),
+    _text("text"),
+    _time("trained_at"),
+    _text("about"),
+    Index(None, "kind", "trained_at"),
+)
+"""Every model that was ever trained for a record kind, whole (JSON text), and what it saw (`about`, JSON text)."""
+
+model_pins: Final = Table(
+    "model_pins",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _text("kind"),
+    _text("digest", ForeignKey("models.digest")),
+    _text("who"),
+    _text("why"),
+    _time("at"),
+    Index(None, "kind", "id"),
+)
+"""Which model a person chose for a record kind; append-only, the last one is in force."""
+
+record_homes: Final = Table(
+    "record_homes",
+    metadata,
+    _text("kind", primary_key=True),
+    _text("report_id", primary_key=True),
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    _text("item_id"),
+    Index(None, "kind", "item_id"),
+)
+"""The item a report is at home in by its history, where that is not its own id.
+
+Append-only: a report's last home is in force.
+"""
+
+record_warnings: Final = Table(
+    "record_warnings",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("release", Integer, ForeignKey("releases.release"), nullable=False),
+    _text("kind"),
+    _text("what"),
+    _text("detail"),
+    _count("count"),
+    Index(None, "release", "kind"),
+)
+"""What a release's matching left out or could not do: what, of what (`detail`), how many (`count`)."""

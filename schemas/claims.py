@@ -32,6 +32,8 @@ UNIT_KINDS: Final = ("municipality", "county", "nation", "organisation", "school
 AGREEMENTS: Final = ("single", "complete", "consistent", "conflict")
 RELATIONS: Final = ("single", "complete", "consistent", "conflict", "additive")
 ACTIONS: Final = ("append", "replace", "withdraw")
+VERDICTS: Final = ("same", "different", "unsure")
+"""What a person can decide of two reports."""
 OBS_STATUS: Final = ("A", "B", "E", "F", "M", "P", "Q")
 """SDMX code list CL_OBS_STATUS 2.1, the codes in use: normal, break, estimated, forecast, missing, provisional,
 and Q for a value that is withheld (suppressed) because its claims conflict."""

@@ -5,141 +5,54 @@ file, the key and the nearest known one. Scalars are text, whole numbers, `true`
 stay what they are.
 """
 
-import difflib
 import hashlib
 import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from schemas.claims import ACTIONS, OBS_STATUS, UNIT_KINDS
+from schemas.contract_parts import (
+    IDENTIFIER,
+    Format,
+    IgnoreRows,
+    Period,
+    Repair,
+    ReportVersion,
+    Sender,
+    Strict,
+    Take,
+    Titles,
+    Unit,
+)
+from schemas.contract_record import FieldTake, RecordSpec
+from schemas.contract_rules import (
+    ChangeRule,
+    CompareRule,
+    InRule,
+    PatternRule,
+    RangeRule,
+    RequiredRule,
+    Rule,
+    UniqueRule,
+)
 from schemas.errors import ContractError
 from schemas.strict_yaml import read_mapping
+
+__all__ = [
+    "FOLDER", "IDENTIFIER", "RESERVED", "ChangeRule", "ClaimSpec", "CompareRule", "Contract", "Example", "FieldTake",
+    "Format", "IgnoreRows", "InRule", "PatternRule", "Period", "RangeRule", "RecordSpec", "Repair", "ReportVersion",
+    "RequiredRule", "Rule", "Sender", "Strict", "Take", "Titles", "UniqueRule", "Unit", "load_contracts",
+    "read_contract",
+]  # fmt: skip
 
 FOLDER: Final = Path(__file__).parent / "contracts"
 RESERVED: Final = ("row", "submission_id", "sender", "option_period")
 """Columns that stand beside a delivery's own while it is read: a mapped one of that name would be overwritten."""
-IDENTIFIER: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-"""What names a contract or a sender: it becomes a folder of the landing zone, so nothing else may."""
-
-Severity = Literal["critical", "warning"]
-Scope = Literal["row", "file"]
-
-
-class Strict(BaseModel):
-    """A mapping of the contract; an unknown key is an error that names the nearest known one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys_only(cls, given: object) -> object:
-        known = [f.alias or name for name, f in cls.model_fields.items()]
-        for key in given if isinstance(given, dict) else ():
-            if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-                hint = f"; did you mean {near[0]!r}?" if near else "."
-                raise ValueError(f"unknown key {key!r}{hint} Known here: {', '.join(known)}")
-        return given
-
-
-class Take(Strict):
-    """Where a text comes from: a column of the row, a constant, or an option of the delivery; then a code map."""
-
-    column: str | None = None
-    value: str | None = None
-    option: Literal["period", "sender"] | None = None
-    map: dict[str, str] | None = None
-    """Code -> shared code; a code that is not in it is a reject."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if sum(x is not None for x in (self.column, self.value, self.option)) != 1:
-            raise ValueError("give exactly one of column, value, option")
-        return self
-
-
-class Titles(Strict):
-    """The obligation's title in Bokmål, Nynorsk and English."""
-
-    nb: str
-    nn: str
-    en: str
-
-
-class Sender(Strict):
-    """Who delivers: the default when the delivery does not say, and who may."""
-
-    default: str | None = Field(default=None, pattern=IDENTIFIER)
-    allowed: tuple[str, ...] | None = None
-
-
-class Repair(Strict):
-    """A declared repair of the text before it is read: a regular expression (RE2), its replacement, and why."""
-
-    pattern: str
-    replacement: str
-    why: str
-
-
-class Format(Strict):
-    """How the bytes are written."""
-
-    type: Literal["csv", "json", "xlsx", "parquet"]
-    delimiter: str = ";"
-    quote: str | None = '"'
-    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
-    decimal: Literal[".", ","] = "."
-    thousands: Literal[" ", ".", ",", "'"] | None = None
-    """A space stands for NBSP and narrow NBSP too."""
-    repairs: tuple[Repair, ...] = ()
-    rows: str | None = None
-    """JSON: path of the list of rows, `a.b`; columns are then `x.y` of the document and `a.b[].z` of a row."""
-    sheet: str | None = None
-    header_row: int = Field(default=1, ge=1)
-    """CSV and XLSX: the record that names the columns."""
-
-    @model_validator(mode="after")
-    def _fits_its_type(self) -> Self:
-        if self.type == "json" and self.rows is None:
-            raise ValueError("JSON needs `rows`, the path of the list of rows")
-        if len(self.delimiter.encode()) != 1 or (self.quote is not None and len(self.quote.encode()) != 1):
-            raise ValueError("delimiter and quote are one ASCII character each")
-        if self.thousands == self.decimal:
-            raise ValueError("thousands and decimal may not be the same character")
-        return self
-
-
-class Unit(Take):
-    """The reporting unit: where its code or name stands and how it resolves."""
-
-    kind: Literal[UNIT_KINDS] | Take  # type: ignore[valid-type]  # one list of kinds, declared in schemas.claims
-    by: Literal["code", "name", "organisation_number"] = "code"
-    provisional: bool = False
-    """Whether a unit known only by name and in no register becomes a provisional unit."""
-
-
-class Period(Take):
-    """The period: how it is written, and its last day where two cells say it."""
-
-    type: Literal["year", "quarter", "month", "day"]
-    format: str | None = None
-    """strptime format for `month` and `day`; default %Y-%m and %Y-%m-%d. A quarter is written 2024-Q1 or 2024K1."""
-    until: Take | None = None
-    """Where the last period stands, for a span: January to March. Same type and format."""
-
-
-class ReportVersion(Strict):
-    """Which column says the report's own version: the highest of a slot stands."""
-
-    column: str
-    type: Literal["integer", "datetime"] = "integer"
-    format: str | None = None
-    """strptime format of a datetime; default ISO 8601."""
 
 
 class ClaimSpec(Strict):
@@ -155,92 +68,10 @@ class ClaimSpec(Strict):
     """Accuracy; by default that of the scale (1000 -> -3), exact for scale 1. A cell says a whole number or `exact`."""
     missing: Literal["skip", "reject"] = "reject"
     """An empty cell: no claim, or a reject. A row none of whose cells says anything is ignored."""
-    breakdown: dict[str, Take] = {}
+    breakdown: dict[str, Take] = Field(default_factory=dict)
     precedence: int | None = None
     obs_status: Take | None = None
     confidential: Take | None = None
-
-
-class IgnoreRows(Strict):
-    """Rows that stand among the units but are none: sums, footnotes. Counted as ignored."""
-
-    column: str
-    values: tuple[str, ...] = ()
-    pattern: str | None = None
-    why: str
-
-
-class _Rule(Strict):
-    id: str = Field(pattern=IDENTIFIER)
-    severity: Severity = "critical"
-    rejects: Scope = "row"
-    """What a critical break rejects: the row or the whole file."""
-
-
-class RangeRule(_Rule):
-    """The number in a column lies between min and max, both included."""
-
-    check: Literal["range"]
-    column: str
-    min: Decimal | None = None
-    max: Decimal | None = None
-
-
-class InRule(_Rule):
-    """The text in a column is one of these."""
-
-    check: Literal["in"]
-    column: str
-    values: tuple[str, ...]
-
-
-class PatternRule(_Rule):
-    """The whole text in a column matches a regular expression (RE2)."""
-
-    check: Literal["pattern"]
-    column: str
-    pattern: str
-
-
-class RequiredRule(_Rule):
-    """The cell is not empty."""
-
-    check: Literal["required"]
-    column: str
-
-
-class UniqueRule(_Rule):
-    """No two rows of the file have the same texts in these columns; all that do break it."""
-
-    check: Literal["unique"]
-    columns: tuple[str, ...]
-
-
-class CompareRule(_Rule):
-    """The number in one column compares so with that in another; empty cells pass."""
-
-    check: Literal["compare"]
-    left: str
-    op: Literal["<", "<=", "=", ">=", ">", "!="]
-    right: str
-
-
-class ChangeRule(_Rule):
-    """A value differs from its series' previous period by at most this share (0.5 is 50 %).
-
-    It warns and cannot reject: what stood before depends on the order of arrival, what is published must not.
-    """
-
-    check: Literal["change"]
-    concept: str
-    max_share: Decimal
-    severity: Literal["warning"] = "warning"
-
-
-Rule = Annotated[
-    RangeRule | InRule | PatternRule | RequiredRule | UniqueRule | CompareRule | ChangeRule,
-    Field(discriminator="check"),
-]
 
 
 class Example(Strict):
@@ -249,15 +80,20 @@ class Example(Strict):
     name: str
     given: str | tuple[tuple[str | int | None, ...], ...]
     """The file's text (CSV, JSON) or its table, header first (XLSX, Parquet)."""
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
     claims: tuple[dict[str, str | int | bool | None], ...] = ()
     """Expected claims, in order of row and position; each names the claim columns it checks."""
+    records: tuple[dict[str, str | int | bool | tuple[str | int | None, ...] | None], ...] = ()
+    """Expected records, in order of row; each names the columns it checks."""
     rejects: tuple[dict[str, str | int | None], ...] = ()
     ignored: int = 0
 
 
 class Contract(Strict):
-    """One obligation's deliveries, whole."""
+    """One obligation's deliveries, whole.
+
+    Its rows make either `claims`, which have a unit and a period, or one `record` each.
+    """
 
     contract: str = Field(pattern=IDENTIFIER)
     version: int = Field(ge=1)
@@ -273,30 +109,41 @@ class Contract(Strict):
     """Columns known and not used. In JSON a name covers all that stands beneath it."""
     unknown_columns: Literal["reject", "warn"] = "reject"
     ignore_rows: tuple[IgnoreRows, ...] = ()
-    unit: Unit
-    period: Period
-    breakdown: dict[str, Take] = {}
+    unit: Unit | None = None
+    period: Period | None = None
+    breakdown: dict[str, Take] = Field(default_factory=dict)
     report_version: ReportVersion | None = None
     reported_at: ReportVersion | None = None
     action: Take | None = None
-    repeat: Literal["sum", "error", "warn", "distinct"]
-    claims: tuple[ClaimSpec, ...] = Field(min_length=1)
+    repeat: Literal["sum", "error", "warn", "distinct"] | None = None
+    claims: tuple[ClaimSpec, ...] = ()
+    record: RecordSpec | None = None
     rules: tuple[Rule, ...] = ()
     examples: tuple[Example, ...] = Field(min_length=1)
 
+    def place(self) -> tuple[Unit, Period]:
+        """Return where unit and period of the claims stand; `ContractError` if the contract makes none."""
+        if self.unit is None or self.period is None:
+            raise ContractError(f"contract {self.contract!r} makes records, which have no unit and no period")
+        return self.unit, self.period
+
     def takes(self) -> list[Take]:
         """Return every `Take` of the contract."""
-        shared = [self.unit, self.unit.kind, self.period, self.period.until, self.action, *self.breakdown.values()]
+        shared: list[object] = [self.action, *self.breakdown.values()]
+        if self.unit and self.period:
+            shared = [self.unit, self.unit.kind, self.period, self.period.until, *shared]
         own = [
             take
             for c in self.claims
             for take in (c.reported_by, c.unit_measure, c.decimals, c.obs_status, c.confidential, *c.breakdown.values())
         ]
-        return [t for t in (*shared, *own) if isinstance(t, Take)]
+        told = self.record.takes() if self.record else []
+        return [t for t in (*shared, *own, *told) if isinstance(t, Take)]
 
     def columns(self) -> list[str]:
         """Return the columns of the file that the contract maps, in order of mention."""
-        named = [t.column for t in self.takes() if t.column] + [c.column for c in self.claims]
+        named = self.record.keys() if self.record else []
+        named += [column for t in self.takes() for column in t.named()] + [c.column for c in self.claims]
         named += [v.column for v in (self.report_version, self.reported_at) if v]
         named += [i.column for i in self.ignore_rows]
         for rule in self.rules:
@@ -311,25 +158,40 @@ class Contract(Strict):
     def digest(self) -> str:
         """Return 16 hex characters over everything that decides how a delivery is read."""
         told = self.model_dump(mode="json", exclude={"title", "examples", "legal_basis", "hours_per_report", "rhythm"})
+        if told["record"] is None:
+            del told["record"]  # as the digest was before there were records
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         problems = [f"column {c!r} is both mapped and ignored" for c in self.columns() if c in self.ignore]
         problems += [f"column {c!r} bears a name of our own: rename it" for c in self.columns() if c in RESERVED]
+        problems += _bad_shape(self)
         if self.reported_at and self.reported_at.type != "datetime":
             problems.append("reported_at is a time: give it `type: datetime`")
         problems += _bad_maps(self.action, ACTIONS)
-        if isinstance(self.unit.kind, Take):
+        if self.unit and isinstance(self.unit.kind, Take):
             problems += _bad_maps(self.unit.kind, UNIT_KINDS)
         for claim in self.claims:
             problems += _bad_maps(claim.obs_status, OBS_STATUS)
             problems += _bad_maps(claim.confidential, ("true", "false"))
             problems += _bad_accuracies(claim.decimals)
+        if self.record:
+            problems += _bad_maps(self.record.confidential, ("true", "false"))
         problems += [*_bad_rules(self), *_bad_patterns(self)]
         if problems:
             raise ValueError("; ".join(sorted(problems)))
         return self
+
+
+def _bad_shape(contract: Contract) -> list[str]:
+    """Return what is wrong with the choice between claims and a record: each has keys that the other has not."""
+    needed = ("unit", "period", "repeat", "claims")
+    given = [key for key in (*needed, "breakdown") if getattr(contract, key) not in (None, (), {})]
+    if contract.record is None:
+        missing = [key for key in needed if key not in given]
+        return [f"{key}: Field required, unless a `record` stands in stead of claims" for key in missing]
+    return [f"{key} is for claims: a contract with a `record` makes none" for key in given]
 
 
 def _bad_rules(contract: Contract) -> list[str]:

@@ -32,6 +32,10 @@ class StoreError(EngangError):
     """The landing zone, the ledger or the lake cannot do what was asked."""
 
 
+class TrainingError(EngangError):
+    """A match model cannot be estimated from the reports there are."""
+
+
 class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
     """A critical check failed on the staged release; the last release stands.
 

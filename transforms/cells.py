@@ -11,7 +11,7 @@ from operator import and_, or_
 import polars as pl
 
 from schemas.claims import VALUE, VALUE_DIGITS, VALUE_SCALE
-from schemas.contract import ClaimSpec, Contract, Period, ReportVersion, Take
+from schemas.contract import ClaimSpec, Contract, Period, ReportVersion, Take, Unit
 from transforms.numbers import number, number_problem
 from transforms.problems import Problem
 from transforms.register import Register, normalise_name, resolve
@@ -26,13 +26,14 @@ LATEST = 2**59
 
 def take(told: Take) -> pl.Expr:
     """Return the String that a `Take` gives for every row: trimmed, mapped; null where the map has no such code."""
-    text = _taken(told)
+    text = taken(told)
     if told.map is None:
         return text
     return text.replace_strict(list(told.map), list(told.map.values()), default=None, return_dtype=pl.String)
 
 
-def _taken(told: Take) -> pl.Expr:
+def taken(told: Take) -> pl.Expr:
+    """Return the String that a `Take` finds for every row, before it is mapped."""
     if told.column is not None:
         return pl.col(told.column)
     if told.option is not None:
@@ -47,36 +48,42 @@ def read_cells(batch: pl.DataFrame, contract: Contract, register: Register) -> t
     trimming = batch.lazy().with_columns(originals).with_columns(trimmed)
     cells = _look_up(trimming.with_columns(_ignored(contract).alias("_ignored")).collect(), contract, register)
     values = [_value(i, c, contract) for i, c in enumerate(contract.claims)]
-    cells = cells.with_columns(*values, *_report_columns(contract))
+    cells = cells.with_columns(*values, *report_columns(contract))
     return cells, [*_code_problems(contract), *_lookup_problems(contract), *_value_problems(contract)]
 
 
-def _ignored(contract: Contract) -> pl.Expr:
+def ignored_rows(contract: Contract) -> list[pl.Expr]:
+    """Return Booleans of which at least one is true where the contract names the row as none that counts."""
     named = [pl.lit(False)]
     for rows in contract.ignore_rows:
         column = pl.col(rows.column)
         named.append(column.is_in(list(rows.values)))
         if rows.pattern:
             named.append(column.str.contains(f"^(?:{rows.pattern})$"))
+    return named
+
+
+def _ignored(contract: Contract) -> pl.Expr:
     says_nothing = [(pl.col(c.column) == "") & (c.missing == "skip") for c in contract.claims]
-    return reduce(or_, [*named, reduce(and_, says_nothing)])
+    return reduce(or_, [*ignored_rows(contract), reduce(and_, says_nothing)])
 
 
 def _look_up(cells: pl.DataFrame, contract: Contract, register: Register) -> pl.DataFrame:
     """Read period and unit once for each distinct text, and join them back."""
-    kind = contract.unit.kind
+    unit, period = contract.place()
+    kind = unit.kind
     texts = {
-        "_unit_text": take(contract.unit),
+        "_unit_text": take(unit),
         "_kind_text": take(kind) if isinstance(kind, Take) else pl.lit(kind),
-        "_start_text": take(contract.period),
-        "_until_text": take(contract.period.until) if contract.period.until else pl.lit(None, pl.String),
+        "_start_text": take(period),
+        "_until_text": take(period.until) if period.until else pl.lit(None, pl.String),
     }
     cells = cells.with_columns(**texts)
-    told = (contract.unit, kind, contract.period, contract.period.until)
+    told = (unit, kind, period, period.until)
     varying = [name for name, t in zip(texts, told, strict=True) if isinstance(t, Take) and t.value is None]
     varying = varying or ["_unit_text"]
     keys = cells.unique(subset=varying, keep="any").select(*texts)
-    keys = _resolved(_period(keys, contract.period), contract, register)
+    keys = _resolved(_period(keys, period), unit, register)
     return cells.join(keys.drop([t for t in texts if t not in varying]), on=varying, how="left", nulls_equal=True)
 
 
@@ -107,10 +114,10 @@ def _span(text: pl.Expr, period: Period) -> tuple[pl.Expr, pl.Expr]:
     return start, start.dt.offset_by(length)
 
 
-def _resolved(keys: pl.DataFrame, contract: Contract, register: Register) -> pl.DataFrame:
+def _resolved(keys: pl.DataFrame, unit: Unit, register: Register) -> pl.DataFrame:
     asked = keys.select(
         pl.col("_kind_text").alias("kind"),
-        pl.lit(contract.unit.by).alias("by"),
+        pl.lit(unit.by).alias("by"),
         pl.col("_unit_text").alias("key"),
         pl.col("_start").alias("date"),
     )
@@ -122,7 +129,7 @@ def _resolved(keys: pl.DataFrame, contract: Contract, register: Register) -> pl.
         found["reason"].alias("_unit_reason"),
         found["expected"].alias("_unit_expected"),
     )
-    if not contract.unit.provisional:
+    if not unit.provisional:
         return keys
     provisional = (pl.col("_unit_reason") == "unknown-unit") & (pl.col("_unit_text") != "")
     name = pl.concat_str(pl.lit("provisional"), "_kind_text", normalise_name(pl.col("_unit_text")), separator=":")
@@ -136,11 +143,11 @@ def _resolved(keys: pl.DataFrame, contract: Contract, register: Register) -> pl.
 def _value(index: int, claim: ClaimSpec, contract: Contract) -> pl.Expr:
     figure = number(pl.col(claim.column), contract.format)
     if claim.scale != 1:
-        figure = _scaled(figure, *claim.scale.as_integer_ratio())
+        figure = scaled(figure, *claim.scale.as_integer_ratio())
     return figure.alias(f"_value_{index}")
 
 
-def _scaled(figure: pl.Expr, times: int, by: int) -> pl.Expr:
+def scaled(figure: pl.Expr, times: int, by: int) -> pl.Expr:
     """Return the figure times a fraction, exactly; null, told as out of range, where that does not fit a value."""
     steps = figure.to_physical()
     parts = steps if by == 1 else steps // pl.lit(by, dtype=pl.Int128)
@@ -148,7 +155,8 @@ def _scaled(figure: pl.Expr, times: int, by: int) -> pl.Expr:
     return pl.when(fits).then(parts * pl.lit(times, dtype=pl.Int128)).reinterpret(dtype=VALUE)
 
 
-def _report_columns(contract: Contract) -> list[pl.Expr]:
+def report_columns(contract: Contract) -> list[pl.Expr]:
+    """Return `_version` Int64, `_reported_at` Datetime and `_action` of every row."""
     version, reported = contract.report_version, contract.reported_at
     return [
         (_instant(version) if version else pl.lit(None, pl.Int64)).cast(pl.Int64).alias("_version"),
@@ -173,19 +181,25 @@ def accuracy_told(text: pl.Expr) -> pl.Expr:
 
 def _code_problems(contract: Contract) -> list[Problem]:
     """Return what can be wrong with every mapped or needed text: not in its map, or empty."""
-    found = []
     optional = [c.decimals for c in contract.claims] + [c.obs_status for c in contract.claims]
-    for told in {t.model_dump_json(): t for t in contract.takes()}.values():
-        text, column = _taken(told), told.column
-        if told.map is not None:
-            found.append(_unknown_code(text, column, list(told.map)))
-        if column is not None and told not in optional and not (told.map and "" in told.map):
-            hint = "fill in the cell and deliver again"
-            found.append(Problem("missing-value", column, text == "", text, "a text", hint))
+    told = {t.model_dump_json(): t for t in contract.takes()}.values()
+    return [problem for t in told for problem in text_problems(t, optional=t in optional)]
+
+
+def text_problems(told: Take, *, optional: bool) -> list[Problem]:
+    """Return what can be wrong with a mapped or needed text: not in its map, or empty."""
+    found = []
+    text, column = taken(told), told.column
+    if told.map is not None:
+        found.append(unknown_code(text, column, list(told.map)))
+    if column is not None and not optional and not (told.map and "" in told.map):
+        hint = "fill in the cell and deliver again"
+        found.append(Problem("missing-value", column, text == "", text, "a text", hint))
     return found
 
 
-def _unknown_code(text: pl.Expr, column: str | None, known: list[str]) -> Problem:
+def unknown_code(text: pl.Expr, column: str | None, known: list[str]) -> Problem:
+    """Return the problem of a text that is none of the known codes; an empty one is none."""
     shown = ", ".join(known[:CODES_SHOWN]) + (" …" if len(known) > CODES_SHOWN else "")
     hint = "use a known code, or add this one to the contract's map"
     # An empty cell is no code: where it may not be empty, that is told as missing.
@@ -193,7 +207,7 @@ def _unknown_code(text: pl.Expr, column: str | None, known: list[str]) -> Proble
 
 
 def _lookup_problems(contract: Contract) -> list[Problem]:
-    period, unit = contract.period, contract.unit
+    unit, period = contract.place()
     written = period.format or {"year": "YYYY", "quarter": "YYYY-Qn", "month": "%Y-%m", "day": "%Y-%m-%d"}[period.type]
     date = f"a {period.type} ({written})"
     hints = "write the period as the contract declares it", "correct the code or name, or the register"
@@ -206,8 +220,13 @@ def _lookup_problems(contract: Contract) -> list[Problem]:
     return [
         Problem("not-a-date", period.column or "--period", undated, span, date, hints[0]),
         Problem(reason, unit.column, unknown, text, expected, hints[1]),
-        *(_instant_problem(v) for v in dict.fromkeys((contract.report_version, contract.reported_at)) if v),
+        *instant_problems(contract),
     ]
+
+
+def instant_problems(contract: Contract) -> list[Problem]:
+    """Return what can be wrong with the report's own version and time."""
+    return [_instant_problem(v) for v in dict.fromkeys((contract.report_version, contract.reported_at)) if v]
 
 
 def _instant_problem(told: ReportVersion) -> Problem:

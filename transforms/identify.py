@@ -44,6 +44,21 @@ def submission_id(contract: str, sender: str, period: str | None, sha256: str) -
     return hashlib.sha256(told.encode()).hexdigest()[:20]
 
 
+def report_id() -> pl.Expr:
+    """Return `report_id` String: the hash of contract, reporter and report key; each delivery of the report has it."""
+    return _sha(pl.col("contract"), pl.col("reported_by"), pl.col("report_key")).alias("report_id")
+
+
+def founded_again() -> pl.Expr:
+    """Return `item_id` String for an item founded by a report whose own id names another: by report_id and `times`."""
+    return _sha(pl.col("report_id"), pl.col("times").cast(pl.String)).alias("item_id")
+
+
+def record_content(text: pl.Expr) -> pl.Expr:
+    """Return `content` String: the hash of a text that says everything a record says."""
+    return _sha(text).alias("content")
+
+
 LANES: Final = ("lane_0", "lane_1", "lane_2", "lane_3")
 
 

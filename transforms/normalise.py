@@ -16,6 +16,7 @@ from transforms.numbers import decimals_written
 from transforms.problems import Problem, rejects_of
 from transforms.register import Register
 from transforms.repeats import repeats
+from transforms.row_counts import row_counts, sunk_files
 
 CONTENT = ("item_id", "reported_by", "value", "decimals")
 """What a submission says, whatever its format, encoding and order: two that say the same are one, rewrapped."""
@@ -47,14 +48,14 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     kept = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
     ruled = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
     problems += ruled
-    rejects, sunk = rejects_of(kept, problems)
-    if sunk.height:
-        kept = kept.join(sunk, on=["submission_id", "row"], how="anti")
-    claims, repeated = repeats(_identified(_claims(kept, contract), contract), contract.repeat)
+    rejects, rejected = rejects_of(kept, problems)
+    if rejected.height:
+        kept = kept.join(rejected, on=["submission_id", "row"], how="anti")
+    claims, repeated = repeats(_identified(_claims(kept, contract), contract), contract.repeat or "error")
     rejects = pl.concat([rejects, repeated])
-    sunk_files = _sunk_files(rejects, ruled)
-    claims = claims.join(sunk_files, on="submission_id", how="anti") if sunk_files.height else claims
-    counts = _counts(cells, claims, rejects, sunk_files)
+    sunk = sunk_files(rejects, ruled)
+    claims = claims.join(sunk, on="submission_id", how="anti") if sunk.height else claims
+    counts = row_counts(cells, _content(claims), rejects, sunk)
     return Normalised(claims.select(frame_schema(CLAIM).names()), rejects, counts)
 
 
@@ -136,12 +137,6 @@ def _identified(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     return typed.with_columns(identify.item_id(), slot, month).collect(engine="streaming")
 
 
-def _sunk_files(rejects: pl.DataFrame, ruled: list[Problem]) -> pl.DataFrame:
-    """Return the submission_id of files that a rule rejects whole."""
-    rules = [p.rule for p in ruled if p.sinks_file]
-    return rejects.filter(pl.col("rule").is_in(rules)).select("submission_id").unique()
-
-
 def _manner(claims: pl.DataFrame) -> pl.Expr:
     """Return how each claim is made, as text: its version, and what is not as usual, which most batches lack."""
     unusual = [
@@ -152,22 +147,12 @@ def _manner(claims: pl.DataFrame) -> pl.Expr:
     return pl.concat_str(pl.col("version").cast(pl.String).fill_null(""), *unusual, separator="")
 
 
-def _counts(cells: pl.DataFrame, claims: pl.DataFrame, rejects: pl.DataFrame, sunk: pl.DataFrame) -> pl.DataFrame:
-    """Count each submission's rows bucket by bucket, each bucket by its own evidence."""
-    rows = cells.group_by("submission_id").agg(pl.len().alias("rows"), pl.col("_ignored").sum().alias("ignored"))
-    content = (
+def _content(claims: pl.DataFrame) -> pl.DataFrame:
+    """Return what became of each submission's rows: claimed, claims, and the sums of the lanes of what they say."""
+    return (
         claims.lazy()
         .select("submission_id", "lead", *identify.lanes(*map(pl.col, CONTENT), _manner(claims)))
         .group_by("submission_id")
         .agg(pl.col("lead").sum().alias("claimed"), pl.len().alias("claims"), pl.col(identify.LANES).sum())
         .collect(engine="streaming")
     )
-    critical = pl.col("severity") == "critical"
-    refused = rejects.group_by("submission_id").agg(
-        pl.col("row").filter(critical).n_unique().alias("rejected"), (~critical).sum().alias("warnings")
-    )
-    counts = rows.join(content, on="submission_id", how="left").join(refused, on="submission_id", how="left")
-    whole = pl.col("submission_id").is_in(sunk["submission_id"].implode())
-    rejected = pl.when(whole).then(pl.col("rows") - pl.col("ignored")).otherwise("rejected")
-    counts = counts.with_columns(rejected=rejected).fill_null(0).sort("submission_id")
-    return counts.with_columns(pl.col("rows", "ignored", "claimed", "claims", "rejected", "warnings").cast(pl.Int64))

@@ -9,6 +9,7 @@ from transforms.parse_csv import read_csv
 from transforms.parse_json import read_json
 from transforms.parse_xlsx import read_xlsx
 from transforms.raw import Parsed
+from transforms.unpack import unpacked
 
 __all__ = ["FILE_BYTES", "Parsed", "parse"]
 
@@ -21,8 +22,9 @@ _NOTHING: Final = (b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_B
 def parse(data: bytes, contract: Contract) -> Parsed:
     """Return the rows of a submission as delivered; every row is in `raw` or, once, among the critical rejects.
 
-    Raises `SubmissionError` for what concerns the whole file.
+    A gzipped file is read as what it holds. Raises `SubmissionError` for what concerns the whole file.
     """
+    data = unpacked(data, FILE_BYTES)
     if len(data) > FILE_BYTES:
         raise SubmissionError("too-large", f"{len(data)} bytes", f"at most {FILE_BYTES}", "Deliver it in parts.")
     if not data or (data[:_START].strip() in _NOTHING and data.strip() in _NOTHING):

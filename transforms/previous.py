@@ -25,7 +25,7 @@ def previous_items(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """
     told = claims.filter(pl.col("concept").is_in([rule.concept for rule in change_rules(contract)]))
     start, end = pl.col("period_start"), pl.col("period_end")
-    if contract.period.type in STEP:
+    if contract.place()[1].type in STEP:
         months = (end.dt.year() - start.dt.year()) * 12 + end.dt.month() - start.dt.month()
         before = start.dt.offset_by(pl.format("-{}mo", months))
     else:

@@ -1,4 +1,4 @@
-"""Every contract's own example rows give exactly the claims, rejects and ignored rows that the contract says."""
+"""Every contract's own example rows give exactly the claims or records, rejects and ignored rows that it says."""
 
 import datetime as dt
 import io
@@ -16,12 +16,18 @@ from infra.settings import read_settings
 from schemas.claims import CLAIM, REJECT, frame_schema
 from schemas.contract import FOLDER, Contract, Example, load_contracts
 from schemas.errors import SubmissionError
-from transforms.normalise import normalise
+from schemas.kind import FOLDER as KIND_FOLDER
+from schemas.kind import load_kinds
+from schemas.record_contract import check_records
+from schemas.record_tables import record
+from transforms.normalise import Normalised, normalise
 from transforms.parse import parse
+from transforms.records import NormalisedRecords, read_records
 from transforms.register import Register, build_register
 
 SETTINGS = read_settings()
 CONTRACTS = load_contracts(SETTINGS.contracts or FOLDER)
+KINDS = load_kinds(SETTINGS.kinds or KIND_FOLDER)
 CASES = [pytest.param(c, e, id=f"{c.contract}: {e.name}") for c in CONTRACTS.values() for e in c.examples]
 Row = dict[str, Any]
 
@@ -33,22 +39,28 @@ def register() -> Register:
 
 @pytest.mark.parametrize(("contract", "example"), CASES)
 def test_example_gives_what_the_contract_says(contract: Contract, example: Example) -> None:
-    claims, rejects, ignored = read_example(contract, example)
-    assert_told(claims, example.claims, frame_schema(CLAIM).names())
+    made, rejects, ignored = read_example(contract, example)
+    columns = record(KINDS[contract.record.kind]) if contract.record else CLAIM
+    assert_told(made, example.records if contract.record else example.claims, frame_schema(columns).names())
     assert_told(rejects, example.rejects, frame_schema(REJECT).names())
     assert ignored == example.ignored
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
-def test_examples_show_claims_and_rejects(contract: Contract) -> None:
-    assert any(e.claims for e in contract.examples)
+def test_examples_show_what_is_made_and_rejects(contract: Contract) -> None:
+    assert any(e.records if contract.record else e.claims for e in contract.examples)
     assert any(e.rejects for e in contract.examples)
     if contract.ignore_rows:
         assert any(e.ignored for e in contract.examples)
 
 
+@pytest.mark.parametrize("contract", [c for c in CONTRACTS.values() if c.record], ids=lambda c: c.contract)
+def test_contract_fits_its_kind(contract: Contract) -> None:
+    check_records(contract, KINDS)
+
+
 def read_example(contract: Contract, example: Example) -> tuple[list[Row], list[Row], int]:
-    """Return the claims, the rejects and how many rows were ignored; no row may be lost on the way."""
+    """Return the claims or records, the rejects and how many rows were ignored; no row may be lost on the way."""
     try:
         parsed = parse(as_file(example, contract), contract)
     except SubmissionError as error:
@@ -59,13 +71,20 @@ def read_example(contract: Contract, example: Example) -> tuple[list[Row], list[
         sender=pl.lit(example.options.get("sender") or contract.sender.default or "example"),
         option_period=pl.lit(example.options.get("period"), dtype=pl.String),
     )
-    done = normalise(batch, contract, register())
+    done = _made(batch, contract)
     broken = parsed.rejects.filter(pl.col("severity") == "critical").height
     ignored = done.counts["ignored"].sum()
     assert done.counts["claimed"].sum() + done.counts["rejected"].sum() + ignored + broken == parsed.delivered
     rejects = pl.concat([parsed.rejects, done.rejects.drop("submission_id")])
     ordered = rejects.sort("row", "column", "reason", maintain_order=True)
-    return done.claims.sort("row", "position").to_dicts(), ordered.to_dicts(), ignored
+    made = done.records if isinstance(done, NormalisedRecords) else done.claims.sort("row", "position")
+    return made.to_dicts(), ordered.to_dicts(), ignored
+
+
+def _made(batch: pl.DataFrame, contract: Contract) -> Normalised | NormalisedRecords:
+    if contract.record:
+        return read_records(batch, contract, KINDS[contract.record.kind])
+    return normalise(batch, contract, register())
 
 
 def as_file(example: Example, contract: Contract) -> bytes:
@@ -103,4 +122,6 @@ def as_told(value: object, expected: object) -> object:
         return expected if same else str(value)
     if isinstance(value, dt.date):
         return value.isoformat()
+    if isinstance(value, list):
+        return tuple(value)
     return value

@@ -23,8 +23,10 @@ from flows.receiving import deliver, receive
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
-    "check", "contracts", "contracts list", "contracts new", "contracts show", "demo", "explain", "export", "nightly",
-    "query", "rejects", "releases", "serve", "submit", "units", "verify", "withdraw",
+    "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
+    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "evaluate", "explain",
+    "export", "models", "models export", "models import", "models list", "models pin", "models show", "nightly",
+    "query", "rejects", "releases", "review", "serve", "submit", "train", "units", "verify", "why-not", "withdraw",
 ]  # fmt: skip
 GOOD = HEADER + "0301;01.01.2024;alle;709 037;\n1120;01.01.2024;alle;20 005;\n"
 BAD = HEADER + "0301;01.02.2024;alle;709 100;\n9998;01.02.2024;\x1b[31malle;1;\nSum;01.02.2024;alle;709 101;\n"
@@ -98,7 +100,7 @@ def test_every_command_says_how_to_use_it(run: Run, command: str) -> None:
 
 def test_the_commands_are_those_tested_here(run: Run) -> None:
     known = {c.split()[0] for c in COMMANDS}
-    listed = re.findall(r"^│? ?([a-z]+) {2,}\S", run("--help").out, re.MULTILINE)
+    listed = re.findall(r"^│? ?([a-z][a-z-]*) {2,}\S", run("--help").out, re.MULTILINE)
     assert set(listed) == known
 
 

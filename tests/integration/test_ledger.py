@@ -71,7 +71,7 @@ def release(number: int, **told: Any) -> ledger.Release:
     base: Any = {
         "release": number, "run_id": None, "published_at": NOON, "digest": "x", "digest_lanes": "1 2",
         "tables": {"sources": 4, "observations": 3}, "counts": {"items": 9}, "register_digest": "r",
-        "rules_digest": "q",
+        "rules_digest": "q", "models": {},
     }  # fmt: skip
     return {**base, **told}
 
@@ -191,7 +191,8 @@ def test_registered_once_however_often(engine: Engine) -> None:
 def test_a_submission_comes_back_as_it_went_in(engine: Engine) -> None:
     register(engine, "a")
     back = ledger.submissions(engine)
-    given = some("a").with_columns(pl.lit(value=False).alias("in_release")).cast({"period": pl.String})
+    flags = pl.lit(value=False).alias("in_release"), pl.lit(None, dtype=pl.Int32).alias("first_release")
+    given = some("a").with_columns(flags).cast({"period": pl.String})
     assert back.equals(given.select(back.columns))
     assert back.schema["received_at"] == pl.Datetime("us")
     assert back.schema["delivered"] == pl.Int64

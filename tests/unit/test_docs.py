@@ -17,7 +17,7 @@ import click
 import pytest
 import typer
 
-from flows import cli_contracts, cli_deliver, cli_release
+from flows import cli_contracts, cli_decide, cli_deliver, cli_match, cli_release, cli_review
 from flows.asking import query
 from flows.cli import app, main
 from flows.export import export_release
@@ -30,7 +30,7 @@ from schemas.errors import UsageError
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^\| `(engang [a-z ]+)` \| (.*) \| `(engang .*)` \|$", re.MULTILINE)
+COMMAND = re.compile(r"^\| `(engang [a-z -]+)` \| (.*) \| `(engang .*)` \|$", re.MULTILINE)
 SETTING = re.compile(r"^\| `(ENGANG_\w+)` \|", re.MULTILINE)
 PINNED = re.compile(r"([a-z0-9][a-z0-9._-]*)==[0-9][^\s;]*( ; .+)?")
 HOST = re.compile(r"pypi[.]|python[h]osted|index[-_]url|find[-]links|file:/{2}", re.IGNORECASE)
@@ -119,7 +119,14 @@ def test_the_demo_says_what_readme_quotes(tour: tuple[Path, list[Ran]]) -> None:
 
 
 def test_the_new_obligation_is_published(tour: tuple[Path, list[Ran]]) -> None:
-    assert tour[1][-1].output.split() == ["unit_name", "value", "reports", "Klepp", "19915", "1", "Time", "19106", "1"]
+    (found,) = [r for r in tour[1] if r.command == 'engang query "SELECT unit_name, value, reports FROM observations"']
+    assert found.output.split() == ["unit_name", "value", "reports", "Klepp", "19915", "1", "Time", "19106", "1"]
+
+
+def test_the_new_kind_is_published(tour: tuple[Path, list[Ran]]) -> None:
+    said = [" ".join(line.split()) for line in tour[1][-1].output.splitlines()]
+    assert said[0] == "call_sign name metres reports conflicting"
+    assert said[1:] == ["LK4711 Havbris II 11.8 2 ['name']", "Skarv 1 []", "LM0815 Terna 8.2 1 []"]
 
 
 def test_the_new_contract_passes_its_own_examples(
@@ -176,7 +183,8 @@ def test_an_export_replaces_an_earlier_export_and_nothing_else(demo: Installatio
 
 
 def test_every_command_is_documented() -> None:
-    assert (cli_contracts.app, cli_deliver.app, cli_release.app) == (app, app, app)  # importing them makes them known
+    modules = (cli_contracts, cli_decide, cli_deliver, cli_match, cli_release, cli_review)
+    assert {module.app for module in modules} == {app}  # importing them makes them known
     assert sorted(m[1] for m in COMMAND.finditer(README)) == sorted(_leaves(typer.main.get_command(app), "engang"))
 
 

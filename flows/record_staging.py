@@ -1,0 +1,79 @@
+"""The nights of the record kinds, one after the other: found, written to the lake, counted into the staged release."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import polars as pl
+
+from flows.installation import Installation
+from flows.record_night import Basis, KindNight, kind_night
+from flows.record_writing import write
+from flows.staged import Staged
+from infra import checks, lake, lake_records, ledger
+from infra.check_shapes import shapes
+from transforms.record_content import record_lane_sums
+
+
+def stage_records(
+    installation: Installation, staged: Staged, kinds: Iterable[Basis], progress: Callable[[str], None]
+) -> None:
+    """Match and consolidate what the night reaches of each kind, and write what differs."""
+    root = installation.settings.lake
+    for basis in kinds:
+        name = basis.kind.kind
+        if basis.kind.compared() and basis.model is None:
+            progress(f"{name} has no model: only declared identities and decisions join reports. `engang train {name}`")
+        progress(f"matching {name}{' anew' if basis.anew else ''}")
+        night = kind_night(installation, basis)
+        warnings = pl.concat([night.scored.warnings, _overruled(night)])
+        for warning in warnings.iter_rows(named=True):
+            progress(f"{name}: {warning['what']}: {warning['detail']} ({warning['count']} reports)")
+        for table, rows in write(root, night).items():
+            staged.suites.setdefault(table, checks.TableCheck(table, shapes(basis.kind)[table])).add(rows)
+        _count(staged, night, warnings)
+        lake_records.compact(root, basis.kind)
+
+
+def _count(staged: Staged, night: KindNight, warnings: pl.DataFrame) -> None:
+    basis, name = night.basis, night.basis.kind.kind
+    staged.count(record_lane_sums(night.content_after), night.after.buckets, 1)
+    staged.count(record_lane_sums(night.content_before), night.before.buckets, -1)
+    staged.items[name] = night.after.items.height - night.before.items.height
+    moved = basis.decisions.filter(pl.col("before") != pl.col("after"))
+    if basis.anew or moved.height:
+        staged.remade.add(name)
+    told = staged.records
+    staged.records = replace(
+        told,
+        homes=pl.concat([told.homes, night.homes.select(pl.lit(name).alias("kind"), "report_id", "item_id")]),
+        counted=[*told.counted, *moved.filter("after")["id"]],
+        uncounted=[*told.uncounted, *moved.filter("before")["id"]],
+        warnings=pl.concat([told.warnings, warnings]),
+    )
+
+
+def _overruled(night: KindNight) -> pl.DataFrame:
+    """Return the ties that were left out as warnings: what says two reports are one, and what keeps them apart."""
+    by = {"different": "a decision that two reports are different", "reporter": "one report an item by each reporter"}
+    tie = pl.when(pl.col("tie") == "decision").then(pl.format("decision {}", "decision")).otherwise(pl.lit("a key"))
+    detail = pl.format(
+        "{} that {} and {} are the same gives way to {}", tie, "a", "b", pl.col("reason").replace_strict(by)
+    )  # fmt: skip
+    return night.overruled.select(
+        pl.lit(night.basis.kind.kind).alias("kind"),
+        pl.lit("overruled").alias("what"),
+        detail.alias("detail"),
+        pl.lit(2, dtype=pl.Int64).alias("count"),
+    )
+
+
+def record_rows(installation: Installation, staged: Staged, last: ledger.Release | None) -> dict[str, tuple[int, int]]:
+    """Return of each kind that the night touched how many items it has by count, and how many distinct ids."""
+    root, told = installation.settings.lake, last["counts"] if last else {}
+    found = {}
+    for name, gained in staged.items.items():
+        kind = installation.kinds[name]
+        live = lake_records.live(root, kind, name, lake.versions(root, lake_records.versioned([kind])))
+        ids = live.select(pl.col("item_id").n_unique()).collect().item()
+        found[name] = told.get(name, 0) + gained, ids
+    return found

@@ -1,0 +1,176 @@
+"""The tables of a record kind: every column declared once, from the kind's own fields.
+
+Internal: `<kind>_records` (every delivery of every report), `<kind>_reports` (the reports that stand, with their
+blocking keys), `<kind>_edges` (scored pairs), `<kind>_retired`. Published by a release: `<kind>` (one row an item),
+`<kind>_sources`, `<kind>_conflicts`, `<kind>_changes`, `<kind>_history`.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from schemas.claims import ACTIONS, Column
+from schemas.kind import Kind
+
+ALL: Final = "all"
+"""The one partition of a kind's tables."""
+RECORDS: Final = "records/"
+"""Begins what the ledger calls a submission's records of a kind, where it names the months of its claims."""
+RECORD_AGREEMENTS: Final = ("single", "complete", "conflict")
+RECORD_RELATIONS: Final = ("single", "complete", "conflict", "redelivery")
+EVENTS: Final = ("merged", "split", "moved", "retired", "renewed")
+CAUSES: Final = ("submission", "decision", "model")
+
+_RELEASE: Final = Column("release", pl.Int32, "The release in which this row last changed")
+_PARTITION: Final = Column("partition", pl.String, "Always `all`")
+
+_ENVELOPE: Final = (
+    Column("report_id", pl.String, "The report: hash of contract, reporter and report key"),
+    Column("submission_id", pl.String, "The submission it came in"),
+    Column("contract", pl.String, "The contract it was read with"),
+    Column("obligation", pl.String, "The reporting duty it answers"),
+    Column("sender", pl.String, "Who delivered it"),
+    Column("reported_by", pl.String, "Whose report it is; may differ from the sender"),
+    Column("report_key", pl.String, "The report's own key: JSON array text"),
+    Column("row", pl.Int32, "Record number of its first row in the file, the header being 1"),
+    Column("rows", pl.List(pl.Int32), "Record numbers of all its rows: a report may have several parts"),
+    Column("row_keys", pl.List(pl.String), "What the delivery itself calls each row, if it does", nullable=True),
+    Column("reported_at", pl.Datetime("us"), "When, by the report's own account", nullable=True),
+    Column("version", pl.Int64, "The report's own version: the highest of a report stands", nullable=True),
+    Column("confidential", pl.Boolean, "Whether the sender marked it as confidential"),
+)
+_CONTENT: Final = (
+    Column("part_values", pl.String, "Each part's own values where parts differ: JSON array text", nullable=True),
+    Column("content", pl.String, "Hash of what the report says"),
+    Column("precedence", pl.Int16, "Rank when reports tie, lowest first; null is unranked", nullable=True),
+)
+
+
+def _fields(kind: Kind, *, published: bool = False) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, f.published_dtype() if published else f.dtype(), f.doc, nullable=True)
+        for name, f in kind.fields.items()
+    )
+
+
+def record(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of `<kind>_records`, internal: one row a delivery of a report (`batch` is added)."""
+    return (
+        *_ENVELOPE,
+        Column("action", pl.String, "What the report asks for", values=ACTIONS),
+        *_fields(kind),
+        *_CONTENT,
+        _PARTITION,
+    )
+
+
+def report(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of `<kind>_reports`, internal: one row a report that stands; `block_<n>` of `Kind.rules` n."""
+    count = len(kind.rules())
+    keys = (Column(f"block_{n}", pl.Int64, f"Hash of rule {n}'s value", nullable=True) for n in range(count))
+    return (Column("report_id", pl.String, "The report"), *keys, _RELEASE, _PARTITION)
+
+
+EDGE: Final = (
+    Column("a", pl.String, "The report with the smaller id"),
+    Column("b", pl.String, "The other report"),
+    Column("weight", pl.Float64, "Match weight: log2 of the odds that they are one item"),
+    _RELEASE,
+    _PARTITION,
+)
+"""`<kind>_edges`, internal: every scored pair that is worth a review or more."""
+
+RETIRED_RECORD: Final = (
+    Column("id", pl.String, "A report or an item"),
+    Column("what", pl.String, "Which of them", values=("report", "item")),
+    _RELEASE,
+    _PARTITION,
+)
+"""`<kind>_retired`, internal: rows of these ids that an earlier release wrote are no longer live."""
+
+
+def item(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of the published table `<kind>`: one row an item."""
+    return (
+        Column("item_id", pl.String, "The id of the report that founded it; never changes meaning"),
+        *_fields(kind, published=True),
+        Column("agreement", pl.String, "How its reports agree", values=RECORD_AGREEMENTS),
+        Column("conflicting", pl.List(pl.String), "Fields on which its reports differ, sorted"),
+        Column("reports", pl.Int32, "How many reports stand behind it"),
+        Column("reporters", pl.Int32, "How many distinct reporters stand behind it"),
+        Column("first_reported", pl.Datetime("us"), "When it was first reported, by the reports", nullable=True),
+        Column("last_reported", pl.Datetime("us"), "When it was last reported, by the reports", nullable=True),
+        _RELEASE,
+        _PARTITION,
+    )
+
+
+def source(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of `<kind>_sources`: one row a delivery of a report that counts, with every value it holds."""
+    return (
+        Column("item_id", pl.String, "The item"),
+        Column("claim_id", pl.String, "submission_id and row: the same for ever"),
+        *_ENVELOPE,
+        *_fields(kind),
+        *_CONTENT,
+        Column("relation", pl.String, "What joins it to the item", values=RECORD_RELATIONS),
+        Column("lead", pl.Boolean, "Whether its first row is the item's published row"),
+        _RELEASE,
+        _PARTITION,
+    )
+
+
+CONFLICT_RECORD: Final = (
+    Column("item_id", pl.String, "The item"),
+    Column("field", pl.String, "The field on which reports differ"),
+    Column("report_id", pl.String, "The report"),
+    Column("reported_by", pl.String, "Whose report it is"),
+    Column("submission_id", pl.String, "The submission"),
+    Column("value", pl.String, "What this report says, as text"),
+    Column("outcome", pl.String, "What was done", values=("published", "outranked")),
+    _RELEASE,
+    _PARTITION,
+)
+"""`<kind>_conflicts`: one row a report and a field on which an item's reports differ."""
+
+CHANGE_RECORD: Final = (
+    Column("item_id", pl.String, "The item"),
+    Column("change", pl.String, "What happened since the release before", values=("added", "changed", "removed")),
+    Column("agreement_before", pl.String, "How its reports agreed", nullable=True, values=RECORD_AGREEMENTS),
+    Column("agreement_after", pl.String, "How its reports agree", nullable=True, values=RECORD_AGREEMENTS),
+    Column("reports_before", pl.Int32, "How many reports it had", nullable=True),
+    Column("reports_after", pl.Int32, "How many reports it has", nullable=True),
+    _RELEASE,
+    _PARTITION,
+)
+"""`<kind>_changes`: one row an item and a release that added, changed or removed it."""
+
+HISTORY: Final = (
+    Column("event", pl.String, "What happened to the id", values=EVENTS),
+    Column("item_id", pl.String, "The id it happened to"),
+    Column("other_id", pl.String, "merged: what it now resolves to; split, moved: what took reports", nullable=True),
+    Column("reports", pl.Int32, "How many reports went with it"),
+    Column("cause", pl.String, "What caused it", values=CAUSES),
+    Column("cause_id", pl.String, "The submission, decision or model; several by comma", nullable=True),
+    _RELEASE,
+    _PARTITION,
+)
+"""`<kind>_history`: append-only, what became of every id."""
+
+
+def published(kind: Kind) -> dict[str, tuple[Column, ...]]:
+    """Return the tables that a release publishes of a kind, by name."""
+    name = kind.kind
+    return {
+        name: item(kind),
+        f"{name}_sources": source(kind),
+        f"{name}_conflicts": CONFLICT_RECORD,
+        f"{name}_changes": CHANGE_RECORD,
+        f"{name}_history": HISTORY,
+    }
+
+
+def internal(kind: Kind) -> dict[str, tuple[Column, ...]]:
+    """Return the internal tables of a kind that a release names a version of (`<kind>_records` is not: as claims)."""
+    name = kind.kind
+    return {f"{name}_reports": report(kind), f"{name}_edges": EDGE, f"{name}_retired": RETIRED_RECORD}

@@ -1,0 +1,143 @@
+"""One step of the records' benchmark in a process of its own: `records_worker.py STEP FOLDER`, settings as `engang`.
+
+Prints JSON; `cpu` is processor seconds of this process, its threads included.
+"""
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from infra.settings import tune_allocator
+
+tune_allocator()
+
+import polars as pl  # noqa: E402  the allocator is told first
+
+from flows.files import find  # noqa: E402  same
+from flows.installation import Installation, open_installation  # noqa: E402  same
+from flows.matching import model_in_force  # noqa: E402  same
+from flows.receiving import deliver, receive  # noqa: E402  same
+from flows.steps import nightly  # noqa: E402  same
+from infra import checks, lake_records, ledger, ledger_records, ledger_sql  # noqa: E402  same
+from transforms import match  # noqa: E402  same
+from transforms.blocking import SPAN, comparable, scored_columns  # noqa: E402  same
+from transforms.model import automatic, read_model, review  # noqa: E402  same
+from transforms.resolve import Rule, resolve  # noqa: E402  same
+
+TRAINED_ON = 50_000
+REPORTS_AN_EDGE = 4
+SHARED_BITS = (
+    "CREATE MACRO shared_bits(a, b) AS "
+    f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {SPAN})), 0)"
+)
+"""What words two reports share, as `transforms.match` asks DuckDB for it."""
+Told = dict[str, Any]
+
+
+def cpu() -> float:
+    """Return the processor seconds of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def receive_all(folder: Path) -> Told:
+    """Submit every file of a folder."""
+    installation = open_installation()
+    found = find(folder, installation.settings)
+    deliveries = (deliver(installation, name, data, "encounters", sender=None, period=None) for name, data in found)
+    receipts = [r for batch in receive(installation, deliveries) for r in batch]
+    assert all(r.status == "registered" and not r.rejected for r in receipts), receipts[:3]
+    return {"records": sum(r.claims for r in receipts), "cpu": cpu()}
+
+
+def pin(file: Path) -> Told:
+    """Put a model in force; train it on a part of the reports if it is not there. It fits every blocking."""
+    installation = open_installation()
+    kind = installation.kinds["encounter"]
+    if not file.exists():
+        rows = _records(installation).unique("report_id").sort("report_id").head(TRAINED_ON)
+        file.write_text(match.train(rows, kind).as_json(), encoding="utf-8")
+    model = replace(read_model(file.read_text(encoding="utf-8")), match_digest=kind.match_digest())
+    row: ledger_records.Model = {
+        "digest": model.digest, "kind": kind.kind, "text": model.as_json(), "trained_at": ledger_sql.now(), "about": {},
+    }  # fmt: skip
+    ledger_records.add_model(installation.engine, row)
+    ledger_records.pin_model(installation.engine, kind.kind, model.digest, who="bench", why="bench")
+    return {"digest": model.digest}
+
+
+def frame(folder: Path) -> Told:
+    """Write what the bare script reads: the reports as they are compared, the settings, the rules."""
+    installation = open_installation()
+    kind = installation.kinds["encounter"]
+    model = model_in_force(installation, kind)
+    assert model is not None
+    reports = comparable(_records(installation), kind, model).sort("report_id").with_row_index("unique_id")
+    folder.mkdir(parents=True, exist_ok=True)
+    reports.drop("report_id").write_parquet(folder / "frame.parquet")
+    told = {
+        "settings": model.settings, "macro": SHARED_BITS,
+        "rules": [f"l.{key} = r.{key} AND l.reported_by <> r.reported_by" for key in scored_columns(kind)],
+        "automatic": automatic(kind, model), "review": review(kind, model),
+    }  # fmt: skip
+    (folder / "bare.json").write_text(json.dumps(told), encoding="utf-8")
+    return {"reports": reports.height}
+
+
+def publish(_: Path) -> Told:
+    """Run the nightly; `checks` is what the checks' engine costs to load, which is done before."""
+    started = cpu()
+    checks.preload().join()
+    loaded = cpu() - started
+    installation = open_installation()
+    done = nightly(installation, export="never")
+    assert done.published
+    return {"checks": loaded, "cpu": cpu(), "counts": done.counts}
+
+
+def resolution(_: Path) -> Told:
+    """Resolve the release's reports and edges, made up to an edge for four reports."""
+    installation = open_installation()
+    kind = installation.kinds["encounter"]
+    model = model_in_force(installation, kind)
+    release = ledger.current_release(installation.engine)
+    assert model is not None
+    assert release is not None
+    root, tables = installation.settings.lake, release["tables"]
+    reports = lake_records.live(root, kind, "encounter_sources", tables).select("report_id", "reported_by").collect()
+    edges = lake_records.live(root, kind, "encounter_edges", tables).select("a", "b", "weight").collect()
+    more = max(reports.height // REPORTS_AN_EDGE - edges.height, 0)  # weak ones, each between two reports of clusters
+    weak = pl.lit(automatic(kind, model) - 1).alias("weight")
+    ends = pl.concat([edges["a"], edges["b"]]).unique().sort().sample(2 * more, seed=1, with_replacement=True)
+    extra = pl.DataFrame({"a": ends.head(more), "b": ends.tail(more)}).with_columns(weak)
+    every = pl.concat([edges, extra.filter(pl.col("a") < pl.col("b")), extra.filter(pl.col("a") > pl.col("b"))])
+    none = pl.DataFrame(schema={"id": pl.Int64, "a": pl.String, "b": pl.String, "verdict": pl.String})
+    started = cpu()
+    found = resolve(reports, every, none, Rule(automatic(kind, model), kind.one_report_per_item))
+    spent = cpu() - started
+    return {
+        "cpu": spent,
+        "edges": every.height,
+        "reports": reports.height,
+        "items": found.clusters["cluster"].n_unique(),
+    }
+
+
+def _records(installation: Installation) -> pl.DataFrame:
+    kind = installation.kinds["encounter"]
+    return lake_records.scan(installation.settings.lake, kind, "encounter_records").collect()
+
+
+STEPS: dict[str, Callable[[Path], Told]] = {
+    "receive": receive_all, "pin": pin, "frame": frame, "night": publish, "resolve": resolution,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    said = STEPS[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps(said), flush=True)
+    os._exit(0)

@@ -1,0 +1,179 @@
+"""The ids of records keep their word: any joins, leaves, merges and splits, and what is undone of them."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from transforms.record_ids import FIRST, HOME, Named, at_home, holder, name
+
+lawful = settings(max_examples=40, deadline=None, database=None)
+REPORTS = tuple("abcde")
+CLUSTERS = {"report_id": pl.String, "cluster": pl.String}
+ITEMS = {"report_id": pl.String, "item_id": pl.String}
+
+Clusters = dict[str, int]
+"""Report -> what it is together with; a report that does not stand is not there."""
+clusterings = st.dictionaries(st.sampled_from(REPORTS), st.integers(0, 2))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Clusters]:
+    """Draw nights: each all new, or the one before with a report or two elsewhere, gone or back."""
+    nights = [draw(clusterings)]
+    for _ in range(draw(st.integers(0, 6))):
+        edits = st.dictionaries(st.sampled_from(REPORTS), st.none() | st.integers(0, 2), min_size=1, max_size=2)
+        changed: dict[str, int | None] = {**nights[-1], **draw(edits)}
+        kept = {r: c for r, c in changed.items() if c is not None}
+        nights.append(kept if draw(st.booleans()) else draw(clusterings))
+    return nights
+
+
+def sets(together: dict[str, int] | dict[str, str]) -> set[frozenset[str]]:
+    """Return what is together as sets."""
+    return {frozenset(r for r, c in together.items() if c == cluster) for cluster in together.values()}
+
+
+@dataclass
+class Ledger:
+    """What the releases so far have written, and the items of the last."""
+
+    release: int = 0
+    rows: list[tuple[str, str, int]] = field(default_factory=list)
+    first: dict[str, int] = field(default_factory=dict)
+    items: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def homes(self, some: set[str] | None = None) -> pl.DataFrame:
+        """Return all rows, or those that name one of some reports or items."""
+        rows = [r for r in self.rows if some is None or some & set(r[:2])]
+        return pl.DataFrame(rows, schema=HOME, orient="row")
+
+    def firsts(self, some: set[str] | None = None) -> pl.DataFrame:
+        """Return when all or some reports were first published."""
+        told = [(r, f) for r, f in self.first.items() if some is None or r in some]
+        return pl.DataFrame(told, schema=FIRST, orient="row")
+
+    def home(self) -> dict[str, str]:
+        """Return where each report that was ever published is at home."""
+        every = pl.DataFrame({"report_id": sorted(self.first)}, schema={"report_id": pl.String})
+        return dict(at_home(every, self.homes(), self.firsts()).select("report_id", "home").iter_rows())
+
+    def touched(self, now: Clusters) -> set[str]:
+        """Return the reports that a night touches: whose company changed, who shares a home with one that is back."""
+        same = sets(now) & sets(self.items)
+        moved = {r for r in {*now, *self.items} if not any(r in s for s in same)}
+        home = self.home()
+        back = {home[r] for r in now if r not in self.items and r in home}
+        kin = {r for r in now if home.get(r) in back}
+        return moved | {r for s in same for r in s if s & kin}
+
+    def named(self, now: Clusters, some: set[str] | None = None) -> Named:
+        """Return the ids of all clusters, or of those of some reports and with no more than must be known for them."""
+        least = {c: min(r for r in now if now[r] == c) for c in now.values()}
+        told = [(r, least[c]) for r, c in now.items() if some is None or r in some]
+        before = [(r, i) for r, i in self.items.items() if some is None or r in some]
+        concerned = None if some is None else some | {h for r, h in self.home().items() if r in some}
+        return name(
+            pl.DataFrame(told, schema=CLUSTERS, orient="row"),
+            self.homes(concerned),
+            self.firsts(concerned),
+            pl.DataFrame(before, schema=ITEMS, orient="row"),
+        )
+
+    def publish(self, now: Clusters, named: Named) -> None:
+        """Write a release."""
+        self.release += 1
+        self.rows += [(r, i, self.release) for r, i in named.homes.iter_rows()]
+        self.first |= {r: self.release for r in now if r not in self.first}
+        self.items = dict(named.items.iter_rows())
+        self.used |= set(self.items.values())
+
+
+def ids(items: dict[str, str]) -> dict[frozenset[str], str]:
+    return {frozenset(r for r in items if items[r] == i): i for i in items.values()}
+
+
+def check(ledger: Ledger, now: Clusters, named: Named) -> None:
+    """Hold what a night gave against the laws."""
+    items, home = dict(named.items.iter_rows()), ledger.home()
+    assert sets(items) == sets(now)  # every item has one id, no id names two
+    for members, item in ids(items).items():
+        kept = ids(ledger.items).get(members)
+        assert kept in {None, item}  # an item whose reports are the same keeps its id
+        # An id is that of a report which was at home in it, or of one that never founded any.
+        assert any(home.get(r) == item for r in members) or item not in ledger.used
+        if not members & home.keys():
+            assert item == min(members)  # what is new bears the id of the report that founded it
+
+
+def check_events(ledger: Ledger, named: Named) -> None:
+    """Hold the events against the ids that came and went, and the reports that changed their item."""
+    items, events = dict(named.items.iter_rows()), named.events.rows()
+    before, after = set(ledger.items.values()), set(items.values())
+    assert {e[1] for e in events if e[0] in {"merged", "retired"}} == before - after
+    assert len([e for e in events if e[0] in {"merged", "retired"}]) == len(before - after)
+    told = {(e[1], e[2]): e[3] for e in events if e[0] in {"merged", "split", "moved"} and e[3]}
+    went = [(i, items[r]) for r, i in ledger.items.items() if r in items and items[r] != i]
+    assert told == {pair: went.count(pair) for pair in went}
+    assert all(e[2] in after - before for e in events if e[0] == "split")
+    assert all(e[1] in before and e[2] in before for e in events if e[0] == "moved")
+    assert all(e[1] in (after - before) & ledger.used for e in events if e[0] == "renewed")
+    fresh = after - before - {e[2] for e in events} - {e[1] for e in events if e[0] == "renewed"}
+    assert not fresh & ledger.used
+
+
+@lawful
+@given(histories())
+def test_ids_keep_their_word(nights: list[Clusters]) -> None:
+    ledger = Ledger()
+    for now in nights:
+        whole = ledger.named(now)
+        check(ledger, now, whole)
+        check_events(ledger, whole)
+        some = ledger.touched(now)
+        part = ledger.named(now, some)
+        rest = whole.items.filter(~pl.col("report_id").is_in(some))
+        assert dict(rest.iter_rows()) == {r: i for r, i in ledger.items.items() if r in now and r not in some}
+        assert_frame_equal(part.items, whole.items.join(part.items, on="report_id", how="semi"), check_row_order=False)
+        assert_frame_equal(part.homes, whole.homes, check_row_order=False)
+        assert_frame_equal(part.events, whole.events)
+        ledger.publish(now, whole)
+        again = ledger.named(now)
+        assert dict(again.items.iter_rows()) == ledger.items
+        assert not again.homes.height
+        assert not again.events.height
+
+
+@lawful
+@given(histories())
+def test_undoing_a_merge_gives_the_ids_from_before(nights: list[Clusters]) -> None:
+    """And so does undoing any night in which nobody came back."""
+    ledger = Ledger()
+    for now in nights:
+        before = dict(ledger.items)
+        stood = {r: i for r, i in before.items() if r in now}
+        merged = all(any(part <= whole for whole in sets(now)) for part in sets(stood))
+        back = (now.keys() & ledger.first.keys()) - before.keys()
+        ledger.publish(now, ledger.named(now))
+        if merged or not back:
+            numbers = {item: n for n, item in enumerate(sorted(set(before.values())))}
+            assert dict(ledger.named({r: numbers[i] for r, i in before.items()}).items.iter_rows()) == before
+
+
+@lawful
+@given(histories())
+def test_every_id_there_ever_was_resolves_to_where_its_reports_are(nights: list[Clusters]) -> None:
+    ledger = Ledger()
+    for now in nights:
+        ledger.publish(now, ledger.named(now))
+        items = pl.DataFrame(list(ledger.items.items()), schema=ITEMS, orient="row")
+        at = {r: h for r, h in ledger.home().items() if r in now}
+        for item in ledger.used:
+            found = holder(item, ledger.homes(), items)
+            where = {ledger.items[r] for r, h in at.items() if h == item}
+            assert {found} == (where or {None})
+            if item in ledger.items.values():
+                assert found == item

@@ -1,0 +1,66 @@
+"""Which pairs of reports a night must look at: the blocking index in frames.
+
+The pairs of a release are a pure function of its standing reports: two share a blocking value that no more than
+`largest_block` reports share. So when a report comes, changes or goes, what has to be scored again is what it takes
+part in, and, where a block grows or shrinks over the limit, what all its members take part in.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import Final
+
+import polars as pl
+
+from schemas.kind import Kind
+from transforms.blocking import block_sizes, key_columns
+
+KEYS: Final = {"rule": pl.Int32, "key": pl.Int64}
+IDENTICAL: Final = 1000.0
+"""Match weight of two reports with one declared identity: above whatever a model can say."""
+
+
+def keys_of(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the distinct blocking values of some reports: rule (Int32), key (Int64)."""
+    return block_sizes(reports, kind).select(*KEYS)
+
+
+def sharing(keys: pl.DataFrame, kind: Kind) -> pl.Expr:
+    """Return whether a report shares any of these blocking values (rule, key)."""
+    shared = [pl.lit(False)]
+    for n, name in enumerate(key_columns(kind)):
+        values = keys.filter(pl.col("rule") == n)["key"]
+        if values.len():
+            shared.append(pl.col(name).is_in(values.implode()))
+    return reduce(or_, shared).fill_null(False)
+
+
+def capped(reports: pl.DataFrame, keys: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return those of the keys that more than `largest_block` of the reports share, as `over_limit`."""
+    return over_limit(reports, kind).join(keys, on=list(KEYS), how="semi")
+
+
+def over_limit(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the keys that more than `largest_block` of the reports share: rule, key, reports.
+
+    An identity is never capped: its reports are tied one to another, not compared each with each.
+    """
+    large = (pl.col("reports") > kind.largest_block) & (pl.col("rule") < len(kind.blocking))
+    return block_sizes(reports, kind).filter(large)
+
+
+def flipped(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Return the keys (rule, key) that are capped in one of two frames of `capped` and not in the other."""
+    old, new = before.select(*KEYS), after.select(*KEYS)
+    return pl.concat([old.join(new, on=list(KEYS), how="anti"), new.join(old, on=list(KEYS), how="anti")])
+
+
+def tied_by_identity(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the pairs (a, b, weight) of reports that share a declared identity: each with the least of its group."""
+    found = [pl.DataFrame(schema={"a": pl.String, "b": pl.String, "weight": pl.Float64})]
+    for name in key_columns(kind)[len(kind.blocking) :]:
+        least = pl.col("report_id").min().over(name).alias("a")
+        pairs = (
+            reports.drop_nulls(name).select(least, pl.col("report_id").alias("b")).filter(pl.col("a") != pl.col("b"))
+        )
+        found.append(pairs.with_columns(pl.lit(IDENTICAL).alias("weight")))
+    return pl.concat(found).unique(["a", "b"], maintain_order=True)
