@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -115,14 +115,16 @@ def _csv(text: str) -> pl.DataFrame:
 
 
 def _json_lines(text: str) -> pl.DataFrame:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        told = json.loads(line) if line.strip() else None
-        if told is not None and not (isinstance(told, dict) and all(isinstance(v, str | None) for v in told.values())):
-            raise ValueError(f"line {number} is no object of texts")
-        rows += [{**told, ROW: number}] if told is not None else []
+    rows = [_object(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     names = dict.fromkeys(name for row in rows for name in row) if rows else dict.fromkeys((*FILE, ROW))
     return pl.DataFrame(rows, schema={name: pl.Int64 if name == ROW else pl.String for name in names})
+
+
+def _object(number: int, line: str) -> dict[str, Any]:
+    told = json.loads(line)
+    if not (isinstance(told, dict) and all(isinstance(value, str | None) for value in told.values())):
+        raise ValueError(f"line {number} is no object of texts")
+    return {**told, ROW: number}
 
 
 def _refuse(file: Path, wrong: list[str]) -> None:

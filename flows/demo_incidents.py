@@ -116,10 +116,10 @@ def _told(rng: random.Random, start: datetime) -> tuple[list[Report], list[Repor
     supervisor += [Report("", _hardly(rng, event), _vague(rng, event)) for event in both[TOLD_TWICE:]]
     supervisor += [Report("", event) for event in (*rest[ALONE : 2 * ALONE], *twins)]
 
-    def when(report: Report) -> tuple[bool, datetime, int]:
+    def _when(report: Report) -> tuple[bool, datetime, int]:
         return report.event.number != 1, report.event.at, report.event.number
 
-    return sorted(doctor, key=when), sorted(supervisor, key=when), [event.number for event in both[TOLD_TWICE:]]
+    return sorted(doctor, key=_when), sorted(supervisor, key=_when), [event.number for event in both[TOLD_TWICE:]]
 
 
 def _event(rng: random.Random, start: datetime, number: int) -> Event:

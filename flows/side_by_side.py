@@ -11,7 +11,7 @@ from flows.terminal import is_number, one_line, plain
 
 WIDTH: Final = 120
 """Columns of a terminal that does not say how many it has: a pipe."""
-LONGEST: Final = 600
+LONGEST: Final = 2_000
 """Characters of a text that are shown: JSON has all of it."""
 GAP: Final = 2
 LEAST: Final = 12

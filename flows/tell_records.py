@@ -71,26 +71,34 @@ def _tell_fields(story: RecordStory, names: dict[str, str]) -> None:
         ]
         typer.echo("")
         show_wrapped(rows, ["", "field", "published", *some], ["published", *some])
-    for field in story.fields:
-        if field["agreement"] == "conflict":
-            say(f"{field['field']}: reports differ, published is {field['chosen']}")
+    differ = [field for field in story.fields if field["agreement"] == "conflict"]
+    for chosen in dict.fromkeys(field["chosen"] for field in differ):
+        fields = [field["field"] for field in differ if field["chosen"] == chosen]
+        say(f"where reports differ, published is {chosen}: {', '.join(fields)}")
 
 
 def tell_pair(
     pair: Pair, names: dict[str, str] | None = None, automatic: float | None = None, *, brief: bool = False
 ) -> None:
     """Print two reports' weight as a waterfall: what each field says, and the sum so far; brief: values cut short."""
-    a, b = (
-        (names or {}).get(row["report_id"]) or f"{row['reported_by']} {row['report_id']}" for row in (pair.a, pair.b)
-    )
-    weight = "not weighed" if pair.weight is None else f"{pair.weight:.2f} bits"
-    needed = f", {automatic:.2f} make one item" if automatic is not None else ""
-    met = f"compared by {'; '.join(pair.compared_by)}" if pair.compared_by else "never compared: no blocking rule fits"
-    say(f"{a} and {b}: {weight}{needed}; {met}")
+    say(f"{_who(pair.a, names)} and {_who(pair.b, names)}: {_weight(pair, automatic)}; {_met(pair)}")
     values = {row["field"]: {end: _brief(row[end]) if brief else row[end] for end in "ab"} for row in pair.fields}
     rows = [{**step, **values.get(step["step"], {"a": None, "b": None}), "sum": step["after"]} for step in pair.steps]
     if rows:
         show_wrapped(rows[:-1], ["step", "level", "a", "b", "bits", "sum"], ["a", "b"])
+
+
+def _who(report: dict[str, Any], names: dict[str, str] | None) -> str:
+    return names[report["report_id"]] if names else f"{report['reported_by']} {report['report_id']}"
+
+
+def _weight(pair: Pair, automatic: float | None) -> str:
+    weight = "not weighed" if pair.weight is None else f"{pair.weight:.2f} bits"
+    return weight if automatic is None else f"{weight}, {automatic:.2f} make one item"
+
+
+def _met(pair: Pair) -> str:
+    return f"compared by {'; '.join(pair.compared_by)}" if pair.compared_by else "never compared: no blocking rule fits"
 
 
 def _brief(value: object) -> str:

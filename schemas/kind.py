@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -166,25 +167,29 @@ class FieldSpec(Strict):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        problems = []
-        if self.role in ({"comparison"} if self.compare is None else {"identity", "attribute"}):
-            problems.append("a field of role comparison says `compare`, one of role text may, and no other does")
-        if self.compare is not None and self.type not in FITS[self.compare.by]:
-            fitting = ", ".join(FITS[self.compare.by])
-            problems.append(f"{self.compare.by!r} cannot compare {self.type}: expected {fitting}")
-        if self.compare is not None and not _ordered(self.compare):
-            problems.append("the levels of a comparison go from the nearest to the farthest, each once")
-        if self.parts not in {"first", "all"} and self.type not in {"integer", "number"}:
-            problems.append(f"parts: {self.parts} is for numbers")
-        if self.parts == "all" and self.type != "list":
-            problems.append("parts: all is for lists")
-        if self.survives in {"greatest", "least"} and self.type in {"text", "code", "list"}:
-            problems.append(f"survives: {self.survives} is for numbers and times")
-        if self.role == "text" and self.type != "text":
-            problems.append("a field of role text is of type text")
+        numbers, compared = ("integer", "number"), self.compare
+        checks = {
+            "a field of role comparison says `compare`, one of role text may, and no other does": self.role
+            in ({"comparison"} if compared is None else {"identity", "attribute"}),
+            f"parts: {self.parts} is for numbers": self.parts not in {"first", "all"} and self.type not in numbers,
+            "parts: all is for lists": self.parts == "all" and self.type != "list",
+            f"survives: {self.survives} is for numbers and times": self.survives in {"greatest", "least"}
+            and self.type in {"text", "code", "list"},
+            "a field of role text is of type text": self.role == "text" and self.type != "text",
+        }
+        problems = [told for told, wrong in checks.items() if wrong]
+        problems += [] if compared is None else _unfit(compared, self.type)
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+def _unfit(compare: Compare, type_: str) -> Iterator[str]:
+    """Say why a comparison cannot compare fields of a type, or is none."""
+    if type_ not in FITS[compare.by]:
+        yield f"{compare.by!r} cannot compare {type_}: expected {', '.join(FITS[compare.by])}"
+    if not _ordered(compare):
+        yield "the levels of a comparison go from the nearest to the farthest, each once"
 
 
 def _ordered(compare: Compare) -> bool:
@@ -292,23 +297,24 @@ class Kind(Strict):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        problems: list[str | None] = [
-            f"field {n!r} bears a name of our own: rename it" for n in self.fields if n in RESERVED_FIELDS
-        ]
-        problems += [f"field {n!r} is no name: expected {NAME}" for n in self.fields if not re.fullmatch(NAME, n)]
-        longitudes = [f.compare.longitude for f in self.fields.values() if isinstance(f.compare, Kilometres)]
-        problems += [self._misfit(name, ("number",), "a longitude") for name in longitudes]
-        problems += [self._misfit(key.field, *key.fits()) for rule in self.blocking for key in rule]
-        if self.compared() and not self.blocking:
-            problems.append("records are compared, so at least one blocking rule is needed")
         automatic = self.thresholds.automatic
-        if automatic != "best_f1" and self.thresholds.review > automatic:
-            problems.append("thresholds: review is above automatic")
-        if self.kind in RESERVED_KINDS or self.kind.endswith(SUFFIXES):
-            problems.append(f"kind {self.kind!r} bears the name of a table of our own: rename it")
-        if any(problems):
-            raise ValueError("; ".join(filter(None, problems)))
+        checks = {
+            "records are compared, so at least one blocking rule is needed": self.compared() and not self.blocking,
+            "thresholds: review is above automatic": automatic != "best_f1" and self.thresholds.review > automatic,
+            f"kind {self.kind!r} bears the name of a table of our own: rename it": self.kind in RESERVED_KINDS
+            or self.kind.endswith(SUFFIXES),
+        }
+        problems = [*_bad_names(self.fields), *self._misfits(), *(told for told, wrong in checks.items() if wrong)]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _misfits(self) -> list[str]:
+        """Return what is wrong with the fields that comparisons and blocking rules speak of."""
+        longitudes = [f.compare.longitude for f in self.fields.values() if isinstance(f.compare, Kilometres)]
+        found = [self._misfit(name, ("number",), "a longitude") for name in longitudes]
+        found += [self._misfit(key.field, *key.fits()) for rule in self.blocking for key in rule]
+        return [told for told in found if told]
 
     def _misfit(self, name: str, types: tuple[str, ...], what: str) -> str | None:
         """Return what is wrong with a field that is spoken of, if anything."""
@@ -318,6 +324,14 @@ class Kind(Strict):
             return f"unknown field {name!r}{hint} Known: {', '.join(self.fields)}"
         found = self.fields[name].type
         return None if found in types else f"field {name!r} is {found}: {what} is {' or '.join(types)}"
+
+
+def _bad_names(fields: Iterable[str]) -> Iterator[str]:
+    for name in fields:
+        if name in RESERVED_FIELDS:
+            yield f"field {name!r} bears a name of our own: rename it"
+        if not re.fullmatch(NAME, name):
+            yield f"field {name!r} is no name: expected {NAME}"
 
 
 SUFFIXES: Final = ("_sources", "_conflicts", "_changes", "_history", "_records", "_reports", "_edges", "_retired")

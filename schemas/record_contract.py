@@ -46,16 +46,19 @@ def _problems(name: str, take: FieldTake, kind: Kind) -> Iterator[str]:
     yield from _mistakes(take, spec)
 
 
-def _mistakes(take: FieldTake, spec: FieldSpec) -> Iterator[str]:
+def _mistakes(take: FieldTake, spec: FieldSpec) -> list[str]:
     strange = [text for text in (take.map or {}).values() if text not in {"true", "false"}]
-    if (spec.type == "boolean" or take.flags) and strange:
-        yield f"{strange[0]!r} is neither true nor false"
-    if take.map is not None and take.columns and spec.type != "list":
-        yield "a map is for one column, or for the elements of a list"
-    if take.required and take.unreadable != "reject":
-        yield f"a required value is not left out where it cannot be read: unreadable: {take.unreadable} says so"
-    if take.separator is not None and take.column is None:
-        yield "separator is for one column"
+    unread = f"unreadable: {take.unreadable}"
+    checks = {
+        f"{next(iter(strange), '')!r} is neither true nor false": strange and (spec.type == "boolean" or take.flags),
+        "a map is for one column, or for the elements of a list": take.map is not None
+        and take.columns
+        and spec.type != "list",
+        f"a required value is not left out where it cannot be read: {unread} says so": take.required
+        and take.unreadable != "reject",
+        "separator is for one column": take.separator is not None and take.column is None,
+    }
+    return [told for told, wrong in checks.items() if wrong]
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

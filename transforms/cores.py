@@ -7,7 +7,7 @@ same however it was reached. Nothing here depends on the order in which pairs ar
 from heapq import heapify, heappop, heappush
 
 
-def _top(above: list[int], node: int) -> int:
+def _top(above: dict[int, int] | list[int], node: int) -> int:
     """Follow `above` from a node to the one that stands for all of its kind, and shorten the way."""
     while above[node] != node:
         above[node] = node = above[above[node]]
@@ -86,13 +86,13 @@ class _Cores:
     """Which nodes weight alone holds together, and the sums of weights between them."""
 
     def __init__(self, pairs: list[tuple[int, int]], weights: list[int]) -> None:
-        nodes = 1 + max((b for pair in pairs for b in pair), default=-1)
-        self._above = list(range(nodes))
-        self._size = [1] * nodes
-        self.last = list(range(nodes))
-        self._near: list[dict[int, int]] = [{} for _ in range(nodes)]
+        self._near: dict[int, dict[int, int]] = {}
         for (a, b), weight in zip(pairs, weights, strict=True):
-            self._near[a][b] = self._near[b][a] = weight
+            self._near.setdefault(a, {})[b] = weight
+            self._near.setdefault(b, {})[a] = weight
+        self._above = {node: node for node in self._near}
+        self._size = dict.fromkeys(self._near, 1)
+        self.last = dict(self._above)
 
     def of(self, node: int) -> int:
         """Return the node that stands for a node's core."""

@@ -249,8 +249,7 @@ def _clusters(graph: _Graph) -> tuple[Nodes, pl.DataFrame]:
     simple = _simple(graph, strong, parts)
     others = parts.with_columns(part=pl.when(~pl.col("part").is_in(simple.implode())).then("part"))
     found, left_out = _one_by_one(graph, others)
-    label[others["part"].is_not_null().to_numpy()] = found
-    return label, left_out
+    return np.where(others["part"].is_null(), label, found), left_out
 
 
 def _connected(pairs: pl.DataFrame, nodes: int) -> Nodes:
@@ -285,27 +284,31 @@ def _inside(pairs: pl.DataFrame, part: pl.Series) -> pl.DataFrame:
 
 
 def _one_by_one(graph: _Graph, parts: pl.DataFrame) -> tuple[Nodes, pl.DataFrame]:
-    """Return, per node that has a part, the least node of its cluster, and the ties that were left out.
-
-    The parts are taken all at once: they do not influence each other.
-    """
-    members = parts.drop_nulls("part")
+    """Return, per node that has a part, the least node of its cluster, and the ties that were left out."""
+    members = parts.drop_nulls("part").sort("part", "node")
     nodes = members["node"].to_numpy()
+    place = np.zeros(parts.height, dtype=np.int64)
+    place[nodes] = np.arange(len(nodes))
     ties, edges, apart = (_inside(pairs, parts["part"]) for pairs in (graph.ties, graph.edges, graph.apart))
-    groups = Groups(_marks(members["reporter"], _places(apart, nodes)))
+    groups = Groups(_marks(members["reporter"], _places(apart, place)))
     left_out = [
         (decision, a, b, *groups.between(a, b))
-        for (a, b), decision in zip(_places(ties, nodes), ties["decision"], strict=True)
+        for (a, b), decision in zip(_places(ties, place), ties["decision"], strict=True)
         if not groups.join(a, b)
     ]
-    link(groups, _places(edges, nodes), edges["weight"].to_list(), graph.least)
-    found = np.array([groups.find(place) for place in range(len(nodes))], dtype=np.int64)
-    return nodes[found], _left_out(left_out, members["node"])
+    edges = edges.with_columns(part=parts["part"].gather(edges["a"])).sort("part")
+    pairs, weights, end = _places(edges, place), edges["weight"].to_list(), 0
+    for length in edges["part"].rle().struct.field("len"):  # part by part: a small queue is a quick one
+        begin, end = end, end + length
+        link(groups, pairs[begin:end], weights[begin:end], graph.least)
+    label = np.arange(parts.height)
+    label[nodes] = nodes[[groups.find(n) for n in range(len(nodes))]]
+    return label, _left_out(left_out, members["node"])
 
 
-def _places(pairs: pl.DataFrame, nodes: Nodes) -> list[tuple[int, int]]:
-    """Return the places that the ends of pairs have among nodes."""
-    return list(zip(*(np.searchsorted(nodes, pairs[end].to_numpy()).tolist() for end in ("a", "b")), strict=True))
+def _places(pairs: pl.DataFrame, place: Nodes) -> list[tuple[int, int]]:
+    """Return pairs by the places of their nodes."""
+    return list(zip(*(place[pairs[end].to_numpy()].tolist() for end in ("a", "b")), strict=True))
 
 
 def _marks(reporters: pl.Series, apart: list[tuple[int, int]]) -> list[dict[int, int]]:

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from transforms.record_ids import FIRST, HOME, Named, at_home, holder, name
 
-lawful = settings(max_examples=40, deadline=None, database=None)
+lawful = settings(max_examples=25, deadline=None, database=None)
 REPORTS = tuple("abcde")
 CLUSTERS = {"report_id": pl.String, "cluster": pl.String}
 ITEMS = {"report_id": pl.String, "item_id": pl.String}

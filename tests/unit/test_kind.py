@@ -136,7 +136,7 @@ def test_shipped_kinds_give_tables(kind: Kind) -> None:
 
 def test_what_is_shipped() -> None:
     kinds = load_kinds()
-    assert sorted(kinds) == ["person", "power_plant", "rail_accident", "time_thief"]
+    assert sorted(kinds) == ["incident", "person", "power_plant", "rail_accident", "time_thief"]
     assert kinds["rail_accident"].one_report_per_item
     assert kinds["person"].personal
     told = {c.contract: c.record.kind for c in load_contracts().values() if c.record}
@@ -146,6 +146,8 @@ def test_what_is_shipped() -> None:
         "power-plant-eia": "power_plant",
         "time-thief": "time_thief",
         "person-febrl": "person",
+        "demo-hendelse-helse": "incident",
+        "demo-hendelse-tilsyn": "incident",
     }
     assert {path.stem for path in FOLDER.glob("*.yml")} == set(told.values())
 
