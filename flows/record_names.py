@@ -1,5 +1,6 @@
 """The ids of a kind's items, by what the ledger knows of first publication, and what caused their ids to change."""
 
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -15,15 +16,26 @@ SHOWN: Final = 20
 
 
 def named(  # noqa: PLR0913  what an id depends on
-    engine: sa.Engine, kind: Kind, clusters: pl.DataFrame, told: pl.DataFrame, items: pl.DataFrame, *, everything: bool
+    engine: sa.Engine,
+    kind: Kind,
+    clusters: pl.DataFrame,
+    told: pl.DataFrame,
+    items: pl.DataFrame,
+    *,
+    others: Callable[[pl.Series], pl.DataFrame],
+    everything: bool,
 ) -> Named:
     """Return the id of each cluster (`transforms.record_ids.name`).
 
     told: the deliveries of all reports of the clusters, with first_release; items: report_id, item_id of the last
-    release.
+    release. others gives the deliveries of reports that are not told of: of founders that have left their items.
     """
     reports = clusters["report_id"]
     homes = ledger_records.homes_written(engine, kind.kind, None if everything else reports.to_list())
+    told = told.select("report_id", "first_release")
+    founders = homes["item_id"].unique().rename("report_id").to_frame().join(told, on="report_id", how="anti")
+    if founders.height:
+        told = pl.concat([told, others(founders["report_id"]).select(told.columns)])
     first = told.group_by("report_id").agg(pl.col("first_release").min().cast(pl.Int32).alias("first"))
     if homes.is_empty() and items.is_empty() and first["first"].null_count() == first.height:
         return _founded(clusters)

@@ -283,7 +283,11 @@ def _published(
     )
     held = _live(installation.settings.lake, basis, "sources").join(was.lazy(), on="report_id", how="semi")
     items = held.select("report_id", "item_id").unique().collect()
-    names = named(installation.engine, kind, resolved.clusters, told, items, everything=basis.everything)
+    names = named(
+        installation.engine, kind, resolved.clusters, told, items,
+        others=lambda founders: deliveries_of(installation.settings.lake, basis, founders),
+        everything=basis.everything,
+    )  # fmt: skip
     before = consolidate_records(kept(told, "before"), items, kind)
     after = consolidate_records(kept(told, "after"), names.items, kind)
     content = record_content(before.items, before.sources, kind), record_content(after.items, after.sources, kind)
