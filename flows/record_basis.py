@@ -1,6 +1,6 @@
 """What the nights of the record kinds start from: which kinds have anything to do, and with which model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -19,25 +19,18 @@ def kinds_with_records(installation: Installation) -> list[Kind]:
     return [kind for kind in installation.kinds.values() if lake.exists(root, f"{kind.kind}_records")]
 
 
-def bases(
-    installation: Installation,
-    submissions: pl.DataFrame,
-    last: ledger.Release | None,
-    models: Mapping[str, Model] | None = None,
-) -> list[Basis]:
+def bases(installation: Installation, submissions: pl.DataFrame, last: ledger.Release | None) -> list[Basis]:
     """Return what the night of each kind starts from, of the kinds that have anything to do.
 
-    `models` are tried instead of those in force. Raises `UsageError` for a model of another version of its kind.
+    Raises `UsageError` for a model of another version of its kind.
     """
     moved = submissions.filter(pl.col("counts") != pl.col("in_release"))
     spoken = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())["partition"].unique()
     found = [
-        basis_of(
-            installation, kind, submissions, last, (models or {}).get(kind.kind) or model_in_force(installation, kind)
-        )
+        basis_of(installation, kind, submissions, last, model_in_force(installation, kind))
         for kind in kinds_with_records(installation)
     ]
-    return [b for b in found if b.anew or f"{RECORDS}{b.kind.kind}" in spoken or _decided(b)]
+    return [b for b in found if b.anew or f"{RECORDS}{b.kind.kind}" in spoken or (not b.first and b.decided.height)]
 
 
 def basis_of(
@@ -61,10 +54,6 @@ def basis_of(
         decisions=decisions,
         anew=known is not None and known != in_words(kind, model),
     )
-
-
-def _decided(basis: Basis) -> bool:
-    return not basis.first and basis.decisions.filter(pl.col("before") != pl.col("after")).height > 0
 
 
 def in_words(kind: Kind, model: Model | None) -> dict[str, str]:

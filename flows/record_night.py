@@ -59,6 +59,11 @@ class Basis:
         return self.anew or self.first
 
     @property
+    def decided(self) -> pl.DataFrame:
+        """The decisions that one of the two releases counts and the other does not."""
+        return self.decisions.filter(pl.col("before") != pl.col("after"))
+
+    @property
     def rule(self) -> Rule:
         """The rule by which reports become items."""
         return Rule(automatic(self.kind, self.model) if self.model else ALONE, self.kind.one_report_per_item)
@@ -244,8 +249,7 @@ def _near(pairs: pl.DataFrame, start: pl.Series) -> pl.DataFrame:
 
 
 def _decided(basis: Basis) -> list[pl.Series]:
-    moved = basis.decisions.filter(pl.col("before") != pl.col("after"))
-    return [moved["a"].rename("report_id"), moved["b"].rename("report_id")]
+    return [basis.decided["a"].rename("report_id"), basis.decided["b"].rename("report_id")]
 
 
 def _identities(root: Path, basis: Basis, scored: Scored, side: str) -> pl.DataFrame | None:
@@ -314,9 +318,8 @@ def _causes(basis: Basis, told: pl.DataFrame, reached: pl.DataFrame) -> pl.DataF
     """Return report_id, cause, cause_id: every report with what moved among all that it is tied to."""
     moved = told.lazy().filter(pl.col("before") != pl.col("after")).join(reached.lazy(), on="report_id", how="semi")
     came = moved.select("report_id", cause=pl.lit("submission"), cause_id="submission_id").collect()
-    decided = basis.decisions.filter(pl.col("before") != pl.col("after"))
     said = [
-        decided.select(
+        basis.decided.select(
             pl.col(end).alias("report_id"),
             pl.lit("decision").alias("cause"),
             pl.col("id").cast(pl.String).alias("cause_id"),

@@ -39,15 +39,14 @@ def _count(staged: Staged, night: KindNight, warnings: pl.DataFrame) -> None:
     staged.count(record_lane_sums(night.content_after), night.after.buckets, 1)
     staged.count(record_lane_sums(night.content_before), night.before.buckets, -1)
     staged.items[name] = night.after.items.height - night.before.items.height
-    moved = basis.decisions.filter(pl.col("before") != pl.col("after"))
-    if basis.anew or moved.height:
+    if basis.anew or basis.decided.height:
         staged.remade.add(name)
     told = staged.records
     staged.records = replace(
         told,
         homes=pl.concat([told.homes, night.homes.select(pl.lit(name).alias("kind"), "report_id", "item_id")]),
-        counted=[*told.counted, *moved.filter("after")["id"]],
-        uncounted=[*told.uncounted, *moved.filter("before")["id"]],
+        counted=[*told.counted, *basis.decided.filter("after")["id"]],
+        uncounted=[*told.uncounted, *basis.decided.filter("before")["id"]],
         warnings=pl.concat([told.warnings, warnings]),
     )
 

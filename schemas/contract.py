@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 import polars as pl
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from schemas.claims import ACTIONS, OBS_STATUS, UNIT_KINDS
 from schemas.contract_parts import (
@@ -41,7 +41,7 @@ from schemas.contract_rules import (
     UniqueRule,
 )
 from schemas.errors import ContractError
-from schemas.strict_yaml import read_mapping
+from schemas.strict_yaml import load_declared, read_declared
 
 __all__ = [
     "FOLDER", "IDENTIFIER", "RESERVED", "ChangeRule", "ClaimSpec", "CompareRule", "Contract", "Example", "FieldTake",
@@ -233,20 +233,9 @@ def _bad_patterns(contract: Contract) -> list[str]:
 
 def read_contract(text: str, name: str = "contract") -> Contract:
     """Read one contract from YAML text; `name` is the file to name in errors. Raises `ContractError`."""
-    given = read_mapping(text, name)
-    try:
-        return Contract.model_validate(given)
-    except ValidationError as error:
-        lines = [f"{name}: {'.'.join(map(str, e['loc'])) or 'contract'}: {e['msg']}" for e in error.errors()]
-        raise ContractError("\n".join(lines)) from error
+    return read_declared(text, name, Contract)
 
 
 def load_contracts(folder: Path = FOLDER) -> dict[str, Contract]:
     """Load every contract of a folder by id. Raises `ContractError` for the first file that is wrong."""
-    found: dict[str, Contract] = {}
-    for path in sorted(folder.glob("*.yml")):
-        contract = read_contract(path.read_text(encoding="utf-8"), path.name)
-        if contract.contract != path.stem:
-            raise ContractError(f"{path.name}: contract: found {contract.contract!r}, expected the file's own name")
-        found[contract.contract] = contract
-    return found
+    return load_declared(folder, read_contract, "contract")

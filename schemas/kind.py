@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 import polars as pl
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from schemas.claims import VALUE
 from schemas.contract import Strict, Titles
-from schemas.errors import ContractError
-from schemas.strict_yaml import read_mapping
+from schemas.strict_yaml import load_declared, read_declared
 
 FOLDER: Final = Path(__file__).parent / "kinds"
 NAME: Final = r"^[a-z][a-z0-9_]{0,47}$"
@@ -353,20 +352,9 @@ def _digest(told: object) -> str:
 
 def read_kind(text: str, name: str = "kind") -> Kind:
     """Read one kind from YAML text; `name` is the file to name in errors. Raises `ContractError`."""
-    given = read_mapping(text, name)
-    try:
-        return Kind.model_validate(given)
-    except ValidationError as error:
-        lines = [f"{name}: {'.'.join(map(str, e['loc'])) or 'kind'}: {e['msg']}" for e in error.errors()]
-        raise ContractError("\n".join(lines)) from error
+    return read_declared(text, name, Kind)
 
 
 def load_kinds(folder: Path = FOLDER) -> dict[str, Kind]:
     """Load every kind of a folder by name. Raises `ContractError` for the first file that is wrong."""
-    found: dict[str, Kind] = {}
-    for path in sorted(folder.glob("*.yml")):
-        kind = read_kind(path.read_text(encoding="utf-8"), path.name)
-        if kind.kind != path.stem:
-            raise ContractError(f"{path.name}: kind: found {kind.kind!r}, expected the file's own name")
-        found[kind.kind] = kind
-    return found
+    return load_declared(folder, read_kind, "kind")

@@ -1,11 +1,17 @@
 """YAML read strictly: plain scalars are text, whole numbers, `true`, `false` or `null`, and no key stands twice."""
 
 import re
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from schemas.errors import ContractError
+
+Declared = TypeVar("Declared", bound=BaseModel)
+"""What a file declares: a contract, a kind."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -40,3 +46,26 @@ def read_mapping(text: str, name: str) -> dict[Any, Any]:
     if not isinstance(given, dict):
         raise ContractError(f"{name}: expected a mapping of keys, found {type(given).__name__}")
     return given
+
+
+def read_declared(text: str, name: str, what: type[Declared]) -> Declared:
+    """Return what a YAML text declares; `name` is the file to name in errors. Raises `ContractError`."""
+    given = read_mapping(text, name)
+    try:
+        return what.model_validate(given)
+    except ValidationError as error:
+        whole = what.__name__.lower()
+        lines = [f"{name}: {'.'.join(map(str, e['loc'])) or whole}: {e['msg']}" for e in error.errors()]
+        raise ContractError("\n".join(lines)) from error
+
+
+def load_declared(folder: Path, read: Callable[[str, str], Declared], key: str) -> dict[str, Declared]:
+    """Load every file of a folder by its own name, which is what its `key` says; raises the first `ContractError`."""
+    found: dict[str, Declared] = {}
+    for path in sorted(folder.glob("*.yml")):
+        declared = read(path.read_text(encoding="utf-8"), path.name)
+        told = getattr(declared, key)
+        if told != path.stem:
+            raise ContractError(f"{path.name}: {key}: found {told!r}, expected the file's own name")
+        found[told] = declared
+    return found

@@ -15,8 +15,6 @@ from schemas.kind import Kind
 from transforms.blocking import block_sizes, key_columns
 
 KEYS: Final = {"rule": pl.Int32, "key": pl.Int64}
-IDENTICAL: Final = 1000.0
-"""Match weight of two reports with one declared identity: above whatever a model can say."""
 
 
 def keys_of(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -52,15 +50,3 @@ def flipped(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """Return the keys (rule, key) that are capped in one of two frames of `capped` and not in the other."""
     old, new = before.select(*KEYS), after.select(*KEYS)
     return pl.concat([old.join(new, on=list(KEYS), how="anti"), new.join(old, on=list(KEYS), how="anti")])
-
-
-def tied_by_identity(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return the pairs (a, b, weight) of reports that share a declared identity: each with the least of its group."""
-    found = [pl.DataFrame(schema={"a": pl.String, "b": pl.String, "weight": pl.Float64})]
-    for name in key_columns(kind)[len(kind.blocking) :]:
-        least = pl.col("report_id").min().over(name).alias("a")
-        pairs = (
-            reports.drop_nulls(name).select(least, pl.col("report_id").alias("b")).filter(pl.col("a") != pl.col("b"))
-        )
-        found.append(pairs.with_columns(pl.lit(IDENTICAL).alias("weight")))
-    return pl.concat(found).unique(["a", "b"], maintain_order=True)

@@ -27,7 +27,7 @@ from transforms.blocking import (
     without_blocks,
     words_of,
 )
-from transforms.candidates import capped, keys_of
+from transforms.candidates import over_limit
 from transforms.identify import digest, lanes
 from transforms.model import PLACES, Frequencies, Model, WordWeights, bits, review, rounded
 
@@ -125,9 +125,10 @@ def train(reports: pl.DataFrame, kind: Kind) -> Model:
     The result does not depend on the order of the reports.
     """
     ordered = reports.sort("report_id")
-    bare = Model(kind.kind, kind.match_digest(), {}, _frequencies(ordered, kind), _word_weights(ordered, kind), 0, {})
+    folded = comparable(ordered, kind)
+    bare = Model(kind.kind, kind.match_digest(), {}, _frequencies(folded, kind), _word_weights(folded, kind), 0, {})
     compared = comparable(ordered, kind, bare)
-    compared = without_blocks(compared, capped(compared, keys_of(compared, kind), kind), kind)
+    compared = without_blocks(compared, over_limit(compared, kind), kind)
     with _linker(compared.sort("report_id").with_row_index("unique_id"), _settings(kind)) as (linker, _, _):
         linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS)
         settings = linker.misc.save_model_to_json()
@@ -247,9 +248,8 @@ def _engine() -> str:
     return f"splink {splink.__version__}"
 
 
-def _frequencies(reports: pl.DataFrame, kind: Kind) -> dict[str, Frequencies]:
+def _frequencies(folded: pl.DataFrame, kind: Kind) -> dict[str, Frequencies]:
     found = {}
-    folded = comparable(reports, kind)
     for name, field in kind.compared().items():
         if field.term_frequency:
             held = folded[name].cast(pl.String).drop_nulls()
@@ -259,9 +259,8 @@ def _frequencies(reports: pl.DataFrame, kind: Kind) -> dict[str, Frequencies]:
     return found
 
 
-def _word_weights(reports: pl.DataFrame, kind: Kind) -> dict[str, WordWeights]:
+def _word_weights(folded: pl.DataFrame, kind: Kind) -> dict[str, WordWeights]:
     found = {}
-    folded = comparable(reports, kind)
     for name, field in kind.compared().items():
         if isinstance(field.compare, Words):
             texts = folded.select(words_of(pl.col(name)).alias("word")).drop_nulls()
