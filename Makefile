@@ -1,5 +1,5 @@
 # Short names for README's commands.
-.PHONY: demo test lint bench columns
+.PHONY: demo test lint bench checkov columns
 
 demo: .venv
 	.venv/bin/engang demo
@@ -12,6 +12,9 @@ lint: .venv
 
 bench: .venv
 	.venv/bin/python tests/bench/run.py
+
+checkov: .venv
+	.venv/bin/pytest -s -m slow tests/integration/test_deploy.py
 
 columns: .venv
 	.venv/bin/python -m schemas.dictionary

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import polars as pl
@@ -10,6 +11,7 @@ import polars as pl
 from flows.installation import Installation
 from flows.reading import released
 from infra import lake, lake_records, ledger
+from infra.places import Place
 from schemas.claims import PUBLISHED, Column
 from schemas.errors import UsageError
 from schemas.record_tables import published
@@ -30,7 +32,7 @@ def query(installation: Installation, sql: str, number: int | None = None) -> pl
     for name in LEDGER_TABLES:
         if name in sql.lower():
             connection.register(name, _ledger_table(installation, name).to_arrow())
-    listed = ", ".join(_quoted(file) for view in views for file in view.files)
+    listed = ", ".join(_quoted(file) for view in views if view.source for file in view.source.files)
     connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -45,16 +47,39 @@ def query(installation: Installation, sql: str, number: int | None = None) -> pl
 
 @dataclass(frozen=True)
 class View:
-    """A published table as DuckDB reads it: its files, the columns they have, the ids whose rows are retired."""
+    """A published table as DuckDB reads it: its source, the columns that has, the ids whose rows are retired."""
 
     name: str
     columns: tuple[Column, ...]
-    files: list[str]
+    source: "Source | None"
     kept: Collection[str]
     retired: str | None
     """Name of the registered table of item_id and _until, if rows of this table are."""
-    mixed: bool
-    """Whether a file may lack a column that another has; to find out, each is opened."""
+
+
+class Source(NamedTuple):
+    """What a view selects from, as SQL, and the files that it reads."""
+
+    sql: str
+    files: list[str]
+
+
+def _source(
+    root: Place, name: str, version: int, connection: duckdb.DuckDBPyConnection, *, mixed: bool
+) -> Source | None:
+    """Return what to read a table's version from: its files or, on S3, its dataset; None if nothing is there.
+
+    `mixed`: a file may lack a column that another has; to find out, each is opened.
+    """
+    files = lake.files(root, name, version)
+    if not files:
+        return None
+    if not isinstance(root, Path):  # what reads S3 is an extension of DuckDB, and the credentials are not its business
+        connection.register(f"_lake_{name}", lake.dataset(root, name, version))
+        return Source(_named(f"_lake_{name}"), [])
+    listed = ", ".join(_quoted(f) for f in files)
+    partitioned = "hive_partitioning = true, hive_types = {'partition': VARCHAR}"
+    return Source(f"read_parquet([{listed}], {partitioned}, union_by_name = {str(mixed).lower()})", files)
 
 
 def _observations(
@@ -65,8 +90,8 @@ def _observations(
     connection.register("_retired", gone.select("item_id", "_until").to_arrow())
     for name, columns in PUBLISHED.items():
         overlay = "_retired" if gone.height and name in lake.REPLACED else None
-        files = lake.files(root, name, versions[name])
-        yield View(name, columns, files, {c.name for c in columns}, overlay, mixed=False)
+        source = _source(root, name, versions[name], connection, mixed=False)
+        yield View(name, columns, source, {c.name for c in columns}, overlay)
 
 
 def _records(
@@ -79,9 +104,9 @@ def _records(
         connection.register(registered, gone.rename({"id": "item_id"}).to_arrow())
         for name, columns in published(kind).items():
             overlay = registered if gone.height and name in lake_records.replaced(kind) else None
-            files = lake.files(root, name, versions[name]) if name in versions else []
-            kept = lake.scan(root, name, versions[name]).collect_schema().names() if files else []
-            yield View(name, columns, files, kept, overlay, mixed=True)
+            source = _source(root, name, versions[name], connection, mixed=True) if name in versions else None
+            kept = lake.scan(root, name, versions[name]).collect_schema().names() if source else []
+            yield View(name, columns, source, kept, overlay)
 
 
 def _refuse_writing(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -97,14 +122,10 @@ def _create(view: View) -> str:
         _named(c.name) if c.name in view.kept else f"NULL::{_sql_type(c.dtype)} AS {_named(c.name)}"
         for c in view.columns
     )
-    if not view.files:
+    if view.source is None:
         types = ", ".join(f"NULL::{_sql_type(c.dtype)} AS {_named(c.name)}" for c in view.columns)
         return f"CREATE VIEW {_named(view.name)} AS SELECT {types} WHERE false"
-    listed = ", ".join(_quoted(f) for f in view.files)
-    partitioned = "hive_partitioning = true, hive_types = {'partition': VARCHAR}"
-    by_name = str(view.mixed).lower()
-    source = f"read_parquet([{listed}], {partitioned}, union_by_name = {by_name})"
-    sql = f"SELECT {columns} FROM {source}"  # noqa: S608  our own file and column names
+    sql = f"SELECT {columns} FROM {view.source.sql}"  # noqa: S608  our own file and column names
     if view.retired:
         sql += f" LEFT JOIN {_named(view.retired)} USING (item_id) WHERE release >= coalesce(_until, 0)"
     return f"CREATE VIEW {_named(view.name)} AS {sql}"

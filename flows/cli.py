@@ -8,12 +8,32 @@ import sys
 
 import typer
 
-from flows import cli_contracts, cli_decide, cli_deliver, cli_match, cli_release, cli_review
+from flows import (
+    cli_backfill,
+    cli_contracts,
+    cli_decide,
+    cli_deliver,
+    cli_inbox,
+    cli_match,
+    cli_release,
+    cli_review,
+    cli_status,
+)
 from flows.terminal import FOUND_PROBLEMS, WRONG_USE, app
 from infra.settings import tune_allocator
 from schemas.errors import EngangError, UsageError
 
-COMMANDS = (cli_deliver, cli_release, cli_contracts, cli_decide, cli_match, cli_review)
+COMMANDS = (
+    cli_deliver,
+    cli_release,
+    cli_contracts,
+    cli_decide,
+    cli_match,
+    cli_review,
+    cli_status,
+    cli_backfill,
+    cli_inbox,
+)
 """The modules whose commands `app` holds: importing them registers the commands."""
 
 
@@ -30,4 +50,4 @@ def main() -> None:
         sys.exit(FOUND_PROBLEMS)
 
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.installation import Installation
-    from flows.receiving import Delivery, Receipt
+    from flows.receipt import Receipt
+    from flows.receiving import Delivery
 
 Files = Annotated[list[Path], typer.Argument(help="Files, folders or archives (zip, tar, tar.gz, tar.xz).")]
 ContractId = Annotated[str, typer.Option("--contract", "-c", help="Which contract they follow: `engang contracts`.")]

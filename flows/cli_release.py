@@ -192,7 +192,7 @@ def verify(*, json: Json = False) -> None:
 def serve(
     port: Annotated[int, typer.Option(help="Port of our own Prefect server, if PREFECT_API_URL names none.")] = 4200,
 ) -> None:
-    """Serve the flows, with the nightly at 02:00 Europe/Oslo, until stopped."""
+    """Take in what arrives and serve the flows, with the nightly at 02:00 Europe/Oslo, until stopped."""
     from flows.serve import serve as run
 
     run(port)

@@ -43,8 +43,8 @@ def decide(
     """
     if verdict not in VERDICTS:
         raise UsageError(f"verdict: found {verdict!r}, expected {', '.join(VERDICTS)}")
-    a, b = sorted(report.strip().lower() for report in pair)
-    said = {"verdict": verdict, "who": _written("who", who or user_name()), "why": _written("why", why)}
+    a, b = sorted(_report_of(installation, id_.strip().lower()) for id_ in pair)
+    said = {"verdict": verdict, "who": written("who", who or user_name()), "why": written("why", why)}
     made = ledger_records.decisions(installation.engine, active=True)
     whole = tied(made, a, b) if verdict == "same" else {a, b}
     told = known_reports(installation, whole)
@@ -54,6 +54,20 @@ def decide(
     if mine:
         return Decided(mine[0], decision, new=False, warnings=warnings)
     return Decided(ledger_records.decide(installation.engine, decision), decision, new=True, warnings=warnings)
+
+
+def _report_of(installation: Installation, id_: str) -> str:
+    """Return the report that an id stands for: its own, or else, of an item, that which is longest at home there.
+
+    Of those at home in the item, one that stands goes before one that is withdrawn.
+    """
+    for kind in installation.kinds:
+        homes = ledger_records.at_home(installation.engine, kind, [id_])
+        if homes.height:
+            known = known_reports(installation, {id_, *homes["report_id"]})
+            told = homes.join(known, on="report_id").sort(pl.col("standing").not_(), "release", "report_id")
+            return id_ if id_ in known["report_id"] else str(told["report_id"][0])
+    return id_
 
 
 def known_reports(installation: Installation, reports: set[str]) -> pl.DataFrame:
@@ -146,7 +160,8 @@ def _one_reporter(decision: Decision, told: pl.DataFrame) -> list[str]:
     ]
 
 
-def _written(name: str, text: str) -> str:
+def written(name: str, text: str) -> str:
+    """Return a name or reason as it is kept; `UsageError` if it is empty, too long or cannot be printed."""
     told = text.strip()
     if not 0 < len(told) <= LONGEST or not told.isprintable():
         raise UsageError(f"--{name}: expected 1 to {LONGEST} characters that can be printed")
@@ -160,7 +175,7 @@ def withdraw_decision(installation: Installation, decision: int, *, why: str, wh
     """
     if decision not in ledger_records.decisions(installation.engine)["id"]:
         raise UsageError(f"there is no decision {decision}: `engang decisions list` shows them")
-    told = {"who": _written("who", who or user_name()), "why": _written("why", why)}
+    told = {"who": written("who", who or user_name()), "why": written("why", why)}
     return ledger_records.withdraw_decision(installation.engine, decision, **told)
 
 

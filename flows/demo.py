@@ -15,6 +15,7 @@ from flows.installation import Installation
 from flows.reading import released, table
 from flows.steps import Receipt, nightly, receive
 from infra import ledger
+from infra.landing_store import bytes_of
 from schemas.claims import REASONS
 from schemas.errors import UsageError
 from transforms.counting import counting
@@ -81,7 +82,7 @@ def _alone(installation: Installation) -> None:
 def _write(folder: Path, month: Month, incidents: Incidents) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for delivery in (*month.deliveries, *incidents.deliveries):
-        (folder / delivery.filename).write_bytes(delivery.data)
+        (folder / delivery.filename).write_bytes(bytes_of(delivery.data))
     (folder / TRUTH).write_bytes(truth_file(incidents))
     return folder
 

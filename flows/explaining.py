@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.reading import released, table
-from infra import lake, ledger
+from infra import lake, ledger, ledger_backfills
 from schemas.errors import UsageError
 
 LATER: Final = "not in this release"
@@ -23,6 +23,7 @@ class Story:
     why: str
 
 
+@lake.reading()
 def explain(installation: Installation, item_id: str, number: int | None = None) -> Story:
     """Return the story of an item: every claim, the cell it came from, what joins it, why this value is published.
 
@@ -40,7 +41,11 @@ def explain(installation: Installation, item_id: str, number: int | None = None)
     files = ledger.submissions(installation.engine, ids=claims["submission_id"].unique().to_list())
     then = pl.col("in_release") & (pl.col("first_release") <= release["release"]).fill_null(True)
     files = files.select("submission_id", "batch", "filename", "status", then)
-    return _story(found, sources, claims.join(files, on=["submission_id", "batch"]))
+    read = ledger_backfills.batches_at(installation.engine, release["release"], files)
+    told = claims.join(read, on=["submission_id", "batch"]).join(files.drop("batch"), on="submission_id")
+    if told.is_empty():  # what was read so is read anew since, or the other way round
+        told = claims.join(files.with_columns(in_release=pl.lit(False)), on=["submission_id", "batch"])
+    return _story(found, sources, told)
 
 
 def _story(found: pl.DataFrame, sources: pl.DataFrame, told: pl.DataFrame) -> Story:
@@ -66,6 +71,8 @@ def _story(found: pl.DataFrame, sources: pl.DataFrame, told: pl.DataFrame) -> St
 
 def _why_none(told: pl.DataFrame) -> str:
     """Return why a release does not hold an item: it holds no claim of it yet, or none that counts any more."""
+    if told.is_empty():
+        return "No delivery that counts is read so: it was before a backfill, or would be by one that is not published."
     if (told["relation"] == LATER).any():
         return "Delivered, but not in this release: it is in a later one, or waits for `engang nightly`."
     return "No claim counts any more: all were withdrawn or superseded, so no release holds the item."

@@ -11,6 +11,7 @@ import polars as pl
 from flows.installation import Installation
 from flows.reading import kinds_of
 from infra import lake, lake_records, ledger
+from infra.places import Place
 from schemas.claims import PUBLISHED
 from schemas.dictionary import dictionary
 from schemas.errors import UsageError
@@ -21,6 +22,7 @@ AUTO_ITEMS: Final = 1_000_000
 """Up to this many items the nightly exports by itself."""
 
 
+@lake.reading()
 def export_release(installation: Installation, release: ledger.Release, to: Path | None = None) -> Path:
     """Write a release's tables as `<table>/<month>.parquet` and `release.json`, whole or not at all; return the folder.
 
@@ -45,7 +47,7 @@ def export_release(installation: Installation, release: ledger.Release, to: Path
     return folder
 
 
-def _write_months(root: Path, name: str, release: ledger.Release, folder: Path) -> None:
+def _write_months(root: Place, name: str, release: ledger.Release, folder: Path) -> None:
     folder.mkdir(parents=True)
     for month in lake.partitions(root, name, release["tables"][name]):
         rows = lake.live(root, name, release["tables"], [month])
@@ -55,7 +57,7 @@ def _write_months(root: Path, name: str, release: ledger.Release, folder: Path) 
             frame.write_parquet(folder / f"{month}.parquet")
 
 
-def _write_records(root: Path, kind: Kind, release: ledger.Release, folder: Path) -> None:
+def _write_records(root: Place, kind: Kind, release: ledger.Release, folder: Path) -> None:
     for name in published(kind):
         (folder / name).mkdir()
         rows = lake_records.live(root, kind, name, release["tables"])

@@ -7,21 +7,24 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from infra.landing_store import Content
 from infra.settings import Settings
 from schemas.errors import UsageError
-from transforms.unpack import size_within
+from transforms.unpack import GZIP, size_within
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
 """What unpacking raises: bzip2 says OSError of what is altered, zip RuntimeError of what is locked or oddly packed."""
 CHUNK = 1 << 20
+LARGE = 64 * 2**20
+"""A plain file above so many bytes is not read before it is parsed."""
 
 
-def find(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
+def find(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
     """Yield (name, bytes) of a file, of every file in a folder, or of every member of an archive, in order of name.
 
-    Hidden files are left out; a gzipped file is bounded by what it holds, and given as it is. Raises `UsageError` if
-    the path is not there, or something in it is over its limit.
+    Hidden files are left out; a gzipped file is bounded by what it holds, and given as it is; of a large plain file the
+    path is given. Raises `UsageError` if the path is not there, or something in it is over its limit.
     """
     if path.is_dir():
         for each in sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path).as_posix())):
@@ -34,8 +37,18 @@ def find(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
         yield _told(path.name), _read(path, settings)
 
 
-def _read(path: Path, settings: Settings) -> bytes:
-    _bounded(path.name, path.stat().st_size, settings)
+def within_limits(name: str, delivered: bytes | int, settings: Settings) -> None:
+    """Raise `UsageError` if a file, or what a gzipped one holds, is over its limit; a number is so many bytes."""
+    size = delivered if isinstance(delivered, int) else size_within(delivered, settings.max_file_bytes)
+    _bounded(name, size, settings)
+
+
+def _read(path: Path, settings: Settings) -> Content:
+    size = path.stat().st_size
+    _bounded(path.name, size, settings)
+    with path.open("rb") as file:
+        if size > LARGE and file.read(len(GZIP)) != GZIP:
+            return path
     data = path.read_bytes()
     _bounded(path.name, size_within(data, settings.max_file_bytes), settings)
     return data

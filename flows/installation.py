@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from infra import lake, ledger
+from infra import lake, landing, ledger, telemetry
+from infra.landing_store import Store
+from infra.places import Place
 from infra.settings import Settings, read_settings
 from schemas.errors import UsageError
 
@@ -57,6 +59,27 @@ class Installation:
 
         return build_register(*read_codelists(self.settings.codelists))
 
+    @cached_property
+    def landing(self) -> Store:
+        """The landing zone, probed when it is first asked for."""
+        store = landing.open_store(self.settings.landing)
+        store.probe()
+        return store
+
+    @cached_property
+    def lake(self) -> Place:
+        """The lake for writing, probed when it is first asked for; what only reads takes it from the settings."""
+        if not isinstance(self.settings.lake, Path):
+            landing.open_store(self.settings.lake).probe()
+        return self.settings.lake
+
+    @cached_property
+    def arrivals(self) -> Store:
+        """Where senders put what they deliver, and Engang only reads; probed when it is first asked for."""
+        store = landing.open_store(self.settings.arrivals)
+        store.probe(writes=False)
+        return store
+
     def contract(self, name: str) -> "Contract":
         """Return a contract; `UsageError` that names the nearest one if there is none."""
         if name in self.contracts:
@@ -74,6 +97,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def open_installation(home: Path | None = None) -> Installation:
     """Open the installation at `home` (default ENGANG_HOME), making what is not there yet."""
     settings = read_settings(home)
+    telemetry.start(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     lake.open_lake(settings.lake)
     return Installation(settings, ledger.open_ledger(settings.ledger_url))

@@ -9,6 +9,7 @@ import polars as pl
 from flows.installation import Installation
 from flows.record_basis import basis_of
 from flows.record_night import kind_night
+from flows.record_publishing import parts
 from infra import ledger
 from schemas.kind import Kind
 from transforms.model import Model
@@ -57,8 +58,9 @@ def effect(installation: Installation, kind: Kind, model: Model) -> Effect | Non
     start = basis_of(installation, kind, submissions, last, model)
     start = replace(start, decisions=start.decisions.with_columns(pl.col("before").alias("after")))
     night = kind_night(installation, start)
+    changes = pl.concat(part.changes for part in parts(night)).sort("item_id")
     before = last["models"][kind.kind]["model_digest"]
-    return Effect(last["release"], before, last["counts"].get(kind.kind, 0), night.changes, night.history)
+    return Effect(last["release"], before, last["counts"].get(kind.kind, 0), changes, night.history)
 
 
 def _some(frame: pl.DataFrame, by: str, samples: int) -> list[dict[str, Any]]:

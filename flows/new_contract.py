@@ -18,6 +18,7 @@ agency: FILL IN                   # who asks for the report
 legal_basis: FILL IN
 rhythm: yearly                    # once, daily, weekly, monthly, quarterly, yearly, four-yearly, event
 hours_per_report: null            # what one report costs its sender, if it is known
+# due: {{after_period: {{months: 1, days: 15}}}}                    # or: on: {{month: 6, day: 1}}; senders: [a, b]
 sender: {{default: null}}         # or: allowed: [a, b]; `engang submit --sender` says who delivers
 format:
   type: csv                       # csv, json (with `rows: path.to.list`), xlsx (with `sheet`, `header_row`), parquet

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -10,23 +11,27 @@ from typing import Final
 import polars as pl
 import sqlalchemy as sa
 
+from flows import telling
+from flows.events import telling_refusal, telling_release
 from flows.installation import Installation
 from flows.record_basis import bases, matched_with
 from flows.record_staging import record_rows, stage_records
-from flows.staged import Staged
-from infra import checks, lake, lake_records, ledger
+from flows.staged import Beside, Staged
+from infra import checks, lake, lake_records, ledger, telemetry
 from schemas.claims import AGREEMENTS, BUCKETS, CLAIM_BUCKETS
 from schemas.errors import ReleaseRefused
 from schemas.record_tables import RECORDS
 from transforms import identify
 from transforms.changes import added, changes
 from transforms.consolidate import Consolidated, consolidate, content, lane_sums
-from transforms.counting import counting, standing_buckets
+from transforms.counting import counting, members, standing_buckets
 
 CHUNK_CLAIMS: Final = 700_000
 """How many claims are consolidated at once: the months of a release are taken in groups of about this size."""
 CHUNK_MONTHS: Final = 24
 """How many months at most, however few of their claims are new: their ids are all looked at."""
+PUBLISHING: Final = ("nightly", "backfill")
+"""Kinds of runs that publish."""
 RULES: Final = "1"
 """Version of the law as this code applies it, written with each release. Nothing compares it yet: a change of the law
 leaves untouched items as they were.
@@ -44,18 +49,19 @@ class Night:
     findings: list[checks.Finding]
 
 
+@telemetry.span("night")
 def night(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> Night:
     """Publish what is registered as one release, or nothing at all; nothing new publishes nothing.
 
     Raises `ReleaseRefused` when a critical check fails: the last release stands as it was.
     """
     engine = installation.engine
-    with _alone(engine) as run_id:
+    with alone(engine, "nightly") as run_id, telemetry.bound(run=run_id), telling_refusal(installation, run_id):
         last = ledger.current_release(engine)
         tables = lake_records.versioned(installation.kinds.values())
-        lake.restore(installation.settings.lake, last["tables"] if last else {}, tables)
+        lake.restore(installation.lake, last["tables"] if last else {}, tables)
         submissions = counting(ledger.submissions(engine))
-        entered, left = _moved(submissions)
+        entered, left = moved(submissions)
         kinds = bases(installation, submissions, last)
         if not entered.height and not left.height and not kinds:
             return _as_it_was(last)
@@ -76,43 +82,48 @@ def _as_it_was(last: ledger.Release | None) -> Night:
 
 
 @contextmanager
-def _alone(engine: sa.Engine) -> Iterator[str]:
+def alone(engine: sa.Engine, kind: str) -> Iterator[str]:
     """Give the id of a run that nothing else publishes beside; those that were killed are written down as failed."""
     with ledger.publishing_lock(engine):
-        ledger.close_killed_runs(engine, "nightly")
-        with ledger.run(engine, "nightly") as run_id:
+        for publishes in PUBLISHING:
+            ledger.close_killed_runs(engine, publishes)
+        with ledger.run(engine, kind) as run_id, lake.signed(run_id), lake.reading():
             yield run_id
 
 
-def _moved(submissions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def moved(submissions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the submissions that count and did not, and those that did and do not."""
     return submissions.filter(pl.col("counts") & ~pl.col("in_release")), submissions.filter(
         ~pl.col("counts") & pl.col("in_release")
     )
 
 
+@telemetry.span("consolidate")
 def stage(
     installation: Installation,
     submissions: pl.DataFrame,
     last: ledger.Release | None,
     progress: Callable[[str], None],
+    beside: Beside | None = None,
 ) -> Staged:
-    """Consolidate what the new and the gone submissions touch, group of months by group, and write what differs."""
+    """Consolidate what the new and the gone submissions touch, group of months by group, and write what differs.
+
+    `beside` is told where submissions are read anew (`transforms.counting.members`).
+    """
     sums = [int(x) for x in last["digest_lanes"].split(",")] if last else [0] * len(identify.LANES)
-    staged = Staged(last["release"] + 1 if last else 1, sums, _standing(installation, submissions, last))
-    members = submissions.filter(pl.col("counts") | pl.col("in_release")).select(
-        "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after")
-    )
+    standing = beside.standing if beside else _standing(installation, submissions, last)
+    staged = Staged(last["release"] + 1 if last else 1, sums, standing)
+    counted = members(submissions).filter(pl.col("before") | pl.col("after")).drop("first_release")
     with ThreadPoolExecutor(1) as writer:  # one group is written while the next is consolidated
         written: Future[None] | None = None
-        for partitions in _groups(installation, members):
+        for partitions in _groups(installation, counted, beside):
             progress(f"consolidating {partitions[0]} to {partitions[-1]}")
-            claims = touched_claims(installation, members, partitions)
+            claims = touched_claims(installation, counted, partitions)
             before = consolidate(claims.filter("before")) if claims["before"].any() else None
             after = consolidate(claims if claims["after"].all() else claims.filter("after"))
             if written is not None:
                 written.result()
-            written = writer.submit(_write, installation, staged, before, after)
+            written = writer.submit(copy_context().run, _write, installation, staged, before, after)
     if written is not None:
         written.result()
     progress("compacting")
@@ -120,34 +131,35 @@ def stage(
     return staged
 
 
-def _groups(installation: Installation, members: pl.DataFrame) -> Iterator[list[str]]:
+def _groups(installation: Installation, counted: pl.DataFrame, beside: Beside | None) -> Iterator[list[str]]:
     """Yield the months that the night touches, in groups of about `CHUNK_CLAIMS` claims."""
-    moved = members.filter(pl.col("before") != pl.col("after"))
-    told = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())
+    differ = counted.filter(pl.col("before") != pl.col("after"))
+    told = ledger.partitions(installation.engine, ids=differ["submission_id"].to_list())
+    told = told if beside is None else pl.concat([told, beside.reached.select(told.columns)])
     told = told.filter(~pl.col("partition").str.starts_with(RECORDS))
     sizes = told.group_by("partition").agg(pl.col("claims").sum()).sort("partition").rows()
     yield from lake.groups(sizes, rows=CHUNK_CLAIMS, most=CHUNK_MONTHS)
 
 
-def touched_claims(installation: Installation, members: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:
+def touched_claims(installation: Installation, counted: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:
     """Return all claims of the items that new or gone claims of these months reach, with `before` and `after`.
 
     A new version in a slot reaches every item of the slot. Where all claims are new this is all claims.
     """
     claims = lake.scan(installation.settings.lake, "claims", partitions=partitions)
     named = ["submission_id", "batch"]
-    if not members["before"].any():
-        told = claims.join(members.lazy(), on=named, how="left", maintain_order="left").collect()
+    if not counted["before"].any():
+        told = claims.join(counted.lazy(), on=named, how="left", maintain_order="left").collect()
         return told.filter(pl.col("after").is_not_null()) if told["after"].null_count() else told
-    keys = claims.select("submission_id", "batch", "item_id", "slot_id").join(members.lazy(), on=named).collect()
-    moved = keys.filter(pl.col("before") != pl.col("after"))
-    slots = moved["slot_id"].drop_nulls().unique()
-    reached = pl.concat([moved["item_id"], keys.filter(pl.col("slot_id").is_in(slots.implode()))["item_id"]]).unique()
+    keys = claims.select("submission_id", "batch", "item_id", "slot_id").join(counted.lazy(), on=named).collect()
+    differ = keys.filter(pl.col("before") != pl.col("after"))
+    slots = differ["slot_id"].drop_nulls().unique()
+    reached = pl.concat([differ["item_id"], keys.filter(pl.col("slot_id").is_in(slots.implode()))["item_id"]]).unique()
     wanted = pl.col("item_id").is_in(reached.implode())
     slots = keys.filter(wanted)["slot_id"].drop_nulls().unique()
     if slots.len():
         wanted = wanted | pl.col("slot_id").is_in(slots.implode())
-    return claims.filter(wanted).join(members.lazy(), on=named).collect()
+    return claims.filter(wanted).join(counted.lazy(), on=named).collect()
 
 
 def _write(
@@ -205,6 +217,7 @@ def _standing(installation: Installation, submissions: pl.DataFrame, last: ledge
     return pl.concat([standing, told]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
 
 
+@telemetry.span("check")
 def check(
     installation: Installation, submissions: pl.DataFrame, staged: Staged, last: ledger.Release | None
 ) -> list[checks.Finding]:
@@ -244,20 +257,23 @@ def summary(
         buckets={bucket: totals.get(bucket, 0) for bucket in BUCKETS},
         unbalanced=off.height,
         rows_before={"observations": before} | {k: last["counts"].get(k, 0) for k in records} if last else None,
-        left=_moved(submissions)[1].height,
+        left=moved(submissions)[1].height,
         record_ids={kind: ids for kind, (_, ids) in records.items()},
         remade=frozenset(staged.remade),
     )
 
 
-def publish(
+@telemetry.span("publish")
+def publish(  # noqa: PLR0913  what is published, and what else is written with it
     installation: Installation,
     run_id: str,
     staged: Staged,
     findings: list[checks.Finding],
     moved: tuple[pl.DataFrame, pl.DataFrame],
+    *,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> Night:
-    """Make the staged release the current one: one row in `releases`, in one transaction."""
+    """Make the staged release the current one: one row in `releases`, in one transaction with what `also` writes."""
     engine, root = installation.engine, installation.settings.lake
     last = ledger.current_release(engine)
     before = last["counts"] if last else {}
@@ -268,20 +284,32 @@ def publish(
     for bucket, rows in buckets.group_by("bucket").agg(pl.col("rows").sum()).sort("bucket").iter_rows():
         counts[f"rows_{bucket}"] = rows
     known = ledger.row_counts(engine, last["release"]) if last else buckets.clear()
-    fresh = buckets.join(known, on=["submission_id", "bucket", "rows"], how="anti")["submission_id"].unique()
     digest = identify.digest(tuple(staged.lanes))
+    stood = last["tables"] if last else {}
     release: ledger.Release = {
         "release": staged.release,
         "run_id": run_id,
         "published_at": datetime.now(UTC).replace(tzinfo=None),
         "digest": digest,
         "digest_lanes": ",".join(map(str, staged.lanes)),
-        "tables": lake.versions(root, lake_records.versioned(installation.kinds.values())),
+        "tables": lake.own_versions(root, lake_records.versioned(installation.kinds.values()), stood),
         "counts": counts,
         "register_digest": installation.register.digest,
         "rules_digest": RULES,
     }
-    changed = buckets.filter(pl.col("submission_id").is_in(fresh.implode()))
     entered, left = (m["submission_id"].to_list() for m in moved)
-    ledger.publish(engine, release, changed, entered, left, records=staged.records)
+    with telling_release(installation, release, also) as write:
+        ledger.publish(engine, release, _recounted(buckets, known), entered, left, records=staged.records, also=write)
+    telling.released(release, moved[0])
     return Night(staged.release, published=True, digest=digest, counts=counts, findings=findings)
+
+
+def _recounted(buckets: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return all buckets of each submission of which any changed; one without rows any more is told so."""
+    cell = ["submission_id", "bucket", "rows"]
+    known = known.filter(pl.col("rows") != 0)
+    fresh = pl.concat([buckets.join(known, on=cell, how="anti")[cell], known.join(buckets, on=cell, how="anti")[cell]])
+    ids = fresh.select("submission_id").unique()
+    told = buckets.join(ids, on="submission_id", how="semi").select(cell)
+    empty = ids.join(told, on="submission_id", how="anti")
+    return pl.concat([told, empty.select("submission_id", bucket=pl.lit("rejected"), rows=pl.lit(0, dtype=pl.Int64))])

@@ -4,18 +4,25 @@ A stage that storage failed is redone whole: what a night wrote and did not publ
 is not tried again, for the same submissions would be refused again: the run fails and says which checks failed.
 """
 
+from typing import Final
+
 import polars as pl
 from prefect import flow, get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from flows import receiving, steps
+from flows import flow_runs, receiving, steps
 from flows.installation import Installation
 from flows.night import Night, night
-from flows.receive import COUNTED, markdown_table, open_home, stage
+from flows.receive import COUNTED, markdown_table, named, open_home, stage
 from infra import ledger
 from schemas.errors import ReleaseRefused
 
+TIMEOUT: Final = 6 * 3600
+"""Seconds: a night that takes longer is ended, and publishes nothing."""
+
+take_in = stage(steps.take_in)
 reconcile = stage(receiving.reconcile)
+keep_watch = stage(steps.keep_watch)
 write_files = stage(steps.export_night)
 
 
@@ -25,13 +32,20 @@ def publish(installation: Installation) -> Night:
     return night(installation, get_run_logger().info)
 
 
-@flow(persist_result=False)
+@flow(
+    persist_result=False,
+    flow_run_name=named(flow_runs.nightly_name),
+    timeout_seconds=TIMEOUT,
+    on_failure=[flow_runs.tell_failed],
+    on_crashed=[flow_runs.tell_failed],
+)
 def nightly(export: steps.Export = "auto") -> Night:
     """Publish what was delivered as one release, or nothing if a check fails, and export it as plain files.
 
     Raises `ReleaseRefused`: the last release stands then, and the artifact `failed-checks` says why.
     """
     installation = open_home()
+    take_in(installation, get_run_logger().info, listing=True)
     found = reconcile(installation)
     if found:
         get_run_logger().info("%d submissions stood in the landing zone unregistered", len(found))
@@ -40,9 +54,15 @@ def nightly(export: steps.Export = "auto") -> Night:
         done = publish(installation)
     except ReleaseRefused as refused:
         tell_refused(installation, refused)
+        keep_watch(installation, get_run_logger().info)
         raise
+    keep_watch(installation, get_run_logger().info)
     folder = write_files(installation, done, export)
     tell_release(done, exported=folder is not None)
+    if folder is not None:
+        create_link_artifact(
+            folder.as_uri(), f"release {done.release}", key="release-files", description="Plain Parquet"
+        )
     return done
 
 

@@ -6,10 +6,11 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from flows.installation import Installation
-from infra import lake, landing, ledger
+from infra import lake, landing, ledger, telemetry
+from infra.landing_store import Content, bytes_of, content_hash
 from schemas.claims import REJECT, VALUE, frame_schema
 from schemas.contract import Contract
-from schemas.errors import EngangError, SubmissionError
+from schemas.errors import EngangError, StoreError, SubmissionError
 from transforms import identify
 from transforms.normalise import Normalised, normalise
 from transforms.parse import Parsed, parse
@@ -32,10 +33,10 @@ class FileRead:
     problem: str | None = None
 
 
-def read(note: landing.Note, data: bytes, contract: Contract) -> FileRead:
+def read(note: landing.Note, data: Content, contract: Contract) -> FileRead:
     """Hop 3: read one file by its contract; what cannot be read becomes the file's reject."""
     try:
-        parsed = parse(data, contract)
+        parsed = parse(_whole(note, data), contract)
     except SubmissionError as error:
         told = {
             "submission_id": note.submission_id, "row": error.row, "column": error.column, "reason": error.code,
@@ -47,6 +48,17 @@ def read(note: landing.Note, data: bytes, contract: Contract) -> FileRead:
     return FileRead(note, parsed, named.select(frame_schema(REJECT).names()).cast(frame_schema(REJECT)))
 
 
+def _whole(note: landing.Note, data: Content) -> bytes:
+    """Return a delivery's bytes; a large file's only now, when they are needed, and only if they are what landed."""
+    if isinstance(data, bytes):
+        return data
+    read_now = bytes_of(data)
+    if content_hash(read_now) != note.sha256:
+        raise StoreError(f"{note.filename}: the file changed while it was received; deliver it again when it is whole")
+    return read_now
+
+
+@telemetry.span("normalise")
 def normalise_reads(reads: list[FileRead], contract: Contract, installation: Installation) -> Made | None:
     """Hop 4: turn every file of a batch into claims or records in one go; None when no file could be read."""
     frames = [

@@ -5,6 +5,7 @@ Prefect holds parameters, receipts and how it went; deliveries and frames stay i
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -12,11 +13,13 @@ from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 
-from flows import receiving
+from flows import events, flow_runs, intake, receiving
 from flows.files import find
 from flows.installation import Installation, open_installation
-from flows.receiving import Delivery, Receipt
+from flows.receipt import Receipt
+from flows.receiving import Delivery
 from schemas.errors import StoreError, UsageError
 
 P = ParamSpec("P")
@@ -24,6 +27,8 @@ R = TypeVar("R")
 
 RETRY_AFTER: Final = (10.0, 60.0, 300.0)
 """Seconds before each new try of a stage."""
+TIMEOUT: Final = 3600
+"""Seconds: what a run leaves the next one takes up, a minute later."""
 SHOWN_RECEIPTS: Final = 500
 COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
 TOLD: Final = ("submission_id", "filename", "contract", "sender", "period", "status", *COUNTED)
@@ -46,30 +51,47 @@ def storage_failed(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
     return isinstance(state.result(raise_on_failure=False), StoreError | OSError)
 
 
+def named(name: Callable[[dict[str, Any], datetime], str]) -> Callable[[], str]:
+    """Return what gives a run its name, of its parameters and the time that it was due."""
+    return lambda: name(flow_run.parameters, flow_run.scheduled_start_time)
+
+
 open_home = stage(open_installation)
 land = stage(receiving.land)
 register = stage(receiving.register)
+take_in = stage(intake.take_in)
+post_events = stage(events.deliver_outbox)
 
 
-@flow(persist_result=False)
+@flow(
+    persist_result=False,
+    flow_run_name=named(flow_runs.receive_name),
+    timeout_seconds=TIMEOUT,
+    on_failure=[flow_runs.tell_failed],
+    on_crashed=[flow_runs.tell_failed],
+)
 def receive(
     paths: tuple[Path, ...] = (),
     contract: str | None = None,
     sender: str | None = None,
     period: str | None = None,
 ) -> list[Receipt]:
-    """Receive files, folders or archives under a contract; without paths, what the landing zone holds unregistered.
+    """Receive files, folders or archives under a contract; without paths, what waits in the inbox.
+
+    What was cut off half-way, and stands in the landing zone only, is left to the nightly: it lists the whole of it.
 
     Raises `UsageError` if there are paths and no contract, or the contract needs to be told more.
     """
     installation = open_home()
-    waiting = receiving.waiting(installation)
-    deliveries = _deliveries(installation, paths, contract, sender, period) if paths else waiting
-    receipts: list[Receipt] = []
+    receipts = [] if paths else take_in(installation, get_run_logger().info)
+    deliveries = _deliveries(installation, paths, contract, sender, period) if paths else ()
     for batch in receiving.batches(deliveries):
         receipts += register(installation, land(installation, batch))
         get_run_logger().info("registered %d submissions", len(receipts))
-    tell_receipts(receipts)
+    if receipts:
+        tell_receipts(receipts)
+    if installation.settings.telling.webhook:
+        post_events(installation)
     return receipts
 
 

@@ -5,29 +5,49 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Final, TypeAlias
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
 
 import polars as pl
+import sqlalchemy as sa
 
+from flows import telling
 from flows.installation import Installation
 from flows.normalising import FileRead, Made, normalise_reads, read, summary
-from infra import lake, landing, ledger
+from flows.receipt import Receipt
+from infra import inbox, lake, landing, ledger, telemetry
+from infra.landing_store import Content, content_hash, size_of
 from schemas.contract import IDENTIFIER, Contract
 from schemas.errors import EngangError, UsageError
 from schemas.record_tables import RECORDS, record
 from transforms import identify
 from transforms.normalise import Normalised
-from transforms.unpack import likely_size
+from transforms.unpack import GZIP, TRAILER, likely_size
 
 BATCH_BYTES: Final = 24 * 2**20
 BATCH_FILES: Final = 1000
 """How much is read, normalised and registered at once: memory is bounded by the batch, not by the delivery."""
 
 
-Landed: TypeAlias = tuple[landing.Note, bytes]
+LAND_AT_ONCE: Final = 8
+LISTED: Final = 5000
+"""How many notes of the landing zone are compared with the ledger at once."""
+Landed: TypeAlias = tuple[landing.Note, Content]
 """A delivery in the landing zone: its note and its bytes."""
+
+Settle: TypeAlias = Callable[[sa.Connection], None]
+"""What belongs to the transaction of a registration."""
+
+
+class _Standing(NamedTuple):
+    """What a registration meets: submissions that an older contract rejected, and what comes first in it."""
+
+    rejected: list[str]
+    first: Settle
 
 
 @dataclass(frozen=True)
@@ -35,36 +55,14 @@ class Delivery:
     """One file on its way in. `period` is what the delivery says and the file does not."""
 
     filename: str
-    data: bytes
+    data: Content
     contract: str
     sender: str
     period: str | None = None
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """What a sender is told: what came, what it gave, what is wrong with it.
-
-    status: registered, redelivered (the same bytes again: nothing changed), restored (it had been withdrawn) or
-    rejected (nothing of it counts). Counts are rows, `claims` apart.
-    """
-
-    submission_id: str
-    filename: str
-    contract: str
-    sender: str
-    period: str | None
-    status: str
-    delivered: int = 0
-    claims: int = 0
-    rejected: int = 0
-    ignored: int = 0
-    warnings: int = 0
-    problem: str | None = None
-
-
 def deliver(  # noqa: PLR0913  what the command line says of one file
-    installation: Installation, filename: str, data: bytes, contract: str, *, sender: str | None, period: str | None
+    installation: Installation, filename: str, data: Content, contract: str, *, sender: str | None, period: str | None
 ) -> Delivery:
     """Return the delivery; `UsageError` when it does not say what the contract needs to be told."""
     told = installation.contract(contract)
@@ -85,7 +83,7 @@ def receive(installation: Installation, deliveries: Iterable[Delivery]) -> Itera
     with ThreadPoolExecutor(2) as pool:  # one batch is read and normalised while the one before is written
         under_way: deque[Future[list[Receipt]]] = deque()
         for batch in batches(deliveries):
-            under_way.append(pool.submit(receive_batch, installation, batch))
+            under_way.append(pool.submit(copy_context().run, receive_batch, installation, batch))
             if len(under_way) > 1:
                 yield under_way.popleft().result()
         while under_way:
@@ -101,26 +99,42 @@ def receive_batch(installation: Installation, batch: list[Delivery]) -> list[Rec
     return register(installation, land(installation, batch))
 
 
+@telemetry.span("land")
 def land(installation: Installation, batch: list[Delivery]) -> list[Landed]:
     """Hop 1: keep the bytes of a batch's deliveries, durably."""
-    landed = []
-    for delivery in batch:
-        note = landing.put(installation.settings.landing, _note(delivery, landing.now()), delivery.data)
-        landed.append((note, delivery.data))
-    return landed
+    store = installation.landing
+
+    def _one(delivery: Delivery) -> Landed:
+        return landing.put(store, _note(delivery, landing.now()), delivery.data), delivery.data
+
+    if len(batch) == 1 or isinstance(installation.settings.landing, Path):
+        return [_one(delivery) for delivery in batch]
+    with ThreadPoolExecutor(LAND_AT_ONCE) as pool:  # each waits for two answers of S3
+        return list(pool.map(_one, batch))
 
 
-def register(installation: Installation, landed: list[Landed]) -> list[Receipt]:
-    """Hops 3 to 5: parse and normalise what has landed under one contract, keep its claims, register it."""
+def register(installation: Installation, landed: list[Landed], settle: Settle | None = None) -> list[Receipt]:
+    """Hops 3 to 5: parse and normalise what has landed under one contract, keep its claims, register it.
+
+    What `settle` writes is of the transaction that registers, and before all else in it.
+    """
     contract = installation.contract(landed[0][0].contract)
     notes = {note.submission_id: (note, data) for note, data in reversed(landed)}  # the first to come stands
     known = ledger.submissions(installation.engine, ids=list(notes))
     old = known.filter((pl.col("status") != "rejected") | (pl.col("contract_digest") == contract.digest()))
-    again = _again(installation, old)
+    again = _again(old)
     new = [(note, data) for key, (note, data) in notes.items() if key not in again]
-    reads = [read(note, data, contract) for note, data in new]  # hop 3
+    with telemetry.span("parse", contract=contract.contract):
+        reads = [read(note, data, contract) for note, data in new]  # hop 3
     made = normalise_reads(reads, contract, installation)  # hop 4
-    receipts = _keep(installation, contract, reads, made, known["submission_id"].to_list()) if reads else {}
+    withdrawn = old.filter(status="withdrawn")["submission_id"].to_list()
+    first = _restoring(withdrawn, settle or inbox.settle_found(list(notes)))
+    if reads:
+        receipts = _keep(installation, contract, reads, made, _Standing(known["submission_id"].to_list(), first))
+        telling.registered(receipts, (r.note for r in reads))
+    else:
+        receipts = {}
+        ledger.write(installation.engine, first)
     return _one_each(landed, again | receipts)
 
 
@@ -154,17 +168,26 @@ def waiting(installation: Installation, tell: Callable[[str], None] = lambda _: 
 
     What cannot be received now (its contract is gone, say) is told and left where it is: the others do not wait for it.
     """
-    root = installation.settings.landing
-    found = dict(landing.listing(root))
-    known = ledger.submissions(installation.engine, columns=["submission_id"])["submission_id"]
-    for submission in sorted(set(found) - set(known), key=lambda s: found[s]):
+    store = installation.landing
+    for key in sorted(_unregistered(installation)):
         try:
-            note = landing.read_note(found[submission])
-            data = landing.get(root, installation.contract(note.contract).contract, note.sender, note.sha256)
+            note = landing.read_note(store, key)
+            data = landing.get(store, installation.contract(note.contract).contract, note.sender, note.sha256)
         except EngangError as error:
             tell(f"left in the landing zone: {error}")
             continue
         yield Delivery(note.filename, data, note.contract, note.sender, note.period)
+
+
+def _unregistered(installation: Installation) -> Iterator[str]:
+    """Yield the keys of the notes of which the ledger names no submission, one of each."""
+    told: set[str] = set()
+    listed = landing.listing(installation.landing)
+    while chunk := dict(islice(listed, LISTED)):
+        known = ledger.submissions(installation.engine, ids=list(chunk), columns=["submission_id"])["submission_id"]
+        new = chunk.keys() - set(known) - told
+        told |= new
+        yield from (chunk[submission] for submission in new)
 
 
 def withdraw(installation: Installation, submission: str) -> bool:
@@ -185,18 +208,19 @@ def _known(installation: Installation, submission: str) -> None:
         raise UsageError(f"no submission {submission!r}: ask `engang query` for the submission_id of submissions")
 
 
+@telemetry.span("register")
 def _keep(
     installation: Installation,
     contract: Contract,
     reads: list[FileRead],
     made: Made | None,
-    known: list[str],
+    standing: _Standing,
 ) -> dict[str, Receipt]:
-    """Hop 5: keep claims or records, then register in one transaction; `known` were rejected by an older contract."""
+    """Hop 5: keep claims or records, then register in one transaction."""
     batch = uuid.uuid4().hex
     told, rejects = summary(reads, made)
     if made is not None:
-        _append(installation, contract, made, batch)
+        append_made(installation, contract, made, batch)
     notes = pl.DataFrame([asdict(r.note) for r in reads], infer_schema_length=None)
     rows = notes.join(told, on="submission_id").with_columns(
         pl.col("received_at").str.to_datetime(time_zone="UTC").dt.replace_time_zone(None),
@@ -208,7 +232,15 @@ def _keep(
     )
     engine = installation.engine
     ledger.register_contract(engine, contract.contract, contract.digest(), contract.model_dump_json())
-    new = ledger.register_submissions(engine, rows, _partitions(made), rejects, _provisional(made), replace=known)
+    new = ledger.register_submissions(
+        engine,
+        rows,
+        reached_by(made),
+        rejects,
+        provisional_of(made),
+        replace=standing.rejected,
+        first=standing.first,
+    )
     problems = {r.note.submission_id: r.problem for r in reads}
     receipts = {
         row["submission_id"]: _receipt(row, problems[row["submission_id"]]) for row in rows.iter_rows(named=True)
@@ -224,20 +256,28 @@ def _receipt(row: dict[str, object], problem: str | None = None) -> Receipt:
     return replace(receipt, status="registered" if receipt.status == "live" else receipt.status)
 
 
-def _again(installation: Installation, known: pl.DataFrame) -> dict[str, Receipt]:
+def _restoring(withdrawn: list[str], settle: Settle) -> Settle:
+    """Return what settles and then makes live again what was withdrawn and is delivered again."""
+
+    def _first(connection: sa.Connection) -> None:
+        settle(connection)
+        ledger.restore(connection, withdrawn)
+
+    return _first
+
+
+def _again(known: pl.DataFrame) -> dict[str, Receipt]:
     """Return receipts for what is registered already; a withdrawn submission that is delivered again counts again."""
     receipts = {}
     for row in known.iter_rows(named=True):
-        if row["status"] == "withdrawn":
-            ledger.set_status(installation.engine, row["submission_id"], "live")
         said = {"live": "redelivered", "withdrawn": "restored", "rejected": "rejected"}[row["status"]]
         receipts[row["submission_id"]] = replace(_receipt(row), status=said)
     return receipts
 
 
-def _append(installation: Installation, contract: Contract, made: Made, batch: str) -> None:
+def append_made(installation: Installation, contract: Contract, made: Made, batch: str) -> None:
     """Keep what a batch became in the lake, durably."""
-    root, named = installation.settings.lake, pl.lit(batch).alias("batch")
+    root, named = installation.lake, pl.lit(batch).alias("batch")
     if isinstance(made, Normalised):
         lake.append(root, "claims", made.claims.with_columns(named))
     elif contract.record is not None:
@@ -246,7 +286,7 @@ def _append(installation: Installation, contract: Contract, made: Made, batch: s
         lake.append(root, f"{kind.kind}_records", made.records.with_columns(named), columns)
 
 
-def _partitions(made: Made | None) -> pl.DataFrame:
+def reached_by(made: Made | None) -> pl.DataFrame:
     """Return what a submission reaches: months of claims, or `records/<kind>`; submission_id, partition, claims."""
     if made is None:
         return pl.DataFrame(schema={"submission_id": pl.String, "partition": pl.String, "claims": pl.Int64})
@@ -257,7 +297,7 @@ def _partitions(made: Made | None) -> pl.DataFrame:
     return told.group_by("submission_id", "partition").agg(pl.len().cast(pl.Int64).alias("claims")).sort(pl.all())
 
 
-def _provisional(made: Made | None) -> pl.DataFrame:
+def provisional_of(made: Made | None) -> pl.DataFrame:
     """Return unit_id, kind, name of the units that no register holds; records speak of none."""
     if not isinstance(made, Normalised):
         return pl.DataFrame(schema={"unit_id": pl.String, "kind": pl.String, "name": pl.String})
@@ -268,7 +308,7 @@ def _provisional(made: Made | None) -> pl.DataFrame:
 
 
 def _note(delivery: Delivery, at: datetime) -> landing.Note:
-    sha256 = landing.content_hash(delivery.data)
+    sha256 = content_hash(delivery.data)
     return landing.Note(
         submission_id=identify.submission_id(delivery.contract, delivery.sender, delivery.period, sha256),
         contract=delivery.contract,
@@ -276,7 +316,7 @@ def _note(delivery: Delivery, at: datetime) -> landing.Note:
         sha256=sha256,
         filename=delivery.filename,
         period=delivery.period,
-        bytes=len(delivery.data),
+        bytes=size_of(delivery.data),
         received_at=at.isoformat(),
     )
 
@@ -286,11 +326,21 @@ def batches(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
     batch: list[Delivery] = []
     size = 0
     for delivery in deliveries:
-        if batch and (size + likely_size(delivery.data) > BATCH_BYTES or len(batch) >= BATCH_FILES
+        if batch and (size + _likely_size(delivery.data) > BATCH_BYTES or len(batch) >= BATCH_FILES
                       or delivery.contract != batch[0].contract):  # fmt: skip
             yield batch
             batch, size = [], 0
         batch.append(delivery)
-        size += likely_size(delivery.data)
+        size += _likely_size(delivery.data)
     if batch:
         yield batch
+
+
+def _likely_size(data: Content) -> int:
+    if isinstance(data, bytes):
+        return likely_size(data)
+    size = data.stat().st_size
+    with data.open("rb") as file:
+        start = file.read(len(GZIP))
+        file.seek(max(0, size - TRAILER))
+        return max(size, likely_size(start + file.read()))

@@ -10,6 +10,7 @@ from flows.record_night import Basis
 from infra import lake, ledger, ledger_records
 from schemas.kind import Kind
 from schemas.record_tables import RECORDS
+from transforms.counting import members
 from transforms.model import Model
 
 
@@ -37,9 +38,6 @@ def basis_of(
     installation: Installation, kind: Kind, submissions: pl.DataFrame, last: ledger.Release | None, model: Model | None
 ) -> Basis:
     """Return what the night of one kind starts from, with this model."""
-    members = submissions.select(
-        "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after"), "first_release"
-    )
     decisions = ledger_records.decisions(installation.engine, kind.kind).select(
         "id", "a", "b", "verdict",
         pl.col("in_release").alias("before"), pl.col("withdrawn_at").is_null().alias("after"),
@@ -50,7 +48,7 @@ def basis_of(
         model=model,
         release=last["release"] + 1 if last else 1,
         released=last["tables"] if last else {},
-        members=members,
+        members=members(submissions),
         decisions=decisions,
         anew=known is not None and known != in_words(kind, model),
     )

@@ -1,6 +1,7 @@
 """The ids of a kind's items, by what the ledger knows of first publication, and what caused their ids to change."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -27,19 +28,29 @@ def named(  # noqa: PLR0913  what an id depends on
 ) -> Named:
     """Return the id of each cluster (`transforms.record_ids.name`).
 
-    told: the deliveries of all reports of the clusters, with first_release; items: report_id, item_id of the last
-    release. others gives the deliveries of reports that are not told of: of founders that have left their items.
+    told: the deliveries of all reports of the clusters, and of those that the night reaches and that do not stand, with
+    first_release and after; items: report_id, item_id of the last release. others gives the deliveries of reports that
+    are not told of: of founders that have left their items.
     """
     reports = clusters["report_id"]
     homes = ledger_records.homes_written(engine, kind.kind, None if everything else reports.to_list())
-    told = told.select("report_id", "first_release")
-    founders = homes["item_id"].unique().rename("report_id").to_frame().join(told, on="report_id", how="anti")
+    told = told.select("report_id", "first_release", "after")
+    founders = homes.filter(pl.col("item_id") != "").select(report_id="item_id").unique()
+    founders = founders.join(told, on="report_id", how="anti")
     if founders.height:
         told = pl.concat([told, others(founders["report_id"]).select(told.columns)])
-    first = told.group_by("report_id").agg(pl.col("first_release").min().cast(pl.Int32).alias("first"))
-    if homes.is_empty() and items.is_empty() and first["first"].null_count() == first.height:
-        return _founded(clusters)
-    return name(clusters, homes, first.select(*FIRST), items)
+    first = told.group_by("report_id").agg(
+        pl.col("first_release").min().cast(pl.Int32).alias("first"), pl.col("after").any()
+    )
+    alone = homes.is_empty() and items.is_empty() and first["first"].null_count() == first.height
+    found = _founded(clusters) if alone else name(clusters, homes, first.select(*FIRST), items)
+    return replace(found, homes=pl.concat([found.homes, _nowhere(first, clusters)]))
+
+
+def _nowhere(first: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+    """Return report_id, item_id (empty) of the reports that are counted for the first time and do not stand."""
+    new = first.filter(pl.col("first").is_null(), "after").join(clusters, on="report_id", how="anti")
+    return new.select("report_id", item_id=pl.lit(""))
 
 
 def _founded(clusters: pl.DataFrame) -> Named:
@@ -49,14 +60,18 @@ def _founded(clusters: pl.DataFrame) -> Named:
 
 
 def neighbours(engine: sa.Engine, kind: Kind, told: pl.DataFrame) -> pl.Series:
-    """Return the reports that are at home where those that come back are: who bears an id may depend on them."""
+    """Return the reports that are at home where those that come back are: who bears an id may depend on them.
+
+    Who comes back was counted before and did not stand: none of its deliveries counted, or one of them withdrew it.
+    """
+    stood = pl.col("before").any() & ~(pl.col("before") & (pl.col("action") == "withdraw")).any()
     known = told.group_by("report_id").agg(
-        pl.col("first_release").is_not_null().any().alias("known"), pl.col("before").any(), pl.col("after").any()
+        pl.col("first_release").is_not_null().any().alias("known"), stood.alias("stood"), pl.col("after").any()
     )
-    back = known.filter("known", ~pl.col("before"), "after")["report_id"]
+    back = known.filter("known", ~pl.col("stood"), "after")["report_id"]
     if not back.len():
         return back
-    homes = ledger_records.homes(engine, kind.kind, back.to_list())["item_id"]
+    homes = ledger_records.homes(engine, kind.kind, back.to_list()).filter(pl.col("item_id") != "")["item_id"]
     items = pl.concat([back, homes.rename("report_id")]).unique()
     others = ledger_records.at_home(engine, kind.kind, items.to_list())["report_id"]
     return pl.concat([items, others]).unique()

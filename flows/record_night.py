@@ -7,7 +7,6 @@ here: `flows.record_writing` does so.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -15,18 +14,20 @@ import polars as pl
 from flows.installation import Installation
 from flows.record_names import named, neighbours, with_causes
 from infra import lake_records, ledger_records
+from infra.places import Place
 from schemas.kind import Kind
 from transforms import match
-from transforms.blocking import comparable, key_columns, key_values, keyed, without_blocks
-from transforms.candidates import KEYS, capped, flipped, keys_of, over_limit, sharing
+from transforms.blocking import comparable, compared_with, key_columns, key_values, keyed, without_blocks
+from transforms.candidates import KEYS, capped, flipped, keys_of, meeting, over_limit, sharing
 from transforms.model import Model, automatic
-from transforms.record_content import record_changes, record_content
-from transforms.record_items import RecordsConsolidated, consolidate_records, kept, standing
+from transforms.record_items import beside, kept, standing
 from transforms.resolve import Rule, components, resolve, tied
 
 MEMBER: Final = ("submission_id", "batch")
 ROUNDS: Final = 20
 """Steps from report to tied report that are taken one by one, before all pairs of a kind are looked at together."""
+CHUNK_COMPARED: Final = 250_000
+"""How many reports are made comparable at once."""
 ALONE: Final = 1.0
 """Threshold in bits where no model scores anything: any will do."""
 
@@ -85,64 +86,65 @@ class Scored:
 
 @dataclass(frozen=True)
 class KindNight:
-    """What the night of a kind found: all that is written of it, and the rows it replaces.
+    """What the night of a kind found: all that is written follows from it, by `flows.record_publishing`.
 
-    content_before and content_after are `record_content` of what it reached; history, homes and overruled as
+    before, after: the deliveries that it reached, as the last release and as this one counts them, marked by
+    `transforms.record_items.standing`, each with the item_id of its report. history, homes and overruled as
     `transforms.record_ids` and `transforms.resolve` give them.
     """
 
     basis: Basis
     scored: Scored
-    before: RecordsConsolidated
-    after: RecordsConsolidated
-    content_before: pl.DataFrame
-    content_after: pl.DataFrame
-    changes: pl.DataFrame
+    before: pl.DataFrame
+    after: pl.DataFrame
     history: pl.DataFrame
     homes: pl.DataFrame
     overruled: pl.DataFrame
 
 
 def kind_night(installation: Installation, basis: Basis) -> KindNight:
-    """Find what a release publishes of a kind, and what the last one did, of all that the night reaches."""
+    """Find which items a release publishes of a kind, and which the last one did, of all that the night reaches."""
     root = installation.settings.lake
-    moved = moved_reports(root, basis)
-    told = deliveries_of(root, basis, moved)
-    scored = rescore(root, basis, told)
+    told = deliveries_of(root, basis, None if basis.everything else moved_reports(root, basis))
+    sides = marked(told)
+    scored = rescore(root, basis, *sides)
     old = _live(root, basis, "edges").select("a", "b", "weight").collect()
     new = pl.concat([_without(old, scored.gone), scored.edges])
+    if basis.everything:
+        return _published(installation, basis, (told, *sides), new, (scored, _each_by_itself(told)))
     start = pl.concat(
         [told["report_id"], neighbours(installation.engine, basis.kind, told), scored.gone, *_decided(basis)]
     )
     reached = _reached(root, basis, start.unique(), scored, (old, new))
-    if not basis.everything:
-        told = deliveries_of(root, basis, reached["report_id"])
-    return _published(installation, basis, told, new, (scored, reached))
+    told = deliveries_of(root, basis, reached["report_id"])
+    return _published(installation, basis, (told, *marked(told)), new, (scored, reached))
 
 
-def moved_reports(root: Path, basis: Basis) -> pl.Series:
-    """Return the ids of the reports of which a delivery came or went; of all, where all are looked at."""
+def marked(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the deliveries that the last release counts, and those that this one does, as `standing` marks them."""
+    return standing(kept(told, "before")), standing(kept(told, "after"))
+
+
+def moved_reports(root: Place, basis: Basis) -> pl.Series:
+    """Return the ids of the reports of which a delivery came or went."""
     members = basis.members.filter(pl.col("before") != pl.col("after"))
-    if basis.everything:
-        members = basis.members.filter(pl.col("before") | pl.col("after"))
     rows = lake_records.scan(root, basis.kind, f"{basis.kind.kind}_records").select("report_id", *MEMBER)
-    if not basis.everything:
-        rows = rows.filter(pl.col("batch").is_in(members["batch"].implode()))
+    rows = rows.filter(pl.col("batch").is_in(members["batch"].implode()))
     return rows.join(members.lazy(), on=MEMBER, how="semi").select(pl.col("report_id").unique()).collect().to_series()
 
 
-def deliveries_of(root: Path, basis: Basis, reports: pl.Series) -> pl.DataFrame:
-    """Return every delivery of these reports that was ever registered, with `before`, `after` and `first_release`."""
+def deliveries_of(root: Place, basis: Basis, reports: pl.Series | None) -> pl.DataFrame:
+    """Return every delivery of these reports, or of all, ever registered; with `before`, `after`, `first_release`."""
     rows = lake_records.scan(root, basis.kind, f"{basis.kind.kind}_records")
-    if not basis.everything:
+    if reports is not None:
         rows = rows.filter(pl.col("report_id").is_in(reports.implode()))
     return rows.join(basis.members.lazy(), on=MEMBER).collect()
 
 
-def rescore(root: Path, basis: Basis, told: pl.DataFrame) -> Scored:
+def rescore(root: Place, basis: Basis, before: pl.DataFrame, after: pl.DataFrame) -> Scored:
     """Score what came, changed or went, and what shares a block that grew or shrank over the limit."""
     kind = basis.kind
-    was, stands = (kept(standing(kept(told, side)), "standing") for side in ("before", "after"))
+    was, stands = (kept(side, "standing") for side in (before, after))
     if basis.everything:
         return _scored_anew(was, stands, basis)
     same = stands.join(was, on=["report_id", "content"], how="semi")
@@ -150,14 +152,11 @@ def rescore(root: Path, basis: Basis, told: pl.DataFrame) -> Scored:
     index = _live(root, basis, "reports").join(left.lazy(), on="report_id", how="anti").select(came.columns)
     woken, candidates, large = _blocks(index, came, left, kind)
     again = pl.concat([came, woken])
-    others = (
-        deliveries_of(root, basis, pl.concat([woken["report_id"], candidates]))
-        if woken.height or candidates.len()
-        else told.clear()
-    )
-    values = pl.concat(
-        [stands.join(came, on="report_id", how="semi"), kept(standing(kept(others, "after")), "standing")]
-    )
+    found = [stands.join(came, on="report_id", how="semi")]
+    if woken.height or candidates.len():
+        others = deliveries_of(root, basis, pl.concat([woken["report_id"], candidates]))
+        found.append(kept(marked(others)[1], "standing"))
+    values = pl.concat(found)
     edges = _score(values, again["report_id"], large, basis)
     gone = pl.concat([left["report_id"], woken["report_id"]])
     return Scored(again, edges, gone, _warnings(large, again, values, kind))
@@ -167,7 +166,7 @@ def _scored_anew(was: pl.DataFrame, stands: pl.DataFrame, basis: Basis) -> Score
     """Score all that stands; nothing that was scored before holds."""
     index = keyed(stands, basis.kind)
     large = over_limit(index, basis.kind)
-    edges = _score(stands, None, large, basis)
+    edges = _score(kept(_read(stands, basis.kind), meeting(index, large, basis.kind)), None, large, basis)
     return Scored(index, edges, was["report_id"], _warnings(large, index, stands, basis.kind))
 
 
@@ -191,12 +190,22 @@ def _blocks(
 
 def _score(values: pl.DataFrame, again: pl.Series | None, large: pl.DataFrame, basis: Basis) -> pl.DataFrame:
     """Score the pairs of which one end is to be scored again; all of them, if none is named."""
-    if basis.model is None:
+    if basis.model is None or values.is_empty():
         return pl.DataFrame(schema=match.EDGES)
-    frame = without_blocks(comparable(values, basis.kind, basis.model), large, basis.kind)
-    if again is not None:
-        frame = frame.with_columns(pl.col("report_id").is_in(again.implode()).alias("dirty"))
-    return match.score(frame, basis.kind, basis.model)
+    return match.score(_compared(values, again, large, basis, basis.model), basis.kind, basis.model)
+
+
+def _read(values: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    return values.select("report_id", "reported_by", *compared_with(kind))
+
+
+def _compared(
+    values: pl.DataFrame, again: pl.Series | None, large: pl.DataFrame, basis: Basis, model: Model
+) -> pl.DataFrame:
+    """Return the reports as `match.score` takes them, in the order of their ids; some at a time are made comparable."""
+    slices = _read(values, basis.kind).sort("report_id").iter_slices(CHUNK_COMPARED)
+    frame = without_blocks(pl.concat(comparable(part, basis.kind, model) for part in slices), large, basis.kind)
+    return frame if again is None else frame.with_columns(dirty=pl.col("report_id").is_in(again.implode()))
 
 
 def _warnings(large: pl.DataFrame, keyed: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -219,11 +228,9 @@ def _warnings(large: pl.DataFrame, keyed: pl.DataFrame, values: pl.DataFrame, ki
 
 
 def _reached(
-    root: Path, basis: Basis, start: pl.Series, scored: Scored, edges: tuple[pl.DataFrame, pl.DataFrame]
+    root: Place, basis: Basis, start: pl.Series, scored: Scored, edges: tuple[pl.DataFrame, pl.DataFrame]
 ) -> pl.DataFrame:
     """Return report_id, component of all that the first are tied to, before or after."""
-    if basis.everything:
-        return start.to_frame().with_columns(pl.col("report_id").alias("component"))
     pairs = []
     for side, weighed in zip(("before", "after"), edges, strict=True):
         identities = _identities(root, basis, scored, side)
@@ -234,6 +241,11 @@ def _reached(
     return found.filter(
         pl.col("component").is_in(found.filter(pl.col("report_id").is_in(start.implode()))["component"].implode())
     )
+
+
+def _each_by_itself(told: pl.DataFrame) -> pl.DataFrame:
+    """Return report_id, component of each report alone: where all are looked at, nothing else is reached from one."""
+    return told.select("report_id", pl.col("report_id").alias("component"))
 
 
 def _near(pairs: pl.DataFrame, start: pl.Series) -> pl.DataFrame:
@@ -252,7 +264,7 @@ def _decided(basis: Basis) -> list[pl.Series]:
     return [basis.decided["a"].rename("report_id"), basis.decided["b"].rename("report_id")]
 
 
-def _identities(root: Path, basis: Basis, scored: Scored, side: str) -> pl.DataFrame | None:
+def _identities(root: Place, basis: Basis, scored: Scored, side: str) -> pl.DataFrame | None:
     """Return report_id, key of all reports that declare an identity, before or after; None if the kind has none."""
     if not basis.kind.identities():
         return None
@@ -273,13 +285,12 @@ def declared(keyed: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 def _published(
     installation: Installation,
     basis: Basis,
-    told: pl.DataFrame,
+    deliveries: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame],
     edges: pl.DataFrame,
     found: tuple[Scored, pl.DataFrame],
 ) -> KindNight:
-    scored, reached = found
-    kind = basis.kind
-    was, stands = (kept(standing(kept(told, side)), "standing") for side in ("before", "after"))
+    (told, before, after), (scored, reached), kind = deliveries, found, basis.kind
+    was, stands = (kept(side, "standing") for side in (before, after))
     within = edges.join(stands, left_on="a", right_on="report_id", how="semi")
     identities = declared(keyed(stands, kind), kind) if kind.identities() else None
     resolved = resolve(
@@ -292,18 +303,17 @@ def _published(
         others=lambda founders: deliveries_of(installation.settings.lake, basis, founders),
         everything=basis.everything,
     )  # fmt: skip
-    before = consolidate_records(kept(told, "before"), items, kind)
-    after = consolidate_records(kept(told, "after"), names.items, kind)
-    content = record_content(before.items, before.sources, kind), record_content(after.items, after.sources, kind)
     model = (basis.model.digest if basis.model else kind.digest()) if basis.anew else None
     causes = _causes(basis, told, reached if names.events.height else reached.clear())
     history = with_causes(names.events, (items, names.items), causes, model)
-    return KindNight(
-        basis, scored, before, after, *content, record_changes(*content), history, names.homes, resolved.overruled
+    before, after = (
+        beside(side, of.select("report_id", "item_id"), "report_id")
+        for side, of in ((before, items), (after, names.items))
     )
+    return KindNight(basis, scored, before, after, history, names.homes, resolved.overruled)
 
 
-def _live(root: Path, basis: Basis, name: str) -> pl.LazyFrame:
+def _live(root: Place, basis: Basis, name: str) -> pl.LazyFrame:
     """Return a table of the kind as the last release has it."""
     return lake_records.live(root, basis.kind, f"{basis.kind.kind}_{name}", basis.released)
 

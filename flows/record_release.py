@@ -61,13 +61,13 @@ def open_kind(installation: Installation, kind: Kind, number: int | None = None)
     release = released(installation, number)
     if kind not in kinds_of(installation, release):
         raise UsageError(f"release {release['release']} has no records of kind {kind.kind}: `engang submit` some")
-    model, unscored = _model(installation, kind, release)
+    model, unscored = model_of(installation, kind, release)
     current = ledger.current_release(installation.engine)
     is_current = current is not None and current["release"] == release["release"]
     return KindRelease(installation, kind, release, model, unscored, current=is_current)
 
 
-def _model(installation: Installation, kind: Kind, release: ledger.Release) -> tuple[Model | None, str]:
+def model_of(installation: Installation, kind: Kind, release: ledger.Release) -> tuple[Model | None, str]:
     """Return the model that scored the release, if it is known, and why nothing can be weighed with it now, if so."""
     digest = release["models"].get(kind.kind, {}).get("model_digest")
     if not digest:

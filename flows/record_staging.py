@@ -7,13 +7,17 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.record_night import Basis, KindNight, kind_night
-from flows.record_writing import write
+from flows.record_publishing import Part, parts
+from flows.record_writing import write, write_whole
 from flows.staged import Staged
-from infra import checks, lake, lake_records, ledger
+from infra import checks, lake, lake_records, ledger, telemetry
 from infra.check_shapes import shapes
+from schemas.kind import Kind
 from transforms.record_content import record_lane_sums
+from transforms.record_items import kept
 
 
+@telemetry.span("resolve")
 def stage_records(
     installation: Installation, staged: Staged, kinds: Iterable[Basis], progress: Callable[[str], None]
 ) -> None:
@@ -28,23 +32,37 @@ def stage_records(
         warnings = pl.concat([night.scored.warnings, _overruled(night)])
         for warning in warnings.iter_rows(named=True):
             progress(f"{name}: {warning['what']}: {warning['detail']} ({warning['count']} reports)")
-        for table, rows in write(root, night).items():
-            staged.suites.setdefault(table, checks.TableCheck(table, shapes(basis.kind)[table])).add(rows)
-        _count(staged, night, warnings)
+        staged.items[name] = 0
+        _checked(staged, basis.kind, write_whole(root, night))
+        for part in parts(night):
+            _checked(staged, basis.kind, write(root, night, part))
+            _count(staged, name, part)
+            del part  # so that the next is made when this one is gone
+        _note(staged, night, warnings)
         lake_records.compact(root, basis.kind)
 
 
-def _count(staged: Staged, night: KindNight, warnings: pl.DataFrame) -> None:
+def _checked(staged: Staged, kind: Kind, written: dict[str, pl.DataFrame]) -> None:
+    for table, rows in written.items():
+        staged.suites.setdefault(table, checks.TableCheck(table, shapes(kind)[table])).add(rows)
+
+
+def _count(staged: Staged, name: str, part: Part) -> None:
+    staged.count(record_lane_sums(part.content_after), part.after.buckets, 1)
+    staged.count(record_lane_sums(part.content_before), part.before.buckets, -1)
+    staged.items[name] += part.after.items.height - part.before.items.height
+
+
+def _note(staged: Staged, night: KindNight, warnings: pl.DataFrame) -> None:
+    """Write down what the ledger is told of the night."""
     basis, name = night.basis, night.basis.kind.kind
-    staged.count(record_lane_sums(night.content_after), night.after.buckets, 1)
-    staged.count(record_lane_sums(night.content_before), night.before.buckets, -1)
-    staged.items[name] = night.after.items.height - night.before.items.height
     if basis.anew or basis.decided.height:
         staged.remade.add(name)
     told = staged.records
+    homes = night.homes.select(pl.lit(name).alias("kind"), "report_id", "item_id").sort("report_id")  # quickest to add
     staged.records = replace(
         told,
-        homes=pl.concat([told.homes, night.homes.select(pl.lit(name).alias("kind"), "report_id", "item_id")]),
+        homes=pl.concat([told.homes, homes]),
         counted=[*told.counted, *basis.decided.filter("after")["id"]],
         uncounted=[*told.uncounted, *basis.decided.filter("before")["id"]],
         warnings=pl.concat([told.warnings, warnings]),
@@ -73,6 +91,8 @@ def record_rows(installation: Installation, staged: Staged, last: ledger.Release
     for name, gained in staged.items.items():
         kind = installation.kinds[name]
         live = lake_records.live(root, kind, name, lake.versions(root, lake_records.versioned([kind])))
-        ids = live.select(pl.col("item_id").n_unique()).collect().item()
-        found[name] = told.get(name, 0) + gained, ids
+        ids = live.select("item_id", "release").collect()
+        new = ids.filter(release=staged.release)["item_id"].unique()  # the others were distinct in the last release
+        twice = kept(ids, pl.col("item_id").is_in(new.implode())).height - new.len()
+        found[name] = told.get(name, 0) + gained, ids.height - twice
     return found

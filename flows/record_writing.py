@@ -1,58 +1,60 @@
 """What a kind's night found, written to the lake: what differs, and what is retired by it. Nothing is visible yet."""
 
-from pathlib import Path
-
 import polars as pl
 
 from flows.record_night import KindNight
+from flows.record_publishing import Part
 from infra import lake_records
+from infra.places import Place
 from schemas.record_tables import ALL
 from transforms.record_items import kept
 
 
-def write(root: Path, night: KindNight) -> dict[str, pl.DataFrame]:
-    """Append a night's rows to the tables of its kind; return what was appended to each published table."""
-    kind, name = night.basis.kind, night.basis.kind.kind
-    rows = rows_of(night)
-    for table, frame in {f"{name}_retired": _retired(night), **_internal(night), **rows}.items():
-        lake_records.append(root, kind, table, frame)
-    return rows
-
-
-def rows_of(night: KindNight) -> dict[str, pl.DataFrame]:
-    """Return the rows that a release adds to the published tables of a kind, by table."""
+def write(root: Place, night: KindNight, part: Part) -> dict[str, pl.DataFrame]:
+    """Append what differs in a part of a night to the tables of its kind; return what was, by published table."""
     name = night.basis.kind.kind
+    gone = part.changes.filter(pl.col("change") != "added")["item_id"]
     rows = {
-        name: _differing(night.after.items, night.changes),
-        f"{name}_sources": _differing(night.after.sources, night.changes),
-        f"{name}_conflicts": _differing(night.after.conflicts, night.changes),
-        f"{name}_changes": night.changes.clear() if night.basis.release == 1 else night.changes,
-        f"{name}_history": night.history,
+        name: _differing(part.after.items, part),
+        f"{name}_sources": _differing(part.after.sources, part),
+        f"{name}_conflicts": _differing(part.after.conflicts, part),
+        f"{name}_changes": part.changes.clear() if night.basis.release == 1 else part.changes,
     }
-    return {table: _numbered(frame, night) for table, frame in rows.items()}
+    _append(root, night, {f"{name}_retired": _retired(gone, "item")})
+    return _append(root, night, rows)
 
 
-def _differing(rows: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
-    return kept(rows, pl.col("item_id").is_in(changes["item_id"].implode()))
-
-
-def _internal(night: KindNight) -> dict[str, pl.DataFrame]:
-    name = night.basis.kind.kind
-    return {
-        f"{name}_reports": _numbered(night.scored.index, night),
-        f"{name}_edges": _numbered(night.scored.edges, night),
+def write_whole(root: Place, night: KindNight) -> dict[str, pl.DataFrame]:
+    """Append what a night has to say beside its parts, as `write` does."""
+    name, scored = night.basis.kind.kind, night.scored
+    internal = {
+        f"{name}_retired": _retired(scored.gone.unique(), "report"),
+        f"{name}_reports": scored.index,
+        f"{name}_edges": scored.edges,
     }
+    _append(root, night, internal)
+    return _append(root, night, {f"{name}_history": night.history})
 
 
-def _retired(night: KindNight) -> pl.DataFrame:
-    """Return the items and reports of which older rows are live no more."""
-    items = night.changes.filter(pl.col("change") != "added").select(pl.col("item_id").alias("id"))
-    reports = night.scored.gone.unique().to_frame().select(pl.col("report_id").alias("id"))
-    both = [items.with_columns(pl.lit("item").alias("what")), reports.with_columns(pl.lit("report").alias("what"))]
-    return _numbered(pl.concat(both), night)
+def _append(root: Place, night: KindNight, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    numbered = {
+        table: frame.with_columns(
+            pl.lit(night.basis.release, dtype=pl.Int32).alias("release"), pl.lit(ALL).alias("partition")
+        )
+        for table, frame in rows.items()
+    }
+    for table, frame in numbered.items():
+        lake_records.append(root, night.basis.kind, table, frame)
+    return numbered
 
 
-def _numbered(frame: pl.DataFrame, night: KindNight) -> pl.DataFrame:
-    return frame.with_columns(
-        pl.lit(night.basis.release, dtype=pl.Int32).alias("release"), pl.lit(ALL).alias("partition")
-    )
+def _differing(rows: pl.DataFrame, part: Part) -> pl.DataFrame:
+    """Return the rows of items that are other than before: all of them, where nothing was."""
+    if part.before.items.is_empty():
+        return rows
+    return kept(rows, pl.col("item_id").is_in(part.changes["item_id"].implode()))
+
+
+def _retired(ids: pl.Series, what: str) -> pl.DataFrame:
+    """Return the items or reports of which older rows are live no more."""
+    return ids.to_frame("id").with_columns(pl.lit(what).alias("what"))

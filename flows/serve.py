@@ -1,39 +1,46 @@
-"""The flows served: the nightly at its hour, `receive` on demand, until stopped."""
+"""The flows served, and what arrives taken in as it arrives, in one process, until stopped."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.request import urlopen
 
-from flows.installation import open_installation
+from flows import intake
+from flows.deployments import deployments
+from flows.events import deliver_outbox
+from flows.installation import Installation, open_installation
+from infra import telemetry
 from schemas.errors import StoreError, UsageError
 
-if TYPE_CHECKING:
-    from prefect.deployments.runner import RunnerDeployment
-
-NIGHTLY: Final = "0 2 * * *"
-TIMEZONE: Final = "Europe/Oslo"
-NAME: Final = "engang"
-"""The deployments are `nightly/engang` and `receive/engang`."""
 PORT: Final = 4200
 START_SECONDS: Final = 180
 STOP_SECONDS: Final = 10
+POST_SECONDS: Final = 5
+LASTING: Final = {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+"""A run's place among those of its deployment is kept on disk, and is free five minutes after run and worker died.
+
+In memory, as is Prefect's default, a server that is killed would forget the lease and keep the place taken for ever.
+"""
 
 
 def serve(port: int = PORT) -> None:
-    """Serve both flows until stopped, on the Prefect server that PREFECT_API_URL names, else on one started here.
+    """Serve the flows and take in what arrives until stopped, on the Prefect server that PREFECT_API_URL names.
 
-    That one keeps its database in the home, listens on 127.0.0.1 only, and ends with this. Raises `UsageError` if the
-    port is taken, `StoreError` if the server does not start.
+    Without that setting one is started here: it keeps its database in the home, listens on 127.0.0.1 only, and ends
+    with this. Raises `UsageError` if the port is taken, `StoreError` if the server does not start.
     """
-    home = open_installation().settings.home
+    installation = open_installation()
+    home = installation.settings.home
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ["ENGANG_HOME"] = str(home)  # a run is a process of its own, in whatever folder
@@ -41,28 +48,45 @@ def serve(port: int = PORT) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415  same
 
     if PREFECT_API_URL.value():
-        prefect.serve(*deployments(), pause_on_shutdown=False)
+        with _taking_in(installation):
+            prefect.serve(*deployments(), pause_on_shutdown=False)
         return
-    with _server(home / "prefect", port) as url, temporary_settings({PREFECT_API_URL: url}):
+    with _taking_in(installation), _server(home / "prefect", port) as url, temporary_settings({PREFECT_API_URL: url}):
         prefect.serve(*deployments(), pause_on_shutdown=False)
 
 
-def deployments() -> "list[RunnerDeployment]":
-    """Return what is served: the nightly at 02:00 in Oslo, one at a time, and `receive` when it is asked for."""
-    from prefect.deployments.runner import RunnerDeployment  # noqa: PLC0415  Prefect only where flows are served
-    from prefect.schedules import Cron  # noqa: PLC0415  same
-    from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415  same
+@contextmanager
+def _taking_in(installation: Installation) -> Iterator[None]:
+    """Take in what arrives, and post what the outbox holds, while the block runs: each in a thread of its own.
 
-    from flows.nightly import nightly  # noqa: PLC0415  same
-    from flows.receive import receive  # noqa: PLC0415  same
+    A run of `receive` is a process that first imports Prefect for seconds; this takes a file in at once. Both may
+    claim: the inbox gives each object to one of them.
+    """
+    stop = threading.Event()
+    # What the first file would wait for; and a contract that is wrong is told now.
+    telemetry.log("intake").info(
+        "ready", extra={"count": len(installation.contracts) + len(installation.register.units)}
+    )
+    works = (
+        threading.Thread(target=intake.watch, args=(installation, stop), name="intake", daemon=True),
+        threading.Thread(target=_post_events, args=(installation, stop), name="outbox", daemon=True),
+    )
+    for work in works:
+        work.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for work in works:
+            work.join(STOP_SECONDS)
 
-    by_module = EntrypointType.MODULE_PATH  # a path to the file would load it as another module than we import
-    return [
-        RunnerDeployment.from_flow(
-            nightly, NAME, schedule=Cron(NIGHTLY, timezone=TIMEZONE), concurrency_limit=1, entrypoint_type=by_module
-        ),
-        RunnerDeployment.from_flow(receive, NAME, entrypoint_type=by_module),
-    ]
+
+def _post_events(installation: Installation, stop: threading.Event) -> None:
+    while installation.settings.telling.webhook is not None and not stop.wait(POST_SECONDS):
+        try:
+            deliver_outbox(installation)
+        except StoreError as error:  # the ledger is away: what it holds is posted when it is back
+            telemetry.log("events").warning("events wait", extra={"error": type(error).__name__})
 
 
 @contextmanager
@@ -76,8 +100,8 @@ def _server(folder: Path, port: int) -> Iterator[str]:
         told = f"set PREFECT_API_URL={url} to use it, or give another --port"
         raise UsageError(f"a Prefect server listens on port {port} already: {told}")
     folder.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    env = {**os.environ, **LASTING, "PREFECT_HOME": str(folder), "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false"}
+    command = [sys.executable, "-m", "flows.prefect_server", "start", "--host", "127.0.0.1", "--port", str(port)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # stopped while it starts: the server ends too
     # In a session of its own: Ctrl-C reaches this process, which ends the runs first and then the server.
     with (folder / "server.log").open("ab") as log:

@@ -9,6 +9,17 @@ from infra.ledger_records import RecordsPublished
 from schemas.claims import PUBLISHED
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What a release starts from where submissions are read anew by it, and all others stay as they are.
+
+    standing: the buckets before anything is consolidated. reached: submission_id, partition, claims of new readings.
+    """
+
+    standing: pl.DataFrame
+    reached: pl.DataFrame
+
+
 @dataclass
 class Staged:
     """What the night has written and not yet published.

@@ -1,5 +1,6 @@
 """The way of a submission, as plain functions: callable with no server, the same under Prefect.
 
+arrivals → inbox                                                        `take_in` (flows.intake, flows.draining)
 bytes → landing zone → raw frame → claims and rejects → ledger          `receive` (flows.receiving)
 — the night —
 claims that count → items → facts → staged, checked, published release   `nightly` (flows.night)
@@ -11,11 +12,26 @@ from typing import Literal, TypeAlias
 
 from flows.export import AUTO_ITEMS, export_release
 from flows.installation import Installation
+from flows.intake import take_in
 from flows.night import Night, night
 from flows.reading import released
-from flows.receiving import Delivery, Receipt, receive, reconcile
+from flows.receipt import Receipt
+from flows.receiving import Delivery, receive, reconcile
+from flows.watching import keep_watch
+from schemas.errors import ReleaseRefused
 
-__all__ = ["Delivery", "Export", "Night", "Receipt", "export_night", "nightly", "receive", "reconcile"]
+__all__ = [
+    "Delivery",
+    "Export",
+    "Night",
+    "Receipt",
+    "export_night",
+    "keep_watch",
+    "nightly",
+    "receive",
+    "reconcile",
+    "take_in",
+]
 
 Export: TypeAlias = Literal["auto", "always", "never"]
 """Whether a night also writes plain Parquet: auto is up to a million items."""
@@ -26,13 +42,19 @@ def nightly(
     progress: Callable[[str], None] = lambda _: None,
     export: Export = "auto",
 ) -> Night:
-    """Receive what the landing zone holds and the ledger does not, publish what is new, export it as plain files.
+    """Receive what arrived, and what the landing zone holds unregistered; publish what is new, export it as files.
 
     Raises `ReleaseRefused` if a check fails: nothing is published then, and the last release stands.
     """
+    take_in(installation, progress, listing=True)
     for receipt in reconcile(installation, progress):
         progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
-    done = night(installation, progress)
+    try:
+        done = night(installation, progress)
+    except ReleaseRefused:
+        keep_watch(installation, progress)
+        raise
+    keep_watch(installation, progress)
     export_night(installation, done, export, progress)
     return done
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from flows.installation import Installation
 from flows.night import night
 from flows.reading import kinds_of, released
 from flows.receiving import Delivery, receive
-from infra import lake, lake_records, landing, ledger, ledger_records
+from infra import lake, lake_records, landing, ledger, ledger_records, telemetry
 from schemas.contract import Contract
 from transforms import identify
 from transforms.consolidate import lane_sums
@@ -39,6 +39,7 @@ class Verdict:
         return {**asdict(self), "same": self.same}
 
 
+@lake.reading()
 def verify(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> Verdict:
     """Rebuild the current release from the landing zone and compare digests; raises `UsageError` without a release.
 
@@ -47,7 +48,7 @@ def verify(installation: Installation, progress: Callable[[str], None] = lambda 
     release = released(installation)
     progress("reading the lake")
     standing = lake_digest(installation, release)
-    with tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
+    with telemetry.bound(rebuild=True), tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
         rebuilt = rebuild(installation, release, Path(scratch), progress)
     counted = ledger.submission_counts(installation.engine, in_release=True)["submissions"].sum()
     return Verdict(release["release"], release["digest"], standing, rebuilt, int(counted))
@@ -69,8 +70,8 @@ def lake_digest(installation: Installation, release: ledger.Release) -> str:
 def rebuild(installation: Installation, release: ledger.Release, scratch: Path, progress: Callable[[str], None]) -> str:
     """Receive what a release counts from the landing zone into a new installation and return its release's digest."""
     submissions = ledger.submissions(installation.engine, in_release=True)
-    lake.open_lake(scratch / "lake")
-    settings = replace(installation.settings, home=scratch, ledger_url=f"sqlite:///{scratch / 'ledger.db'}")
+    settings = installation.settings.alone_in(scratch)
+    lake.open_lake(settings.lake)
     fresh = Installation(settings, ledger.open_ledger(settings.ledger_url))
     fresh.__dict__["register"] = installation.register  # a cached property, given instead of read again
     fresh.__dict__["kinds"] = installation.kinds
@@ -98,6 +99,7 @@ def _know(installation: Installation, fresh: Installation, release: ledger.Relea
 
 
 def _deliveries(installation: Installation, submissions: pl.DataFrame) -> Iterator[Delivery]:
-    for row in submissions.iter_rows(named=True):
-        data = landing.get(installation.settings.landing, row["contract"], row["sender"], row["sha256"])
+    wanted = submissions.select("contract", "sender", "sha256", "bytes").iter_rows()
+    each = landing.get_each(installation.landing, wanted)
+    for row, data in zip(submissions.iter_rows(named=True), each, strict=True):
         yield Delivery(row["filename"], data, row["contract"], row["sender"], row["period"])

@@ -10,16 +10,21 @@ Versions written after the last release belong to nobody: the next writer restor
 record kinds stand in `infra.lake_records`; one that nothing was written to is not there and reads as empty.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+from urllib.parse import unquote
 
 import polars as pl
-from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from infra.places import Place
 from schemas.claims import CLAIM, PUBLISHED, Column, frame_schema
-from schemas.errors import StoreError
+from schemas.errors import StoreError, UsageError
 
 BATCH: Final = Column("batch", pl.String, "The commit it came in; a claim counts if the ledger names its batch")
 RETIRED: Final = (
@@ -32,6 +37,8 @@ VERSIONED: Final = (*PUBLISHED, "retired")
 """The tables whose versions a release names."""
 REPLACED: Final = ("observations", "sources", "conflicts")
 """The tables in which a later release replaces an item's rows."""
+RUN: Final = "engang.run"
+"""Under what a commit bears the run that made it."""
 TRIES: Final = 5
 """How often rows are written to a kind's table that others make or widen at the same time."""
 COMPACT_ROWS: Final = 50_000
@@ -46,49 +53,211 @@ UNLIKE: Final = (
 SOUGHT: Final = ("item_id", "report_id")
 """Only ids are looked for, so only they have statistics: least and greatest of each group of rows."""
 UNSTATED: Final = ColumnProperties(dictionary_enabled=True, statistics_enabled="NONE")
-WRITER: Final = WriterProperties(
-    compression="LZ4_RAW",
-    max_row_group_size=32 * 1024,  # observations are sorted by item: one item is found in one small group
-    default_column_properties=UNSTATED,
-    column_properties={
+UNFIT: Final = re.compile(r"[\x00-\x1f\x7f=*?|^\\\[\]\ud800-\udfff]|%[0-9A-Fa-f]{2}")
+"""What no path of a lake may hold: deltalake does not find it again, Polars and DuckDB see a pattern or a partition."""
+FOLDER: Final = "file://"
+ON_S3: Final = "object-store error"
+"""What Polars says first when S3 fails a frame that it reads, whatever the error's type."""
+SAMPLE: Final = 10_000
+"""Rows of a kind's table by which its columns are judged: unlike where a third of the values is of its own."""
+
+
+def _writer(unlike: Iterable[str]) -> WriterProperties:
+    plain = {
         name: ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK" if name in SOUGHT else "NONE")
-        for name in UNLIKE
-    },
-)
+        for name in unlike
+    }
+    return WriterProperties(
+        compression="LZ4_RAW",
+        max_row_group_size=32 * 1024,  # items are in order: one is found in one small group
+        default_column_properties=UNSTATED,
+        column_properties=plain,
+    )
 
 
-def open_lake(root: Path) -> None:
-    """Create the tables that every installation has, empty, if they are not there yet."""
+def _unlike(rows: pl.DataFrame) -> set[str]:
+    """Return the columns whose values rarely repeat, as Parquet names them: those of `UNLIKE`, and by a sample."""
+    found = set(UNLIKE) & set(rows.columns)
+    for column in rows.head(SAMPLE):
+        listed = column.dtype == pl.List
+        values = (column.explode() if listed else column).drop_nulls()
+        if 3 * values.n_unique() > values.len():
+            found.add(f"{column.name}.list.item" if listed else column.name)
+    return found
+
+
+WRITER: Final = _writer(UNLIKE)
+
+
+def open_lake(root: Place) -> None:
+    """Create the tables that every installation has, empty, if they are not there yet.
+
+    Raises `UsageError` for a place whose path they cannot be read back from.
+    """
+    _fit_for_a_lake(root)
     for name, columns in TABLES.items():
         if not exists(root, name):
             _create(root, name, frame_schema(columns))
 
 
-def exists(root: Path, name: str) -> bool:
+def exists(root: Place, name: str) -> bool:
     """Tell whether a table is there: one of a record kind is when something was written to it."""
-    return DeltaTable.is_deltatable(str(root / name))
+    with _reaching(root, name):
+        return DeltaTable.is_deltatable(_uri(root, name), storage_options=_options(root))
 
 
-def _create(root: Path, name: str, schema: pl.Schema) -> None:
-    write_deltalake(root / name, pl.DataFrame(schema=schema), partition_by=["partition"], mode="ignore")
+def _fit_for_a_lake(root: Place) -> None:
+    at = str(root.resolve() if isinstance(root, Path) else root)
+    unfit = UNFIT.search(at)
+    if unfit:
+        expected = "expected no control character, none of = * ? | ^ \\ [ ] and no % before two hexadecimal digits"
+        told = f"{at!r}: no lake can be kept at this path: found {unfit[0]!r} in it, {expected}"
+        raise UsageError(f"{told}; rename the folder, or have ENGANG_HOME or ENGANG_LAKE name another place")
 
 
-def versions(root: Path, names: Iterable[str] = VERSIONED) -> dict[str, int]:
+class _Table(DeltaTable):
+    """A table in a folder names it as URLs do (`K%C3%A5re`): here it is what the files are opened by."""
+
+    @property
+    def table_uri(self) -> str:
+        """Return where the table stands, unescaped."""
+        uri = super().table_uri
+        return unquote(uri) if uri.startswith(FOLDER) else uri
+
+    def file_uris(self, *args: Any, **told: Any) -> list[str]:  # noqa: ANN401  as `DeltaTable` takes it
+        """Return its files, unescaped."""
+        kept, named = (uri.removeprefix(FOLDER) for uri in (super().table_uri, self.table_uri))
+        return [named + uri.removeprefix(kept) for uri in super().file_uris(*args, **told)]
+
+
+def _uri(root: Place, name: str) -> str:
+    at = root / name
+    return at.resolve().as_uri() if isinstance(at, Path) else str(at)
+
+
+def _options(root: Place) -> dict[str, str] | None:
+    """Return how a lake on S3 is spoken to: a commit is a conditional write, so of two writers one is refused."""
+    if isinstance(root, Path):
+        return None
+    told = {"aws_conditional_put": "etag"}
+    if root.endpoint is not None:
+        told |= {"aws_endpoint": root.endpoint, "aws_virtual_hosted_style_request": "false"}
+        told["aws_allow_http"] = str(root.endpoint.startswith("http://")).lower()
+    return told
+
+
+@contextmanager
+def _reaching(root: Place, name: str) -> Iterator[None]:
+    """Turn what the way to S3 raises into `StoreError`; a commit that met another stays what it is."""
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except (DeltaError, OSError) as error:
+        if isinstance(root, Path):
+            if isinstance(error, OSError):
+                raise  # it says which file, and what is wrong with it
+            told = f"lake: the table {name} in {root} can be neither read nor written now"
+            raise StoreError(f"{told} ({error}); see to the disk, its room and this user's rights") from error
+        raise _unreached(f"{root}: the lake's table {name}", error) from error
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what the way to S3 raises while a lazy frame of the lake is collected into `StoreError`."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        if ON_S3 not in str(error):
+            raise
+        raise _unreached("lake: a table on S3", error) from error
+
+
+def _unreached(what: str, error: Exception) -> StoreError:
+    hint = "see to the bucket, the role's rights, ENGANG_S3_ENDPOINT and AWS_REGION"
+    code = re.search(r"<Code>(\w+)</Code>", str(error))  # all the store said may name a key
+    lines = re.sub(r"\x1b\[\d*m|↳", "", str(error)).strip().splitlines() or [type(error).__name__]
+    said = code[1] if code else lines[-1].strip()[:200]  # the cause comes last
+    return StoreError(f"{what} cannot be reached ({said}); {hint}")
+
+
+@contextmanager
+def _alone(root: Place, name: str) -> Iterator[None]:
+    """As `_reaching`, for tables that have one writer at a time: a commit that met another's is an error too."""
+    try:
+        with _reaching(root, name):
+            yield
+    except CommitFailedError as error:
+        told = f"lake: the table {name} was written by another meanwhile ({error})"
+        raise StoreError(f"{told}; nothing was published: run it again, alone") from error
+
+
+def _at(root: Place, name: str, version: int | None = None) -> DeltaTable:
+    with _reaching(root, name):
+        return _Table(_uri(root, name), version=version, storage_options=_options(root))
+
+
+def _write(root: Place, name: str, rows: pl.DataFrame, **told: Any) -> None:  # noqa: ANN401  as write_deltalake takes it
+    with _reaching(root, name):
+        write_deltalake(_uri(root, name), rows, storage_options=_options(root), commit_properties=_sign(), **told)
+
+
+_run: Final[ContextVar[str | None]] = ContextVar("run", default=None)
+
+
+@contextmanager
+def signed(run: str) -> Iterator[None]:
+    """Let commits bear the run that makes them, in this context: of a run that lost its lock, none is published."""
+    before = _run.set(run)
+    try:
+        yield
+    finally:
+        _run.reset(before)
+
+
+def _sign() -> CommitProperties | None:
+    run = _run.get()
+    return None if run is None else CommitProperties(custom_metadata={RUN: run})
+
+
+def _create(root: Place, name: str, schema: pl.Schema) -> None:
+    _write(root, name, pl.DataFrame(schema=schema), partition_by=["partition"], mode="ignore")
+
+
+def versions(root: Place, names: Iterable[str] = VERSIONED) -> dict[str, int]:
     """Return the newest Delta version of each of these tables that is there."""
-    return {name: DeltaTable(root / name).version() for name in names if exists(root, name)}
+    return {name: _at(root, name).version() for name in names if exists(root, name)}
 
 
-def restore(root: Path, released: dict[str, int], names: Iterable[str] = VERSIONED) -> None:
+def own_versions(root: Place, names: Iterable[str], released: dict[str, int]) -> dict[str, int]:
+    """Return `versions` if only the `signed` run wrote since they were restored to these; `StoreError` if not.
+
+    A run whose session in the ledger broke has lost the publishing lock before it knows, and may write beside the next.
+    """
+    found = versions(root, names)
+    for name, version in found.items():
+        since = version - released.get(name, 0)
+        for commit in _at(root, name, version).history(since) if since > 0 else []:  # the newest first
+            if commit.get(RUN) != _run.get():
+                told = f"lake: another run ({commit.get(RUN)}) wrote to the table {name} at the same time"
+                raise StoreError(f"{told}; nothing was published: run it again when that one has ended")
+            if commit.get("operation") == "RESTORE":
+                break
+    return found
+
+
+def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIONED) -> None:
     """Put the tables back to the versions of the last release (0, the empty table, where there is none)."""
     for name in names:
         if not exists(root, name):
             continue
-        table = DeltaTable(root / name)
+        table = _at(root, name)
         if table.version() > released.get(name, 0):
-            table.restore(released.get(name, 0))
+            with _alone(root, name):
+                table.restore(released.get(name, 0), commit_properties=_sign())
 
 
-def append(root: Path, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
+def append(root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
     """Add rows to a table in one commit; a kind's table has its columns told, is made if need be, and may gain columns.
 
     Raises `StoreError` if the store does not take them, or keeps one of the columns as something else.
@@ -98,19 +267,19 @@ def append(root: Path, name: str, frame: pl.DataFrame, columns: tuple[Column, ..
         rows = frame.select(schema.names())
         try:
             if name in TABLES:
-                write_deltalake(root / name, rows, mode="append", writer_properties=WRITER)
+                _write(root, name, rows, mode="append", writer_properties=WRITER)
             else:
                 _append_fitting(root, name, rows)
         except DeltaError as error:
             raise StoreError(f"lake: {name} took no rows ({error}); run it again") from error
 
 
-def _append_fitting(root: Path, name: str, rows: pl.DataFrame) -> None:
+def _append_fitting(root: Place, name: str, rows: pl.DataFrame) -> None:
     """Add rows to a kind's table; where another writer makes or widens it meanwhile, once more."""
     for left in reversed(range(TRIES)):
         try:
             _fit(root, name, rows.schema)
-            write_deltalake(root / name, rows, mode="append", schema_mode="merge", writer_properties=WRITER)
+            _write(root, name, rows, mode="append", schema_mode="merge", writer_properties=_writer(_unlike(rows)))
         except CommitFailedError:
             if not left:
                 raise
@@ -118,7 +287,7 @@ def _append_fitting(root: Path, name: str, rows: pl.DataFrame) -> None:
             return
 
 
-def _fit(root: Path, name: str, schema: pl.Schema) -> None:
+def _fit(root: Place, name: str, schema: pl.Schema) -> None:
     """Make a kind's table if it is not there; raise `StoreError` for a column that it keeps as another type."""
     if not exists(root, name):
         _create(root, name, schema)
@@ -129,19 +298,19 @@ def _fit(root: Path, name: str, schema: pl.Schema) -> None:
             raise StoreError(f"lake: {name}.{column}: {told}; give the changed field another name")
 
 
-def scan(root: Path, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
+def scan(root: Place, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
     """Return a table as it stands in the lake, retired rows included, lazily; only these partitions if given."""
-    frame = pl.scan_delta(DeltaTable(root / name, version=version))
+    frame = pl.scan_delta(_at(root, name, version))
     return frame if partitions is None else frame.filter(pl.col("partition").is_in(partitions))
 
 
-def live(root: Path, name: str, released: dict[str, int], partitions: list[str] | None = None) -> pl.LazyFrame:
+def live(root: Place, name: str, released: dict[str, int], partitions: list[str] | None = None) -> pl.LazyFrame:
     """Return the rows of a published table that belong to a release, lazily."""
     rows = scan(root, name, released[name], partitions)
     return rows if name not in REPLACED else without_retired(rows, retired(root, released, partitions))
 
 
-def retired(root: Path, released: dict[str, int], partitions: list[str] | None = None) -> pl.DataFrame:
+def retired(root: Place, released: dict[str, int], partitions: list[str] | None = None) -> pl.DataFrame:
     """Return the items with retired rows: item_id, _until (the release that replaced them last), partition."""
     found = scan(root, "retired", released["retired"], partitions)
     return found.group_by("item_id", "partition").agg(pl.col("release").max().alias("_until")).collect()
@@ -155,7 +324,7 @@ def without_retired(rows: pl.LazyFrame, gone: pl.DataFrame) -> pl.LazyFrame:
     return marked.filter(pl.col("release") >= pl.col("_until").fill_null(0)).drop("_until")
 
 
-def compact(root: Path, touched: list[str]) -> list[str]:
+def compact(root: Place, touched: list[str]) -> list[str]:
     """Rewrite the touched partitions where enough is retired, dropping what is; return those rewritten."""
     now = versions(root)
     gone = retired(root, now, touched)
@@ -189,34 +358,40 @@ def groups(sizes: Iterable[tuple[str, int]], rows: int, most: int | None = None)
         yield group
 
 
-def partition_rows(root: Path, name: str) -> pl.DataFrame:
+def partition_rows(root: Place, name: str) -> pl.DataFrame:
     """Return how many rows, retired ones included, a table keeps in each partition: partition, rows."""
-    adds = pl.DataFrame(DeltaTable(root / name).get_add_actions(flatten=True))
+    adds = pl.DataFrame(_at(root, name).get_add_actions(flatten=True))
     adds = adds.select(pl.col("partition.partition").alias("partition"), pl.col("num_records").alias("rows"))
     return adds.group_by("partition").agg(pl.col("rows").sum())
 
 
 def overwrite(
-    root: Path, name: str, partitions: list[str], frame: pl.DataFrame, columns: tuple[Column, ...] | None = None
+    root: Place, name: str, partitions: list[str], frame: pl.DataFrame, columns: tuple[Column, ...] | None = None
 ) -> None:
     """Put rows in the place of all that a table keeps in these partitions; a kind's table has its columns told."""
     predicate = " OR ".join(f"partition = '{p}'" for p in partitions)  # our own YYYY-MM, never delivered text
     if frame.height:
         rows = frame.select(frame_schema(columns or TABLES[name]).names())
         merge: Literal["merge"] | None = None if columns is None else "merge"
-        write_deltalake(
-            root / name, rows, mode="overwrite", predicate=predicate, schema_mode=merge, writer_properties=WRITER
-        )
+        told = {"mode": "overwrite", "predicate": predicate, "schema_mode": merge, "writer_properties": WRITER}
+        with _alone(root, name):
+            _write(root, name, rows, **told)
     else:
-        DeltaTable(root / name).delete(predicate)
+        with _alone(root, name):
+            _at(root, name).delete(predicate, commit_properties=_sign())
 
 
-def files(root: Path, name: str, version: int, partitions: list[str] | None = None) -> list[str]:
+def files(root: Place, name: str, version: int, partitions: list[str] | None = None) -> list[str]:
     """Return the Parquet files of a table's version, for engines that read files (DuckDB)."""
-    table = DeltaTable(root / name, version=version)
+    table = _at(root, name, version)
     return table.file_uris([("partition", "in", partitions)] if partitions else None)
 
 
-def partitions(root: Path, name: str, version: int) -> list[str]:
+def dataset(root: Place, name: str, version: int) -> Any:  # noqa: ANN401  a pyarrow dataset, which has no types
+    """Return a table's version for engines that read no files of S3 themselves (DuckDB without its extensions)."""
+    return _at(root, name, version).to_pyarrow_dataset()
+
+
+def partitions(root: Place, name: str, version: int) -> list[str]:
     """Return the months that a table's version holds rows of, sorted."""
-    return sorted({str(p["partition"]) for p in DeltaTable(root / name, version=version).partitions()})
+    return sorted({str(p["partition"]) for p in _at(root, name, version).partitions()})

@@ -12,12 +12,12 @@ A column that the kind's file has and a table has not is null.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from infra import lake
+from infra.places import Place
 from schemas.claims import Column, empty, frame_schema
 from schemas.kind import Kind
 from schemas.record_tables import ALL, internal, published, record
@@ -48,12 +48,12 @@ def replaced(kind: Kind) -> dict[str, tuple[Retired, tuple[str, ...]]]:
     }
 
 
-def append(root: Path, kind: Kind, name: str, frame: pl.DataFrame) -> None:
+def append(root: Place, kind: Kind, name: str, frame: pl.DataFrame) -> None:
     """Add rows to a table of a kind in one commit; raises `StoreError` if the store does not take them."""
     lake.append(root, name, frame, tables(kind)[name])
 
 
-def scan(root: Path, kind: Kind, name: str, version: int | None = None) -> pl.LazyFrame:
+def scan(root: Place, kind: Kind, name: str, version: int | None = None) -> pl.LazyFrame:
     """Return a table of a kind as it stands in the lake, retired rows included, lazily; the newest by default."""
     columns = tables(kind)[name]
     if not lake.exists(root, name):
@@ -64,7 +64,7 @@ def scan(root: Path, kind: Kind, name: str, version: int | None = None) -> pl.La
     return rows.select(pl.col(c) if c in kept else pl.lit(None, dtype=schema[c]).alias(c) for c in schema)
 
 
-def live(root: Path, kind: Kind, name: str, released: dict[str, int]) -> pl.LazyFrame:
+def live(root: Place, kind: Kind, name: str, released: dict[str, int]) -> pl.LazyFrame:
     """Return the rows of a table of a kind that belong to a release, lazily."""
     if name not in released:
         return empty(tables(kind)[name]).lazy()
@@ -75,7 +75,7 @@ def live(root: Path, kind: Kind, name: str, released: dict[str, int]) -> pl.Lazy
     return without_retired(rows, ids, retired(root, kind, released, what))
 
 
-def retired(root: Path, kind: Kind, released: dict[str, int], what: Retired) -> pl.DataFrame:
+def retired(root: Place, kind: Kind, released: dict[str, int], what: Retired) -> pl.DataFrame:
     """Return the items, or the reports, of which rows are retired: id, _until (the release that did so last)."""
     if f"{kind.kind}_retired" not in released:
         return pl.DataFrame(schema={"id": pl.String, "_until": pl.Int32})
@@ -93,7 +93,7 @@ def without_retired(rows: pl.LazyFrame, ids: Iterable[str], gone: pl.DataFrame) 
     return rows
 
 
-def compact(root: Path, kind: Kind) -> bool:
+def compact(root: Place, kind: Kind) -> bool:
     """Rewrite a kind's tables if they are small or enough of them is retired, dropping what is; tell whether it did."""
     now = lake.versions(root, versioned([kind]))
     gone: dict[Retired, pl.DataFrame] = {
@@ -112,5 +112,5 @@ def compact(root: Path, kind: Kind) -> bool:
     return True
 
 
-def _rows(root: Path, name: str) -> int:
+def _rows(root: Place, name: str) -> int:
     return int(lake.partition_rows(root, name)["rows"].sum())

@@ -7,7 +7,7 @@ something is already there is decided by a constraint. Frames go in and come out
 import json
 import sqlite3
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, NotRequired, TypedDict, Unpack, cast
@@ -41,12 +41,14 @@ __all__ = [
     "register_submissions",
     "rejects",
     "releases",
+    "restore",
     "row_counts",
     "run",
     "runs",
     "set_status",
     "submission_counts",
     "submissions",
+    "write",
 ]
 
 PUBLISHING: Final = 7_464_913_201
@@ -97,16 +99,20 @@ def register_submissions(  # noqa: PLR0913  four frames that are one transaction
     provisional: pl.DataFrame,
     *,
     replace: Collection[str] = (),
+    first: Callable[[sa.Connection], None] | None = None,
 ) -> list[str]:
     """Register submissions with their partitions, rejects and provisional units in one transaction.
 
     Returns the ids that are new; what is told of the others is dropped, their first registration stands. An id
-    in `replace` is registered anew if the ledger holds it as rejected under another contract digest.
+    in `replace` is registered anew if the ledger holds it as rejected under another contract digest. What `first`
+    writes is of the same transaction, and before all else in it.
     """
     if submissions["submission_id"].is_duplicated().any():
         raise StoreError("one submission stands twice in what is to be registered: expected each once")
     again = pl.col("submission_id").is_in(sorted(replace))
     with writing(engine) as connection:
+        if first is not None:
+            first(connection)
         new = insert_new(connection, t.submissions, submissions.filter(~again))
         new += _register_again(connection, submissions.filter(again))
         mine = pl.col("submission_id").is_in(new)
@@ -114,6 +120,12 @@ def register_submissions(  # noqa: PLR0913  four frames that are one transaction
         bulk_insert(connection, t.rejects, rejects.filter(mine))
         insert_new(connection, t.provisional_units, provisional.unique("unit_id"))
     return new
+
+
+def write(engine: Engine, first: Callable[[sa.Connection], None]) -> None:
+    """Do in one transaction what a registration of nothing new still has to write."""
+    with writing(engine) as connection:
+        first(connection)
 
 
 def _register_again(connection: sa.Connection, submissions: pl.DataFrame) -> list[str]:
@@ -144,6 +156,14 @@ def set_status(engine: Engine, submission_id: str, status: str) -> bool:
             raise StoreError(f"submission {submission_id} is {before or 'unknown'}: expected one that was accepted")
         connection.execute(sa.update(t.submissions).where(mine).values(status=status))
     return bool(before != status)
+
+
+def restore(connection: sa.Connection, ids: Collection[str]) -> None:
+    """Make those of the submissions that are withdrawn live again, in the connection's transaction."""
+    c = t.submissions.c
+    for some in chunks(ids):
+        withdrawn = sa.update(t.submissions).where(c.submission_id.in_(some), c.status == "withdrawn")
+        connection.execute(withdrawn.values(status="live"))
 
 
 def submissions(
@@ -215,12 +235,13 @@ def publish(  # noqa: PLR0913  all of it is one transaction
     left: Collection[str],
     *,
     records: RecordsPublished | None = None,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> None:
     """Make a release visible in one transaction: its row, its row counts, which submissions it counts, its records.
 
     `row_counts` has submission_id, bucket, rows: all buckets of each submission of which any changed. A submission that
-    enters for the first time is given its `first_release`. Raises `StoreError`, nothing kept, when the release is there
-    already.
+    enters for the first time is given its `first_release`. `also` writes in the same transaction. Raises `StoreError`,
+    nothing kept, when the release is there already.
     """
     told = {"tables": release["tables"], "counts": release["counts"], "models": records.models if records else {}}
     row = {**release, **{name: json.dumps(value, sort_keys=True) for name, value in told.items()}}
@@ -235,6 +256,8 @@ def publish(  # noqa: PLR0913  all of it is one transaction
                 connection.execute(sa.update(t.submissions).where(c.submission_id.in_(some)).values(written))
         if records is not None:
             add_published(connection, release["release"], records)
+        if also is not None:
+            also(connection)
 
 
 def releases(engine: Engine) -> pl.DataFrame:

@@ -197,16 +197,21 @@ def pin_model(engine: Engine, kind: str, digest: str, *, who: str, why: str) -> 
 
     Raises `StoreError` if the kind has no such model.
     """
-    c = t.model_pins.c
-    row = {"kind": kind, "digest": digest, "who": who, "why": why, "at": now()}
     with writing(engine) as connection:
-        known = sa.select(t.models.c.digest).where(t.models.c.kind == kind, t.models.c.digest == digest)
-        if connection.scalar(known) is None:
-            raise StoreError(f"kind {kind} has no model {digest}: `engang train {kind}` makes one")
-        last = sa.select(c.digest).where(c.kind == kind).order_by(c.id.desc()).limit(1)
-        if connection.scalar(last) == digest:
-            return False
-        connection.execute(sa.insert(t.model_pins), row)
+        return add_pin(connection, kind, digest, who=who, why=why)
+
+
+def add_pin(connection: sa.Connection, kind: str, digest: str, *, who: str, why: str) -> bool:
+    """Do what `pin_model` does, in the connection's transaction."""
+    c = t.model_pins.c
+    known = sa.select(t.models.c.digest).where(t.models.c.kind == kind, t.models.c.digest == digest)
+    if connection.scalar(known) is None:
+        raise StoreError(f"kind {kind} has no model {digest}: `engang train {kind}` makes one")
+    last = sa.select(c.digest).where(c.kind == kind).order_by(c.id.desc()).limit(1)
+    if connection.scalar(last) == digest:
+        return False
+    row = {"kind": kind, "digest": digest, "who": who, "why": why, "at": now()}
+    connection.execute(sa.insert(t.model_pins), row)
     return True
 
 
@@ -257,7 +262,7 @@ def homes_written(engine: Engine, kind: str, reports: Collection[str] | None = N
     """Return every home (`HOME`) that was ever written, old ones too, of all that the naming of these reports asks for.
 
     Those of the reports, and of any report that was ever at home in an item of their ids or in one that they were at
-    home in. All there are, without reports.
+    home in: in one, not nowhere (the empty text). All there are, without reports.
     """
     c = t.record_homes.c
 
@@ -268,7 +273,7 @@ def homes_written(engine: Engine, kind: str, reports: Collection[str] | None = N
     if reports is None:
         return read(engine, _rows(None))
     own = read_for(engine, reports, _rows)
-    items = {*reports, *own["item_id"]}
+    items = {*reports, *own["item_id"]} - {""}
     others = read_for(engine, items, lambda some: _rows(some, "item_id"))["report_id"]
     return pl.concat([own, read_for(engine, set(others) - set(reports), _rows)])
 

@@ -2,13 +2,31 @@
 
 import getpass
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+from infra.places import Place, read_place
 from schemas.errors import UsageError
 
 DEMO_CODELISTS: Final = Path(__file__).parent.parent / "schemas" / "codelists" / "demo"
+
+
+LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+"""Hosts to which plain http is no risk."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Whom the installation tells of itself, and how."""
+
+    webhook: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    source: str = "urn:engang"
+    prefect_api: str | None = None
+    log: str | None = None
+    traces_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -22,33 +40,67 @@ class Settings:
     kinds: Path | None
     max_file_bytes: int
     max_archive_files: int
+    arrivals_at: Place | None = None
+    landing_at: Place | None = None
+    lake_at: Place | None = None
+    """Where these are, if not in the home."""
+    queue: str | None = None
+    dead_letters: str | None = None
+    """URLs of the queue that tells of arrivals, and of where its messages go that cannot be read."""
+    telling: Telling = Telling()
 
     @property
-    def landing(self) -> Path:
-        """The landing zone's folder."""
-        return self.home / "landing"
+    def arrivals(self) -> Place:
+        """Where senders put what they deliver: `<sender>/<contract>/[period=<P>/]<filename>`."""
+        return self.arrivals_at or self.home / "arrivals"
 
     @property
-    def lake(self) -> Path:
-        """The lake's folder."""
-        return self.home / "lake"
+    def landing(self) -> Place:
+        """The landing zone."""
+        return self.landing_at or self.home / "landing"
+
+    @property
+    def lake(self) -> Place:
+        """The lake."""
+        return self.lake_at or self.home / "lake"
 
     @property
     def exports(self) -> Path:
         """Where releases are exported as plain Parquet."""
         return self.home / "releases"
 
+    def alone_in(self, home: Path) -> "Settings":
+        """Return the settings of an installation that keeps everything in a home of its own, and tells nobody."""
+        own = f"sqlite:///{home / 'ledger.db'}"
+        return replace(
+            self,
+            home=home,
+            ledger_url=own,
+            arrivals_at=None,
+            landing_at=None,
+            lake_at=None,
+            queue=None,
+            dead_letters=None,
+            telling=Telling(),
+        )
+
 
 def read_settings(home: Path | None = None) -> Settings:
     """Read the settings from the environment; `home` overrules ENGANG_HOME (default ./.engang).
 
-    Raises `UsageError` for a limit that is no whole number.
+    Raises `UsageError` for a limit that is no whole number, and for a place that is none.
 
     ENGANG_LEDGER     SQLAlchemy URL, default SQLite in the home
     ENGANG_CODELISTS  folder of the code-list snapshot, default the demo's
     ENGANG_CONTRACTS  folder of contracts to use instead of the shipped ones
     ENGANG_KINDS      folder of record kinds to use instead of the shipped ones
     ENGANG_MAX_FILE_BYTES, ENGANG_MAX_ARCHIVE_FILES  limits of one delivery
+    ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
+    ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that tells of arrivals, and of its dead-letter queue
+    ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE names who tells
+    ENGANG_LOG        json or text: log lines on standard error, by default only warnings, as text
+    PREFECT_API_URL   Prefect is hinted at events; OTEL_EXPORTER_OTLP_ENDPOINT gets traces and metrics
+    ENGANG_S3_ENDPOINT  the S3 to ask instead of AWS's own; region and credentials are given the AWS way
     """
     env = os.environ
     home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
@@ -61,7 +113,45 @@ def read_settings(home: Path | None = None) -> Settings:
         kinds=Path(kinds) if kinds else None,
         max_file_bytes=_limit("ENGANG_MAX_FILE_BYTES", 5 * 2**30),
         max_archive_files=_limit("ENGANG_MAX_ARCHIVE_FILES", 1_000_000),
+        arrivals_at=_place("ENGANG_ARRIVALS"),
+        landing_at=_place("ENGANG_LANDING"),
+        lake_at=_place("ENGANG_LAKE"),
+        queue=env.get("ENGANG_QUEUE") or None,
+        dead_letters=env.get("ENGANG_DEAD_LETTERS") or None,
+        telling=_telling(),
     )
+
+
+def _place(name: str) -> Place | None:
+    told, endpoint = os.environ.get(name), os.environ.get("ENGANG_S3_ENDPOINT") or None
+    if endpoint is not None and not endpoint.startswith(("https://", "http://")):
+        raise UsageError(f"ENGANG_S3_ENDPOINT: found {endpoint!r}, expected https://host[:port]")
+    return read_place(told, name, endpoint) if told else None
+
+
+def _telling() -> Telling:
+    env, log = os.environ, os.environ.get("ENGANG_LOG") or None
+    if log not in {None, "json", "text"}:
+        raise UsageError(f"ENGANG_LOG: found {log!r}, expected json or text")
+    return Telling(
+        webhook=_webhook(),
+        webhook_secret=env.get("ENGANG_WEBHOOK_SECRET") or None,
+        source=env.get("ENGANG_SOURCE") or Telling.source,
+        prefect_api=env.get("PREFECT_API_URL") or None,
+        log=log,
+        traces_to=env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+    )
+
+
+def _webhook() -> str | None:
+    told = os.environ.get("ENGANG_WEBHOOK") or None
+    if told is None:
+        return None
+    url = urlsplit(told)
+    if url.hostname is None or url.scheme not in ({"https", "http"} if url.hostname in LOCAL else {"https"}):
+        shown = f"{url.scheme}://{url.hostname}"  # the path may be a secret
+        raise UsageError(f"ENGANG_WEBHOOK: found {shown}, expected https://host/path (http only on this machine)")
+    return told
 
 
 def _limit(name: str, default: int) -> int:
@@ -80,8 +170,9 @@ def user_name() -> str:
 
 
 def tune_allocator() -> None:
-    """Let Polars keep freed memory for half a minute instead of giving it back at once; call it before Polars loads.
+    """Let Polars keep freed memory for five seconds instead of giving it back at once; call it before Polars loads.
 
-    A batch needs what the one before gave back: asking the system for it again cost a fifth of a long run.
+    A batch needs what the one before gave back: asking the system for it again cost a fifth of a long run. What is kept
+    for longer is missing elsewhere: DuckDB cannot use it.
     """
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:30000,muzzy_decay_ms:30000")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:5000,muzzy_decay_ms:0")

@@ -23,11 +23,13 @@ from sqlalchemy import (
 
 from schemas.claims import BUCKETS, VERDICTS
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration: a ledger that stands at it is opened as it is."""
 
 SUBMISSION_STATUS: Final = ("live", "withdrawn", "rejected")
 RUN_STATUS: Final = ("running", "done", "failed", "refused")
+INBOX_STATUS: Final = ("waiting", "leased", "done", "parked")
+BACKFILL_STATUS: Final = ("reading", "ready", "published", "discarded")
 
 COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
 """What is counted of every submission: rows delivered, claims made, rows rejected, rows ignored, warnings."""
@@ -93,7 +95,8 @@ submissions: Final = Table(
     _one_of("status", SUBMISSION_STATUS),
     # Counting is answered from this index alone, without reading the submissions.
     Index("ix_submissions_counts", "contract", "status", "in_release", *COUNTED),
-    Index(None, "status", "in_release"),
+    Index(None, "status", "in_release", "received_at"),
+    Index(None, "contract", "sender", "received_at"),
     Index(None, "in_release"),
     Index(None, "sha256"),
     Index(None, "content_digest"),
@@ -262,3 +265,116 @@ record_warnings: Final = Table(
     Index(None, "release", "kind"),
 )
 """What a release's matching left out or could not do: what, of what (`detail`), how many (`count`)."""
+
+inbox: Final = Table(
+    "inbox",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _text("object"),
+    _text("version"),
+    _text("sender"),
+    Column("bytes", BigInteger, nullable=True),
+    _text("status"),
+    _time("found_at"),
+    _text("found_by"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _time("not_before", nullable=True),
+    _text("lease_by", nullable=True),
+    _time("lease_until", nullable=True),
+    _text("reason", nullable=True),
+    _text("submission_id", nullable=True),
+    _time("done_at", nullable=True),
+    _one_of("status", INBOX_STATUS),
+    _one_of("found_by", ("event", "listing")),
+    Index(None, "object", "version", unique=True),
+    Index(None, "status", "sender", "id"),
+    Index(None, "status", "id"),
+    Index(None, "status", "lease_until"),
+    Index(None, "submission_id"),
+)
+"""One version of one arrived object each: it is worked off once, whoever tells of it and however often.
+
+`attempts` counts the times it was claimed; a worker holds it until `lease_until`. `submission_id` says what it became,
+or is about to. `reason` says why it was parked, or why the last attempt failed.
+"""
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _text("event_id"),
+    _text("type"),
+    _text("subject"),
+    _text("text"),
+    _time("at"),
+    _time("sent_at", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _time("not_before", nullable=True),
+    _text("problem", nullable=True),
+    Index(None, "event_id", unique=True),
+    Index(None, "sent_at", "not_before"),
+)
+"""What is to be told to others, as CloudEvents (JSON text); kept until it was told, the same event once."""
+
+backfills: Final = Table(
+    "backfills",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _text("contract"),
+    _text("contract_digest", ForeignKey("contracts.digest")),
+    _text("asked"),
+    _text("status"),
+    _time("started_at"),
+    _time("finished_at", nullable=True),
+    Column("release_before", Integer, nullable=True),
+    Column("release", Integer, nullable=True),
+    _text("diff", nullable=True),
+    _one_of("status", BACKFILL_STATUS),
+    Index(None, "status"),
+)
+"""Every backfill: what was `asked` (JSON text), and of its last dry run the release it was tried on and what it would
+change (`diff`, JSON text). `release` is the one that published it.
+"""
+
+backfill_readings: Final = Table(
+    "backfill_readings",
+    metadata,
+    Column("backfill_id", SERIAL, ForeignKey("backfills.id"), primary_key=True, autoincrement=False),
+    _text("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    _text("batch_before", nullable=True),
+    _text("batch", nullable=True),
+    _text("status", nullable=True),
+    _text("content_digest", nullable=True),
+    *(Column(name, BigInteger, nullable=True) for name in COUNTED),
+    _one_of("status", SUBMISSION_STATUS),
+    Index(None, "backfill_id", "batch"),
+)
+"""The submissions that a backfill reads again, and what became of each: nothing yet where `batch` is null."""
+
+backfill_partitions: Final = Table(
+    "backfill_partitions",
+    metadata,
+    Column("backfill_id", SERIAL, ForeignKey("backfills.id"), primary_key=True, autoincrement=False),
+    _text("submission_id", primary_key=True),
+    _text("partition", primary_key=True),
+    _count("claims"),
+)
+"""`submission_partitions` of readings that are not published; theirs from then on."""
+
+backfill_rejects: Final = Table(
+    "backfill_rejects",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("backfill_id", SERIAL, ForeignKey("backfills.id"), nullable=False, autoincrement=False),
+    _text("submission_id"),
+    Column("row", Integer),
+    _text("column", nullable=True),
+    _text("reason"),
+    _text("rule", nullable=True),
+    _text("severity"),
+    _text("found", nullable=True),
+    _text("expected"),
+    _text("hint"),
+    Index(None, "backfill_id", "submission_id"),
+)
+"""`rejects` of readings that are not published; theirs from then on."""

@@ -16,6 +16,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from schemas.claims import ACTIONS, OBS_STATUS, UNIT_KINDS
+from schemas.contract_due import Due
 from schemas.contract_parts import (
     IDENTIFIER,
     Format,
@@ -50,6 +51,8 @@ __all__ = [
     "read_contract",
 ]  # fmt: skip
 
+BESIDE: Final = {"title", "examples", "legal_basis", "hours_per_report", "rhythm", "due"}
+"""Keys that change nothing of how a delivery is read."""
 FOLDER: Final = Path(__file__).parent / "contracts"
 RESERVED: Final = ("row", "submission_id", "sender", "option_period")
 """Columns that stand beside a delivery's own while it is read: a mapped one of that name would be overwritten."""
@@ -103,6 +106,7 @@ class Contract(Strict):
     legal_basis: str
     rhythm: Literal["once", "daily", "weekly", "monthly", "quarterly", "yearly", "four-yearly", "event"]
     hours_per_report: Decimal | None
+    due: Due | None = None
     sender: Sender = Sender()
     format: Format
     ignore: tuple[str, ...] = ()
@@ -157,7 +161,7 @@ class Contract(Strict):
 
     def digest(self) -> str:
         """Return 16 hex characters over everything that decides how a delivery is read."""
-        told = self.model_dump(mode="json", exclude={"title", "examples", "legal_basis", "hours_per_report", "rhythm"})
+        told = self.model_dump(mode="json", exclude=BESIDE)
         if told["record"] is None:
             del told["record"]  # as the digest was before there were records
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
@@ -170,12 +174,8 @@ class Contract(Strict):
         if self.reported_at and self.reported_at.type != "datetime":
             problems.append("reported_at is a time: give it `type: datetime`")
         problems += _bad_maps(self.action, ACTIONS)
-        if self.unit and isinstance(self.unit.kind, Take):
-            problems += _bad_maps(self.unit.kind, UNIT_KINDS)
-        for claim in self.claims:
-            problems += _bad_maps(claim.obs_status, OBS_STATUS)
-            problems += _bad_maps(claim.confidential, ("true", "false"))
-            problems += _bad_accuracies(claim.decimals)
+        problems += self.due.problems(self.rhythm) if self.due else []
+        problems += _bad_claims(self)
         if self.record:
             problems += _bad_maps(self.record.confidential, ("true", "false"))
         problems += [*_bad_rules(self), *_bad_patterns(self)]
@@ -192,6 +192,17 @@ def _bad_shape(contract: Contract) -> list[str]:
         missing = [key for key in needed if key not in given]
         return [f"{key}: Field required, unless a `record` stands in stead of claims" for key in missing]
     return [f"{key} is for claims: a contract with a `record` makes none" for key in given]
+
+
+def _bad_claims(contract: Contract) -> list[str]:
+    problems = []
+    if contract.unit and isinstance(contract.unit.kind, Take):
+        problems += _bad_maps(contract.unit.kind, UNIT_KINDS)
+    for claim in contract.claims:
+        problems += _bad_maps(claim.obs_status, OBS_STATUS)
+        problems += _bad_maps(claim.confidential, ("true", "false"))
+        problems += _bad_accuracies(claim.decimals)
+    return problems
 
 
 def _bad_rules(contract: Contract) -> list[str]:

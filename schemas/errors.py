@@ -6,6 +6,7 @@ EngangError
 │   └── RowError       one row cannot be read: becomes a reject, never leaves the parser
 ├── RegisterError      a code-list snapshot is wrong or missing
 ├── StoreError         the landing zone, the ledger or the lake cannot do what was asked
+│   └── LeaseLost      another worker holds what was claimed: nothing of this was kept, the other does it
 ├── ReleaseRefused     a check failed: nothing was published, the last release stands
 └── UsageError         a command was used wrongly (exit code 2)
 
@@ -30,6 +31,10 @@ class RegisterError(EngangError):
 
 class StoreError(EngangError):
     """The landing zone, the ledger or the lake cannot do what was asked."""
+
+
+class LeaseLost(StoreError):  # noqa: N818  the design's word for it
+    """Another worker holds what this one had claimed, since it did not renew its lease; nothing of this was kept."""
 
 
 class TrainingError(EngangError):

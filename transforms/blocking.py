@@ -33,7 +33,8 @@ def comparable(reports: pl.DataFrame, kind: Kind, model: Model | None = None) ->
     weight; `tf_<field>` is the share of reports with that value, by the model's count. Without a model, words and
     frequencies are left out.
     """
-    told = reports.lazy().with_columns(_folded(name, f) for name, f in kind.fields.items() if f.type in FOLDED)
+    folded = {name: kind.fields[name] for name in compared_with(kind)}
+    told = reports.lazy().with_columns(_folded(name, f) for name, f in folded.items() if f.type in FOLDED)
     numbers = [pl.col(name).cast(pl.Float64) for name, f in _told(kind).items() if f.type in {"integer", "number"}]
     columns = ["report_id", "reported_by", *_told(kind)]
     frame = told.with_columns(blocking_keys(kind)).with_columns(numbers).select(*columns, *key_columns(kind)).collect()
@@ -52,6 +53,12 @@ def keyed(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     read = {key.field: kind.fields[key.field] for rule in kind.rules() for key in rule}
     folded = (_folded(name, f) for name, f in read.items() if f.type in FOLDED)
     return reports.lazy().with_columns(folded).select("report_id", *blocking_keys(kind)).collect()
+
+
+def compared_with(kind: Kind) -> list[str]:
+    """Return the fields that `comparable` reads, in the kind's order."""
+    read = {*_told(kind), *(key.field for rule in kind.rules() for key in rule)}
+    return [name for name in kind.fields if name in read]
 
 
 def key_columns(kind: Kind) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from schemas.kind import Kind
-from transforms.blocking import block_sizes, key_columns
+from transforms.blocking import block_sizes, key_columns, scored_columns, without_blocks
 
 KEYS: Final = {"rule": pl.Int32, "key": pl.Int64}
 
@@ -44,6 +44,19 @@ def over_limit(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """
     large = (pl.col("reports") > kind.largest_block) & (pl.col("rule") < len(kind.blocking))
     return block_sizes(reports, kind).filter(large)
+
+
+def meeting(keys: pl.DataFrame, large: pl.DataFrame, kind: Kind) -> pl.Series:
+    """Return of each row of the index whether another report shares a block with it that is not over the limit.
+
+    No pair is found of the others: they need not be made comparable.
+    """
+    blocks = without_blocks(keys, large, kind).select(scored_columns(kind))
+    return blocks.select(
+        pl.any_horizontal(
+            pl.lit(False), *(pl.col(name).is_not_null() & pl.col(name).is_duplicated() for name in blocks.columns)
+        )
+    ).to_series()
 
 
 def flipped(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

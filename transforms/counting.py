@@ -19,6 +19,27 @@ def counting(submissions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def members(submissions: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a reading: submission_id, batch, before, after (which release counts it), first_release.
+
+    A submission that is read anew (`anew`, where there is such a column) has two: that of `batch_before` counted
+    before, that of `batch` counts now, and no release has counted it yet. Columns used: in_release, counts too.
+    """
+    told = submissions.select(
+        "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after"), "first_release"
+    )
+    if "anew" not in submissions.columns:
+        return told
+    anew = submissions["anew"]
+    first = pl.when(~anew).then("first_release")
+    now = told.with_columns(pl.col("before") & ~anew, first.alias("first_release"))
+    was = submissions.filter("anew").select(
+        "submission_id", pl.col("batch_before").alias("batch"), pl.col("in_release").alias("before"),
+        pl.lit(False).alias("after"), "first_release",
+    )  # fmt: skip
+    return pl.concat([now, was])
+
+
 def standing_buckets(submissions: pl.DataFrame) -> pl.DataFrame:
     """Return the buckets that a submission's own state decides: submission_id, bucket, rows.
 

@@ -60,15 +60,16 @@ def score(reports: pl.DataFrame, kind: Kind, model: Model, floor: float | None =
     """
     if not kind.blocking or reports.height < 2:  # noqa: PLR2004  a pair
         return pl.DataFrame(schema=EDGES)
-    ordered = reports.sort("report_id").with_row_index("unique_id")
-    with _linker(ordered, model.settings) as (linker, table, read):
-        least = review(kind, model) if floor is None else floor
+    if not reports["report_id"].is_sorted():
+        reports = reports.sort("report_id")
+    ids, rules, ends = reports["report_id"], _rules(reports, kind), ("unique_id_l", "unique_id_r")
+    least = review(kind, model) if floor is None else floor
+    with _linker(reports.drop("report_id").with_row_index("unique_id"), model.settings) as (linker, table, read):
+        del reports  # DuckDB has its own by now, and needs the memory
         found = linker.inference.predict_within(
-            table, blocking_rules_to_generate_predictions=[*_rules(ordered, kind)], threshold_match_weight=least,
-            warning_mode="never",
-        )  # fmt: skip
+            table, blocking_rules_to_generate_predictions=[*rules], threshold_match_weight=least, warning_mode="never"
+        )
         pairs = read(found.physical_name)
-    ids, ends = ordered["report_id"], ("unique_id_l", "unique_id_r")
     weight = pl.col("match_weight").round(PLACES).alias("weight")
     pairs = pairs.select(pl.min_horizontal(ends).alias("l"), pl.max_horizontal(ends).alias("r"), weight).sort("l", "r")
     return pl.DataFrame({"a": ids[pairs["l"]], "b": ids[pairs["r"]], "weight": pairs["weight"]}, schema=EDGES)
@@ -380,6 +381,7 @@ def _linker(
             field = name.removeprefix(FREQUENCY)
             shares = api.register(frame.select(field, name).drop_nulls().unique().to_arrow(), dataset_display_name=name)
             linker.table_management.register_term_frequency_lookup(shares, field)
+        del frame  # whoever asked for the linker may need the memory
         yield linker, table, lambda name: connection.table(name).pl()
     finally:
         connection.close()

@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.kind import Kind
 from schemas.record_tables import ALL, CHANGE_RECORD, item
-from transforms.identify import LANES, lanes
+from transforms.identify import LANES, laned
 
 BESIDE: Final = ("item_id", "release", "partition")
 """Columns of an item that its lanes leave out."""
@@ -20,15 +20,23 @@ SAID: Final = ("report_id", "submission_id", "row", "content", "relation", "lead
 
 def record_content(items: pl.DataFrame, sources: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return one row an item: item_id, agreement, reports and its four lanes (UInt64), its deliveries' included."""
-    together = sources.lazy().group_by("item_id").agg(pl.col("report_id").min().alias("_label"))
-    name, label = pl.lit(kind.kind), pl.col("_label")
-    said = sources.lazy().select("item_id", *SAID).join(together, on="item_id")
-    behind = said.select("item_id", *lanes(pl.lit("source"), name, label, *map(pl.col, SAID)))
-    behind = behind.group_by("item_id").agg(pl.col(LANES).sum().name.suffix("_s"))
+    behind = items.select("item_id").join(_behind(sources, kind), on="item_id", how="left", maintain_order="left")
     values = [_as_text(c.name, c.dtype) for c in item(kind) if c.name not in BESIDE]
-    told = items.lazy().join(together, on="item_id").with_columns(lanes(pl.lit("item"), name, label, *values))
-    sums = [(pl.col(lane) + pl.col(f"{lane}_s")).alias(lane) for lane in LANES]
-    return told.join(behind, on="item_id").select("item_id", "agreement", "reports", *sums).collect()
+    own = laned(items, pl.lit("item"), pl.lit(kind.kind), pl.lit(behind["_label"]), *values)
+    sums = [(own[lane] + behind[lane]).alias(lane) for lane in LANES]
+    return items.select("item_id", "agreement", "reports").with_columns(sums)
+
+
+def _behind(sources: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return one row an item: item_id, `_label` (its least report id) and the lanes of its deliveries, summed."""
+    said = sources.select("item_id", *SAID, pl.col("report_id").alias("_label"))
+    several = said["item_id"].is_duplicated()
+    others = said.filter(several).with_columns(pl.col("_label").min().over("item_id"))
+    parts = [pl.lit("source"), pl.lit(kind.kind), *map(pl.col, ("_label", *SAID))]
+    sole, summed = (
+        rows.select("item_id", "_label").hstack(laned(rows, *parts)) for rows in (said.filter(~several), others)
+    )
+    return pl.concat([sole, summed.group_by("item_id", "_label").agg(pl.col(LANES).sum())])
 
 
 def record_lane_sums(content: pl.DataFrame) -> tuple[int, ...]:

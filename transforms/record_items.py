@@ -16,8 +16,9 @@ from schemas.record_tables import ALL, CONFLICT_RECORD, item, source
 from transforms.consolidate import ACTION_RANK
 from transforms.survival import clashing, comparable, in_words, survivor
 
-CLASHES: Final = pl.Schema({"item_id": pl.String, "field": pl.String})
+CLASHES: Final = pl.Schema({"item_id": pl.UInt32, "field": pl.String})
 NONE: Final = pl.lit([], dtype=pl.List(pl.String))
+CLAIM: Final = pl.concat_str("submission_id", "row", separator="-").alias("claim_id")
 WITHDRAWN: Final = pl.when(pl.col("action") == "withdraw").then(pl.lit("withdrawn"))
 
 
@@ -40,18 +41,53 @@ def consolidate_records(deliveries: pl.DataFrame, items: pl.DataFrame, kind: Kin
     `deliveries` has the columns of `<kind>_records`. `items` says of each report that stands (see `standing`) which
     item it is of: report_id, item_id.
     """
-    marked = standing(deliveries)
-    told = _beside(marked, items.select("report_id", "item_id"), "report_id")
-    told = kept(told, pl.col("item_id").is_not_null())
+    return consolidated(beside(standing(deliveries), items.select("report_id", "item_id"), "report_id"), kind)
+
+
+def consolidated(marked: pl.DataFrame, kind: Kind) -> RecordsConsolidated:
+    """Return what `consolidate_records` does, of deliveries that `standing` has marked, each with its `item_id`."""
+    told, ids = _numbered(kept(marked, pl.col("item_id").is_not_null()))
+    single = told.select(~pl.col("item_id").is_duplicated() & pl.col("standing")).to_series()
+    alone, others = kept(told, single), told.filter(~single)
+    items, behind, conflicts = _together(others, kind)
+    sole = alone.with_columns(pl.lit("single").alias("relation"), pl.lit(True).alias("lead"), CLAIM)
+    counted = pl.concat(rows.select("submission_id", "rows", "standing", "lead") for rows in (sole, behind))
+    names = _unnumbered(source(kind))
+    sources = _merged(sole.select(names), behind.select(names).sort("item_id", "claim_id"))
+    published = _merged(_alone(alone, kind), items)
+    published, sources, conflicts = (_named(rows, ids) for rows in (published, sources, conflicts))
+    return RecordsConsolidated(published, sources, conflicts, _buckets(marked, counted))
+
+
+def _numbered(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the rows in the order of their items, each item's id replaced by its place among the ids; and the ids."""
+    ordered = told.sort("item_id")
+    return ordered.with_columns(pl.col("item_id").rle_id()), ordered["item_id"].rle().struct.field("value").rename(
+        "item_id"
+    )
+
+
+def _named(rows: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """Return the rows with each item's place replaced by its id."""
+    return rows.with_columns(ids.gather(rows["item_id"]))
+
+
+def _together(told: pl.DataFrame, kind: Kind) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return items, what is behind them and conflicts of the deliveries of items that have more than one."""
     votes = kept(told, pl.col("bucket").is_null() | (pl.col("bucket") == "conflict").fill_null(False))
     alone = pl.len().over("item_id") == 1
     several = _ranked(votes.filter(~alone))
     clashes = _clashes(several, kind)
-    published = pl.concat([_alone(votes.filter(alone), kind), _several(several, clashes, kind)]).sort("item_id")
-    conflicts = _conflicts(several, published, clashes, kind)
-    behind = _behind(told, published, conflicts)
-    sources = behind.select(_unnumbered(source(kind))).sort("item_id", "claim_id")
-    return RecordsConsolidated(published, sources, conflicts, _buckets(marked, behind))
+    items = pl.concat([_alone(votes.filter(alone), kind), _several(several, clashes, kind)]).sort("item_id")
+    conflicts = _conflicts(several, items, clashes, kind)
+    return items, _behind(told, items, conflicts), conflicts
+
+
+def _merged(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of two frames that are in the order of their items, in that order."""
+    if not first.height or not second.height:
+        return first if first.height else second
+    return pl.concat([first, second]).sort("item_id", maintain_order=True)
 
 
 def standing(deliveries: pl.DataFrame) -> pl.DataFrame:
@@ -69,9 +105,9 @@ def standing(deliveries: pl.DataFrame) -> pl.DataFrame:
     return marked.with_columns(pl.col("bucket").is_null().alias("standing"))
 
 
-def kept(rows: pl.DataFrame, wanted: pl.Expr | str) -> pl.DataFrame:
+def kept(rows: pl.DataFrame, wanted: pl.Expr | pl.Series | str) -> pl.DataFrame:
     """Return the rows for which a condition holds: the frame itself, not a copy of every column, if it does for all."""
-    mask = rows.select(pl.col(wanted) if isinstance(wanted, str) else wanted).to_series()
+    mask = wanted if isinstance(wanted, pl.Series) else rows.select(wanted).to_series()
     return rows if mask.all() else rows.filter(mask)
 
 
@@ -156,7 +192,7 @@ def _clashes(votes: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 def _conflicts(votes: pl.DataFrame, published: pl.DataFrame, clashes: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return one row a field on which an item's reports differ and a version of a report that says anything there."""
     names = _unnumbered(CONFLICT_RECORD)
-    told = [empty(CONFLICT_RECORD).lazy().select(names)]
+    told = [empty(CONFLICT_RECORD).lazy().select(names).with_columns(pl.col("item_id").cast(pl.UInt32))]
     for name in clashes["field"].unique(maintain_order=True):
         spec = kind.fields[name]
         items = clashes.lazy().filter(field=name)
@@ -181,16 +217,16 @@ def _behind(told: pl.DataFrame, published: pl.DataFrame, conflicts: pl.DataFrame
     )  # fmt: skip
     wanted = pl.col("bucket").is_in(["conflict", "duplicate"]).fill_null(False)
     rows = kept(told, pl.col("bucket").is_null() | wanted)
-    rows = _beside(rows, published.select("item_id", "reports"), "item_id")
-    rows = _beside(rows, outranked.with_columns(pl.lit(True).alias("_outranked")), "report_id", "submission_id")
-    return _beside(rows, _leading(told), "report_id").with_columns(
+    rows = beside(rows, published.select("item_id", "reports"), "item_id")
+    rows = beside(rows, outranked.with_columns(pl.lit(True).alias("_outranked")), "report_id", "submission_id")
+    return beside(rows, _leading(told), "report_id").with_columns(
         relation.alias("relation"),
         (pl.col("standing") & pl.col("_leads").is_not_null()).alias("lead"),
-        pl.concat_str("submission_id", "row", separator="-").alias("claim_id"),
+        CLAIM,
     )
 
 
-def _beside(rows: pl.DataFrame, told: pl.DataFrame, *on: str) -> pl.DataFrame:
+def beside(rows: pl.DataFrame, told: pl.DataFrame, *on: str) -> pl.DataFrame:
     """Return the rows as they stand with the other columns of `told`, which has a row a key at most: null where none.
 
     A join would copy every column of them, at ten times the cost.

@@ -10,7 +10,7 @@ from schemas.errors import SubmissionError
 
 GZIP: Final = b"\x1f\x8b\x08"
 """How a gzip file begins, and no text, workbook or Parquet file does."""
-_TRAILER: Final = 18
+TRAILER: Final = 18
 """The least bytes of a gzip file; its last four say the size of its content, modulo 2^32."""
 _PIECE: Final = 1 << 20
 
@@ -48,7 +48,7 @@ def size_within(data: bytes, most: int) -> int:
 
 def likely_size(data: bytes) -> int:
     """Return about how many bytes a delivery is when it is read: what a gzip file says of itself, unchecked."""
-    told = int.from_bytes(data[-4:], "little") if data.startswith(GZIP) and len(data) >= _TRAILER else 0
+    told = int.from_bytes(data[-4:], "little") if data.startswith(GZIP) and len(data) >= TRAILER else 0
     return max(len(data), told)
 
 

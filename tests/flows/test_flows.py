@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from flows import receiving, steps
+from flows import intake, receiving, steps
 from flows.installation import Installation, open_installation
 from flows.receiving import Delivery
 from infra import lake, ledger
@@ -41,6 +43,14 @@ def given(installation: Installation) -> list[Delivery]:
     return found
 
 
+def arrive(home: Path, delivery: Delivery) -> None:
+    """Let a file stand in the arrivals for a while."""
+    path = home / "arrivals" / delivery.sender / delivery.contract / f"period={delivery.period}" / delivery.filename
+    path.parent.mkdir(parents=True)
+    path.write_bytes(delivery.data)
+    os.utime(path, (time.time() - 9, time.time() - 9))
+
+
 def plain_home(folder: Path) -> Installation:
     """Return an installation to which the plain steps have brought the examples, not yet published."""
     installation = open_installation(folder)
@@ -67,9 +77,13 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path) -> N
     file = tmp_path / first.filename
     file.write_bytes(first.data)
     assert [r.status for r in receive((file,), first.contract, None, first.period)] == ["registered"]
-    receiving.land(installation, [third])  # cut off half-way: `receive` without paths finds it
-    assert [r.submission_id for r in receive()] == [row["submission_id"] for row in artifact("receipts")]
-    receiving.land(installation, [second])  # cut off too: the nightly finds it
+    receiving.land(
+        installation, [second]
+    )  # cut off half-way: the nightly finds it, `receive` looks into the inbox only
+    arrive(home, third)
+    assert intake.reconcile_arrivals(installation) == 1
+    assert [r.filename for r in receive()] == [row["filename"] for row in artifact("receipts")] == [third.filename]
+    assert receive() == []
     done = nightly()
     assert done.digest == plain.digest
     assert done.counts == plain.counts
@@ -146,9 +160,11 @@ def test_storage_that_fails_once_is_tried_again(home: Path, tmp_path: Path, monk
 
     plain = steps.nightly(plain_home(tmp_path / "plain"))
     broken = Broken(monkeypatch)
-    receiving.land(installation := open_installation(home), [given(installation)[0]])
+    first = given(installation := open_installation(home))[0]
+    file = tmp_path / first.filename
+    file.write_bytes(first.data)
     broken.times = 1
-    assert [r.status for r in receive()] == ["registered"]
+    assert [r.status for r in receive((file,), first.contract, None, first.period)] == ["registered"]
     list(steps.receive(installation, given(installation)[1:]))
     broken.times = 1
     assert nightly().digest == plain.digest

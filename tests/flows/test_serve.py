@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,26 +17,34 @@ from urllib.parse import urlsplit
 import pytest
 
 from flows import serve
+from flows.deployments import deployments
+from schemas.contract import FOLDER, load_contracts
 from schemas.errors import UsageError
 
 ENGANG = Path(sys.executable).with_name("engang")
 
 
 @pytest.mark.usefixtures("prefect_api")
-def test_the_nightly_is_at_two_in_oslo_and_one_at_a_time() -> None:
+def test_what_is_served_and_when() -> None:
     from prefect.flows import load_flow_from_entrypoint
 
-    nightly, receive = serve.deployments()
-    assert (nightly.flow_name, receive.flow_name) == ("nightly", "receive")
-    schedules = [s.schedule for s in nightly.schedules or ()]
-    assert [(getattr(s, "cron", None), getattr(s, "timezone", None)) for s in schedules] == [
-        ("0 2 * * *", "Europe/Oslo")
-    ]
-    assert nightly.concurrency_limit == 1
-    assert not receive.schedules
-    for deployment in (nightly, receive):
+    served = {d.flow_name: d for d in deployments()}
+    told = {
+        name: [(getattr(s.schedule, "cron", None), getattr(s.schedule, "timezone", None)) for s in d.schedules or ()]
+        for name, d in served.items()
+    }
+    assert told["nightly"] == [("0 2 * * *", "Europe/Oslo")]
+    assert told["receive"] == [("* * * * *", "Europe/Oslo")]
+    assert told["backfill"] == []
+    (trigger,) = served["receive"].triggers
+    assert getattr(trigger, "expect", None) == {"no.engang.submission.received"}
+    for name, strategy in (("nightly", "ENQUEUE"), ("receive", "CANCEL_NEW"), ("backfill", "ENQUEUE")):
+        assert served[name].concurrency_limit == 1
+        assert getattr(served[name].concurrency_options, "collision_strategy", None) == strategy
+    for deployment in served.values():
         assert deployment.entrypoint is not None
         assert load_flow_from_entrypoint(deployment.entrypoint).name == deployment.flow_name
+        assert deployment.tags == ["engang"]
 
 
 def test_a_server_that_is_there_already_is_not_taken_over(
@@ -68,6 +78,9 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
         assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 2 * * *", "Europe/Oslo")
         assert schedule["active"]
         assert nightly["global_concurrency_limit"]["limit"] == 1
+        assert _scheduled(port, nightly["id"]), "the next night is planned: Prefect's scheduler works"
+        seconds = [_take_in(home, example) for example in (0, 1)]
+        print("\nserved: a small file is registered after", " and then ".join(f"{s:.2f} s" for s in seconds))
         served.send_signal(signal.SIGTERM)
         assert served.wait(60) == 0, (tmp_path / "told").read_text()
     finally:
@@ -77,19 +90,50 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
         assert gone.connect_ex(("127.0.0.1", port)), "its server ended with it"
 
 
-def _await_deployments(port: int, served: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/api/deployments/filter", b"{}", {"Content-Type": "application/json"}
-    )
-    found: list[dict[str, Any]] = []
+def _scheduled(port: int, deployment: str) -> list[dict[str, Any]]:
+    """Return the planned runs of a deployment, once there are any."""
+    told = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     until = time.monotonic() + 180
-    while len(found) < 2:
+    while not (found := _ask(port, "flow_runs", told)):
+        assert time.monotonic() < until
+        time.sleep(0.3)
+    return found
+
+
+def _ask(port: int, what: str, told: dict[str, Any]) -> list[dict[str, Any]]:
+    url = f"http://127.0.0.1:{port}/api/{what}/filter"
+    request = urllib.request.Request(url, json.dumps(told).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310  http on 127.0.0.1
+            found: list[dict[str, Any]] = json.load(answer)
+            return found
+    except OSError:
+        return []
+
+
+def _take_in(home: Path, example: int) -> float:
+    """Put a small file where senders put theirs; return the seconds until it is registered."""
+    contract = load_contracts(FOLDER)["eiti-skatt"]
+    given, period = contract.examples[example].given, ("2009", "2011")[example]
+    assert isinstance(given, str)
+    folder = home / "arrivals" / str(contract.sender.default) / contract.contract / f"period={period}"
+    folder.mkdir(parents=True)
+    began = time.monotonic()
+    (folder / "skatt.csv").write_text(given)
+    while True:
+        with closing(sqlite3.connect(f"file:{home / 'ledger.db'}?mode=ro", uri=True)) as ledger:
+            rows = ledger.execute("SELECT status, claims FROM submissions WHERE period = ?", (period,)).fetchall()
+        if rows:
+            assert [(status, claims > 0) for status, claims in rows] == [("live", True)]
+            return time.monotonic() - began
+        assert time.monotonic() - began < 120
+        time.sleep(0.02)
+
+
+def _await_deployments(port: int, served: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
+    until = time.monotonic() + 300
+    while len(found := _ask(port, "deployments", {})) < 3:
         assert served.poll() is None
         assert time.monotonic() < until
         time.sleep(0.3)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  http on 127.0.0.1
-                found = json.load(answer)
-        except OSError:
-            continue
     return found

@@ -21,7 +21,7 @@ from flows import receiving, steps
 from flows.reading import released, table
 from flows.receiving import deliver
 from flows.verify import lake_digest
-from infra import checks, lake, landing, ledger
+from infra import checks, lake, ledger
 
 DEATH = signal.SIGKILL
 
@@ -52,7 +52,8 @@ class Clock:
 
     def watch(self, engine: sa.Engine) -> None:
         """Count what reaches the disk: files, Delta commits, statements and commits of the ledger."""
-        self.before(landing.os, "fsync")
+        self.before(os, "fsync")
+        self.before(os, "link")
         self.before(Path, "replace")
         self.before(lake, "write_deltalake")
         for name in ("restore", "delete"):

@@ -23,11 +23,13 @@ from flows.files import find
 from flows.installation import Installation
 from flows.night import night
 from flows.reading import released, table
-from flows.receiving import Delivery, Receipt, check_delivery, deliver, receive, rejects_of, withdraw
+from flows.receipt import Receipt
+from flows.receiving import Delivery, check_delivery, deliver, receive, rejects_of, withdraw
 from infra import ledger
 from schemas.claims import BUCKETS
 from schemas.errors import StoreError, UsageError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 FIRST, LAST = "0301;01.01.2024;alle;709 037;\n", "1120;01.01.2024;alle;20 005;\n"
 REPEATS = ("sum", "error", "warn", "distinct")
 TEN_MEGABYTES = 10 * 2**20

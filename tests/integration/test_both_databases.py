@@ -11,6 +11,7 @@ from flows.receiving import deliver, receive, withdraw
 from flows.steps import nightly
 from flows.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 DIGESTS: dict[str, str] = {}
 
 

@@ -4,72 +4,54 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from console import Ran, Run, engang
 from small_home import CONTRACTS, HEADER, open_small
 
-from flows.cli import main
 from flows.night import night
 from flows.receiving import deliver, receive
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
-    "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
-    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "evaluate", "explain",
-    "export", "models", "models export", "models import", "models list", "models pin", "models show", "nightly",
-    "query", "rejects", "releases", "review", "serve", "submit", "train", "units", "verify", "why-not", "withdraw",
+    "backfill", "backfills", "backfills discard", "backfills list", "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
+    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "evaluate", "events",
+    "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry", "models",
+    "models export", "models import", "models list", "models pin", "models show",
+    "nightly", "query", "rejects", "releases", "review", "serve", "status", "submit", "train", "units", "verify",
+    "why-not", "withdraw",
 ]  # fmt: skip
 GOOD = HEADER + "0301;01.01.2024;alle;709 037;\n1120;01.01.2024;alle;20 005;\n"
 BAD = HEADER + "0301;01.02.2024;alle;709 100;\n9998;01.02.2024;\x1b[31malle;1;\nSum;01.02.2024;alle;709 101;\n"
 PAID = "name,paid\nNordskjær Olje AS,0.1\nGrip Energi AS,1234567890123456789.123456789\n"
 
 
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
+class Exactly(Ran):
+    """As it is said, to the digit."""
 
     @property
     def json(self) -> Any:
         return json.loads(self.out, parse_float=Decimal)
 
 
-Run = Callable[..., Ran]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Give what runs the command in a new home (ENGANG_HOME) as the console would."""
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Give what runs the command in a new home (ENGANG_HOME)."""
     monkeypatch.setenv("ENGANG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ENGANG_CONTRACTS", str(CONTRACTS))
     for name in ("ENGANG_LEDGER", "ENGANG_CODELISTS"):
         monkeypatch.delenv(name, raising=False)
-
-    def run_(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["engang", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            code: object = 0
-        except SystemExit as ended:
-            code = ended.code or 0
-        assert isinstance(code, int)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
-
-    return run_
+    return lambda *arguments: Exactly(*astuple(engang(*arguments)))
 
 
 @pytest.fixture
@@ -82,12 +64,22 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home that has a release, once."""
+    home = open_small(tmp_path_factory.mktemp("released") / "home")
+    good = deliver(home, "good.csv", GOOD.encode(), "folketall", sender="kommunen", period=None)
+    paid = deliver(home, "paid.csv", PAID.encode(), "betaling", sender="selskapet", period="2024")
+    assert [r.status for batch in receive(home, [good, paid]) for r in batch] == ["registered"] * 2
+    assert night(home).release == 1
+    home.engine.dispose()
+    return home.settings.home
+
+
 @pytest.fixture
-def released(run: Run, files: Path) -> Run:
+def released(run: Run, template: Path, tmp_path: Path) -> Run:
     """Give the command in a home that has a release."""
-    assert run("submit", files / "good.csv", "-c", "folketall", "-s", "kommunen").code == 0
-    assert run("submit", files / "paid.csv", "-c", "betaling", "-s", "selskapet", "-p", "2024").code == 0
-    assert run("nightly").code == 0
+    shutil.copytree(template, tmp_path / "home")
     return run
 
 

@@ -2,18 +2,16 @@
 
 import getpass
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from console import engang
 from small_records import KIND, deliveries
 
-from flows.cli import main
 from flows.deciding import decide, known_reports, list_decisions, withdraw_decision
 from flows.decision_files import export_decisions, import_decisions
 from flows.installation import Installation, open_installation
@@ -54,21 +52,17 @@ def keep(installation: Installation, kind: str, *told: dict[str, Any]) -> None:
     ledger.register_submissions(installation.engine, files, months, empty(REJECT), units)
 
 
-@pytest.fixture
-def kinds(tmp_path: Path) -> Path:
-    """Give a folder of two kinds: mishap (one report an item) and ship (several)."""
-    folder = tmp_path / "kinds"
-    folder.mkdir()
+def filled(folder: Path, ledger_url: str, patch: pytest.MonkeyPatch) -> Installation:
+    """Open an installation with reports of two kinds: mishap (one report an item) and ship (several).
+
+    D's submission is withdrawn, E's newest version withdraws it.
+    """
+    kinds = folder / "kinds"
+    kinds.mkdir()
     for kind in (KIND, KIND.model_copy(update={"kind": "ship", "one_report_per_item": False})):
-        (folder / f"{kind.kind}.yml").write_text(json.dumps(kind.model_dump(mode="json", exclude_none=True)))
-    return folder
-
-
-@pytest.fixture
-def home(tmp_path: Path, kinds: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    """Open an installation with reports of both kinds: D's submission is withdrawn, E's newest version withdraws it."""
-    for name, value in (("HOME", tmp_path / "home"), ("LEDGER", ledger_url), ("KINDS", kinds)):
-        monkeypatch.setenv(f"ENGANG_{name}", str(value))
+        (kinds / f"{kind.kind}.yml").write_text(json.dumps(kind.model_dump(mode="json", exclude_none=True)))
+    for name, value in (("HOME", folder / "home"), ("LEDGER", ledger_url), ("KINDS", kinds)):
+        patch.setenv(f"ENGANG_{name}", str(value))
     installation = open_installation()
     keep(installation, "mishap", *TOLD)
     ships = ({"report_id": f"{n:024}", "submission_id": "s4", "reported_by": "UP"} for n in (7, 8))
@@ -77,8 +71,30 @@ def home(tmp_path: Path, kinds: Path, ledger_url: str, monkeypatch: pytest.Monke
     return installation
 
 
+@pytest.fixture
+def home(tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """Give an installation of the test's own, on each database."""
+    return filled(tmp_path, ledger_url, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give one to all that is refused: nothing is kept in it."""
+    folder = tmp_path_factory.mktemp("steady")
+    with pytest.MonkeyPatch.context() as patch:
+        yield filled(folder, f"sqlite:///{folder / 'home' / 'ledger.db'}", patch)
+
+
 def stands(home: Installation) -> list[tuple[int, str, str, str]]:
     return list_decisions(home).select("id", "a", "b", "verdict").rows()
+
+
+def move_in(home: Installation, item: str, since: dict[str, int]) -> None:
+    """Let reports be at home in an item of kind mishap, each since a release."""
+    rows = [("mishap", report, item, release) for report, release in since.items()]
+    homes = pl.DataFrame(rows, schema=["kind", "report_id", "item_id", "release"], orient="row")
+    nothing = pl.DataFrame(schema={"submission_id": pl.String, "first_release": pl.Int32})
+    ledger_records.keep_history(home.engine, nothing, homes)
 
 
 # Deciding
@@ -115,11 +131,24 @@ def test_what_is_known_of_reports(home: Installation) -> None:
     ],
 )
 def test_what_cannot_be_decided_is_refused(
-    home: Installation, pair: tuple[str, str], verdict: str, why: str, said: str
+    steady: Installation, pair: tuple[str, str], verdict: str, why: str, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        decide(home, pair, verdict, why=why, who="Kari")
-    assert stands(home) == []
+        decide(steady, pair, verdict, why=why, who="Kari")
+    assert stands(steady) == []
+
+
+def test_an_item_that_was_founded_again_stands_for_its_oldest_report_that_stands(home: Installation) -> None:
+    again = f"{5:024}"  # the id of no report
+    move_in(home, again, {E: 1, B: 2, A: 3, D: 1})
+    decide(home, (again.upper(), C), "different", why=WHY)
+    decide(home, (A, E), "unsure", why=WHY)
+    assert stands(home) == [(1, B, C, "different"), (2, A, E, "unsure")]
+
+
+def test_a_founder_s_id_is_its_own_though_others_are_at_home_there(home: Installation) -> None:
+    move_in(home, A, {B: 1})
+    assert decide(home, (A, C), "different", why=WHY).decision.a == A
 
 
 def test_two_reports_of_one_reporter_can_be_one_item_where_the_kind_says_so(home: Installation) -> None:
@@ -249,52 +278,29 @@ def test_a_file_from_elsewhere(home: Installation, tmp_path: Path) -> None:
     ],
 )
 def test_a_file_with_anything_wrong_is_refused_whole(
-    home: Installation, tmp_path: Path, name: str, text: str | bytes, said: str
+    steady: Installation, tmp_path: Path, name: str, text: str | bytes, said: str
 ) -> None:
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UsageError, match=said):
-        import_decisions(home, tmp_path / name)
-    assert ledger_records.decisions(home.engine).is_empty()
+        import_decisions(steady, tmp_path / name)
+    assert ledger_records.decisions(steady.engine).is_empty()
 
 
-def test_files_that_are_not_there(home: Installation, tmp_path: Path) -> None:
+def test_files_that_are_not_there(steady: Installation, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file"):
-        import_decisions(home, tmp_path / "none.csv")
+        import_decisions(steady, tmp_path / "none.csv")
     with pytest.raises(UsageError, match="cannot be written"):
-        export_decisions(home, tmp_path / "none" / "d.csv")
-    assert export_decisions(home, tmp_path / "d.jsonl") == 0
-    assert import_decisions(home, tmp_path / "d.jsonl").known == 0
+        export_decisions(steady, tmp_path / "none" / "d.csv")
+    assert export_decisions(steady, tmp_path / "d.jsonl") == 0
+    assert import_decisions(steady, tmp_path / "d.jsonl").known == 0
 
 
 # The commands
 
 
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(home: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Give what runs the command in the installation, as the console would."""
+def test_the_commands(home: Installation, tmp_path: Path) -> None:
+    run = engang
     assert home.kinds
-
-    def run_(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["engang", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), said.out, said.err)
-
-    return run_
-
-
-def test_the_commands(run: Callable[..., Ran], tmp_path: Path) -> None:
     assert run("decisions").out == "no decision stands\n"
     done = run("decide", B, A, "same", "--why", WHY)
     assert (done.code, done.err) == (0, "")
@@ -302,19 +308,19 @@ def test_the_commands(run: Callable[..., Ran], tmp_path: Path) -> None:
     again = run("decide", A, B, "same", "--why", WHY)
     assert again.out == f"nothing new: decision 1 by {getpass.getuser()} says so already\n"
     told = run("decide", A, D, "different", "--why", WHY, "--who", "Kari", "--json")
-    assert json.loads(told.out) == {
+    assert told.json == {
         "id": 2, "kind": "mishap", "a": A, "b": D, "verdict": "different", "who": "Kari", "why": WHY, "new": True,
         "warnings": [f"report {D} is withdrawn: the decision sleeps until it is delivered again"],
     }  # fmt: skip
     assert told.err.startswith("mind: report")
-    listed = json.loads(run("decisions", "list", "--kind", "mishap", "--json").out)
+    listed = run("decisions", "list", "--kind", "mishap", "--json").json
     assert [(d["id"], d["who"], d["in_release"]) for d in listed] == [
         (1, getpass.getuser(), False), (2, "Kari", False),
     ]  # fmt: skip
     assert run("decisions", "export", tmp_path / "d.csv").out.endswith("d.csv: 2 decisions\n")
     assert run("decisions", "withdraw", "2", "--why", "a slip").out.startswith("withdrawn; `engang nightly`")
     assert run("decisions", "withdraw", "2", "--why", "a slip").out == "it was withdrawn before\n"
-    assert json.loads(run("decisions", "import", tmp_path / "d.csv", "--json").out) == {
+    assert run("decisions", "import", tmp_path / "d.csv", "--json").json == {
         "new": 0, "withdrawn": 0, "known": 2, "warnings": [],
     }  # fmt: skip
     assert len(run("decisions").out.splitlines()) == 2
@@ -333,7 +339,8 @@ def test_the_commands(run: Callable[..., Ran], tmp_path: Path) -> None:
         ("decisions", "export", "none.txt"),
     ],
 )
-def test_wrong_use_is_exit_code_two(run: Callable[..., Ran], wrong: tuple[str, ...]) -> None:
-    told = run(*wrong)
+def test_wrong_use_is_exit_code_two(steady: Installation, wrong: tuple[str, ...]) -> None:
+    told = engang(*wrong)
+    assert list_decisions(steady).is_empty()
     assert (told.code, told.out) == (2, "")
     assert told.err

@@ -28,7 +28,7 @@ SELECT c.concept, unit_code, c.breakdown, contract, c.value, outcome FROM confli
 """
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow)])
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Month, str]:
     """Run the demo once for a seed: the installation, the month and what was printed."""
     installation = open_installation(tmp_path_factory.mktemp("demo") / "home")

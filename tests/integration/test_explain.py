@@ -1,17 +1,31 @@
 """Explain of an observation says where it stands: in this release, in a later one, or in none any more."""
 
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from small_backfill import FILES, changed, nightly, opened, submit
 from small_home import HEADER, open_small
 
+from flows.backfill_night import finish, try_out
+from flows.backfilling import Asked, start
 from flows.explaining import explain
 from flows.installation import Installation
 from flows.night import night
+from flows.reading import released, table
 from flows.receiving import Delivery, receive
 from flows.record_kind import kind_of
 from infra import lake, ledger
 
+NO_GROUP = (
+    ("version: 1", "version: 2"),
+    ("ignore: [merknad]", "ignore: [merknad, gruppe]"),
+    ("breakdown:\n  group: {column: gruppe}\n", ""),
+)
+"""A version that knows no groups: other items."""
+TEN = ("measure: {value: persons}\n", "measure: {value: persons}\n    scale: 10\n")
+pytestmark = pytest.mark.usefixtures("unchecked")
 LATER = "Delivered, but not in this release: it is in a later one, or waits for `engang nightly`."
 
 
@@ -44,6 +58,48 @@ def test_an_observation_not_yet_released_says_so_until_it_is_withdrawn(home: Ins
     gone = explain(home, item)
     assert gone.why == "No claim counts any more: all were withdrawn or superseded, so no release holds the item."
     assert gone.claims[0]["relation"] == "withdrawn"
+
+
+def item_of(home: Installation, unit: str, release: int) -> str:
+    named = pl.col("unit_name") == unit
+    (item,) = table(home, "observations", released(home, release)).filter(named).collect()["item_id"]
+    return str(item)
+
+
+def said(home: Installation, item: str, release: int | None = None) -> list[tuple[Any, ...]]:
+    story = explain(home, item, release)
+    assert story.observation is None or story.observation["value"] in {c["value"] for c in story.claims}
+    return [(c["relation"], c["chosen"], int(c["value"]), c["original"]) for c in story.claims]
+
+
+def test_a_release_before_a_backfill_is_told_as_it_was_read_then(tmp_path: Path, ledger_url: str) -> None:
+    home = opened(tmp_path / "home", ledger_url)
+    submit(home, FILES)
+    nightly(home)
+    item = item_of(home, "Klepp", 1)
+    told = start(home, Asked("folketall", rules=changed(home)))
+    assert told.number is not None
+    try_out(home, told.number)
+    assert said(home, item) == [("single", True, 20, "20")]
+    finish(home, told.number)
+    again = start(home, Asked("folketall", rules=changed(home, ("version: 1", "version: 3"), TEN)))
+    assert again.number is not None
+    finish(home, again.number)
+    for release, value in ((1, 20), (2, 20_000), (3, 200), (None, 200)):
+        assert said(home, item, release) == [("single", True, value, "20")], release
+
+
+def test_an_item_that_a_backfill_made_or_ended_says_so(tmp_path: Path, ledger_url: str) -> None:
+    home = opened(tmp_path / "home", ledger_url)
+    submit(home, FILES)
+    nightly(home)
+    told = start(home, Asked("folketall", rules=changed(home, *NO_GROUP)))
+    assert told.number is not None
+    finish(home, told.number)
+    old, new = item_of(home, "Klepp", 1), item_of(home, "Klepp", 2)
+    assert said(home, old, 1) == said(home, new, 2) == [("single", True, 20, "20")]
+    assert explain(home, old).why.startswith("No delivery that counts is read so")
+    assert (explain(home, new, 1).why, said(home, new, 1)[0][0]) == (LATER, "not in this release")
 
 
 def test_an_observation_is_of_no_record_kind(home: Installation) -> None:

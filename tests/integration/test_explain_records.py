@@ -23,6 +23,7 @@ from flows.why_not import WhyNot, why_not
 from infra import ledger
 from schemas.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 VIK = {"place": "Vik", "day": "2024-03-01"}
 ROWS = (
     {"number": 1, "railroad": "UP", **VIK, "speed": 40, "story": "it left the rails"},

@@ -1,22 +1,14 @@
 """The process killed in the middle of `submit` and of `nightly`: start again, and nothing is lost, nothing twice."""
 
-import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from killing import KILLED, Do, Told, look, started
 from small_home import HEADER, open_small
 
-Told = dict[str, Any]
-Do = Callable[..., Told]
-KILLED = -signal.SIGKILL
 ENOUGH = 200
 """More deaths than any step has boundaries."""
 
@@ -34,20 +26,8 @@ SECOND = {
 
 @pytest.fixture(scope="module")
 def do() -> Iterator[Do]:
-    """Give what does a step in a child of its own and returns what it gave and how it ended."""
-    command = [sys.executable, str(Path(__file__).parent / "dying.py")]
-    calm = os.environ | {"POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}  # a child lives a tenth of a second
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=calm) as process:
-        assert process.stdin
-        assert process.stdout
-
-        def ask(home: Path, step: str, **told: Any) -> Told:
-            print(json.dumps({"home": str(home), "step": step, **told}), file=process.stdin, flush=True)
-            answer: Told = json.loads(process.stdout.readline())
-            return answer
-
+    with started("dying.py") as ask:
         yield ask
-        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +58,18 @@ def end(do: Do, stages: dict[str, Path]) -> Told:
 
 
 STEPS = [("new", "submit", FIRST), ("first", "nightly", {}), ("released", "submit", SECOND), ("second", "nightly", {})]
+STRIDES = [8, pytest.param(1, marks=pytest.mark.slow)]
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize(("stage", "step", "files"), STEPS, ids=[f"{s} from {f}" for f, s, _ in STEPS])
 def test_killed_at_every_boundary_one_after_another(
-    do: Do, stages: dict[str, Path], end: Told, tmp_path: Path, stage: str, step: str, files: dict[str, str]
+    do: Do, stages: dict[str, Path], end: Told, tmp_path: Path, stage: str, step: str, files: Told, stride: int
 ) -> None:
+    """Every eighth boundary, but under `-m slow`; where a night takes up what the one before left, others come."""
     home = copy(stages[stage], tmp_path / "home")
     stood = look(do, home)
-    for kill_at in range(1, ENOUGH):
+    for kill_at in range(1, ENOUGH, stride):
         ended = do(home, step, files=files, kill_at=kill_at, batch_files=1)["ended"]
         readable(do, home, stood)
         if ended == 0:
@@ -96,23 +79,25 @@ def test_killed_at_every_boundary_one_after_another(
     same(finished(do, home), end)
 
 
+@pytest.mark.parametrize("points", [2, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("stage", "step", "files"), STEPS, ids=[f"{s} from {f}" for f, s, _ in STEPS])
 def test_killed_once_and_started_again(
-    do: Do, stages: dict[str, Path], end: Told, tmp_path: Path, stage: str, step: str, files: dict[str, str]
+    do: Do, stages: dict[str, Path], end: Told, tmp_path: Path, stage: str, step: str, files: Told, points: int
 ) -> None:
     ticks = do(copy(stages[stage], tmp_path / "whole"), step, files=files)["ticks"]
-    for kill_at in range(1, len(ticks) + 1, max(1, len(ticks) // 5)):
+    for kill_at in range(1, len(ticks) + 1, max(1, len(ticks) // points)):
         home = copy(stages[stage], tmp_path / f"home-{kill_at}")
         assert do(home, step, files=files, kill_at=kill_at)["ended"] == KILLED
         same(finished(do, home), end)
 
 
-def test_killed_at_any_moment(do: Do, stages: dict[str, Path], end: Told, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deaths", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(do: Do, stages: dict[str, Path], end: Told, tmp_path: Path, deaths: int) -> None:
     chance = random.Random(20241122)
     home = copy(stages["new"], tmp_path / "home")
     for step, files in (("submit", FIRST), ("nightly", {}), ("submit", SECOND), ("nightly", {})):
         stood = look(do, home)
-        for _ in range(5):
+        for _ in range(deaths):
             do(home, step, files=files, kill_after=chance.uniform(0.001, 0.3), batch_files=2)
             readable(do, home, stood)
         assert do(home, step, files=files)["ended"] == 0
@@ -124,7 +109,7 @@ def test_a_submit_that_was_killed_after_landing_needs_no_second_one(
 ) -> None:
     home = copy(stages["released"], tmp_path / "home")
     ticks = do(copy(home, tmp_path / "whole"), "submit", files=SECOND)["ticks"]
-    landed = len(ticks) - ticks[::-1].index("replace") + 1
+    landed = len(ticks) - ticks[::-1].index("link") + 1
     assert do(home, "submit", files=SECOND, kill_at=landed)["ended"] == KILLED
     assert do(home, "nightly")["ended"] == 0
     same(look(do, home), end)
@@ -150,13 +135,6 @@ def readable(do: Do, home: Path, stood: Told) -> None:
     else:
         assert seen["release"] == (stood["release"] or 0) + 1
     assert seen.get("lake") == seen.get("digest")
-
-
-def look(do: Do, home: Path) -> Told:
-    seen = do(home, "look")
-    assert seen["ended"] == 0
-    told: Told = seen["done"]
-    return told
 
 
 def same(seen: Told, end: Told) -> None:

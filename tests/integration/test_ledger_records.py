@@ -270,6 +270,12 @@ def test_homes_are_those_last_written(engine: Engine) -> None:
     assert ledger_records.at_home(engine, "train", []).is_empty()
 
 
+def test_those_at_home_nowhere_do_not_lead_to_each_other(engine: Engine) -> None:
+    publish(engine, 1, records=homes((A, ""), (B, ""), (C, A)))
+    assert ledger_records.homes_written(engine, "train", [B]).rows() == [(B, "", 1)]
+    assert sorted(ledger_records.homes_written(engine, "train", [A]).rows()) == [(A, "", 1), (C, A, 1)]
+
+
 def test_many_homes(engine: Engine) -> None:
     reports = [f"{n:024x}" for n in range(2 * ledger_sql.CHUNK + 1)]
     publish(engine, 1, records=homes(*((r, A) for r in reports)))

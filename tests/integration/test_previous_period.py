@@ -8,6 +8,7 @@ from flows import night
 from flows.installation import Installation, open_installation
 from flows.receiving import deliver, receive, rejects_of
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 CONTRACT = """
 contract: beds
 version: 1

@@ -74,26 +74,31 @@ def test_accidents_of_ten_years_in_one_night(tmp_path: Path) -> None:
     assert told["clusters"]["f1"] > told["components"]["f1"]  # what plain connected components would give
 
 
-def test_ten_nights_are_one_and_no_id_moves(tmp_path: Path, unchecked: None) -> None:  # noqa: ARG001  a fixture's effect
-    by_year, at_once = home(tmp_path / "ten"), home(tmp_path / "one")
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("years", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_night_a_year_is_one_night_and_no_id_moves(tmp_path: Path, years: int) -> None:
+    by_year, at_once, files = home(tmp_path / "by-year"), home(tmp_path / "one"), rail_files()[:years]
+    assert len(files) == years
     before: dict[str, str] = {}
-    for year in rail_files():
+    for year in files:
         submit(by_year, "rail-form54", year)
         done = nights.night(by_year)
         now = ids(by_year)
         assert before.items() <= now.items()
         before = now
-    submit(at_once, "rail-form54", *reversed(rail_files()))
+    submit(at_once, "rail-form54", *reversed(files))
     assert done.digest == nights.night(at_once).digest
     assert verify(by_year).same
 
 
-def test_persons_of_one_register(tmp_path: Path, unchecked: None) -> None:  # noqa: ARG001  a fixture's effect
+@pytest.mark.usefixtures("unchecked")
+def test_persons_of_one_register(tmp_path: Path) -> None:
     assert_at_least(persons(3, tmp_path), 0.999, 0.999, 0.999)
 
 
 @pytest.mark.slow
-def test_persons_of_two_registers(tmp_path: Path, unchecked: None) -> None:  # noqa: ARG001  a fixture's effect
+@pytest.mark.usefixtures("unchecked")
+def test_persons_of_two_registers(tmp_path: Path) -> None:
     assert_at_least(persons(4, tmp_path), 0.999, 0.999, 0.999)
 
 
@@ -108,7 +113,8 @@ def persons(n: int, folder: Path) -> Evaluation:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CROSSWALK.exists(), reason=f"real input is absent: {CROSSWALK}")
-def test_power_plants(tmp_path: Path, unchecked: None) -> None:  # noqa: ARG001  a fixture's effect
+@pytest.mark.usefixtures("unchecked")
+def test_power_plants(tmp_path: Path) -> None:
     installation = home(tmp_path / "home")
     camd, eia, truth = power_plants(tmp_path)
     submit(installation, "power-plant-camd", camd)
@@ -119,8 +125,10 @@ def test_power_plants(tmp_path: Path, unchecked: None) -> None:  # noqa: ARG001 
     assert_at_least(found, 0.9, 0.8, 0.85)  # no demand: what it gave when it was written, and a little less
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TIME_THIEVES.exists(), reason=f"real input is absent: {TIME_THIEVES}")
-def test_time_thieves_that_are_nearly_the_same_come_up_in_review(tmp_path: Path, unchecked: None) -> None:  # noqa: ARG001  a fixture's effect
+@pytest.mark.usefixtures("unchecked")
+def test_time_thieves_that_are_nearly_the_same_come_up_in_review(tmp_path: Path) -> None:
     installation = home(tmp_path / "home")
     submit(installation, "time-thief", TIME_THIEVES)
     trained(installation, "time_thief")

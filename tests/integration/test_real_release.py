@@ -18,7 +18,8 @@ from flows.asking import query
 from flows.explaining import Story, explain
 from flows.files import find
 from flows.installation import Installation
-from flows.receiving import Delivery, Receipt, deliver, rejects_of, withdraw
+from flows.receipt import Receipt
+from flows.receiving import Delivery, deliver, rejects_of, withdraw
 from flows.verify import lake_digest, verify
 from infra import lake, ledger
 from infra.settings import read_settings
@@ -206,6 +207,7 @@ def test_nrk_agrees_in_6913_rows_and_is_outranked_in_14(home: Home) -> None:
     assert sum(" - " in name for name in found) == 9  # Sámi and Norwegian, of which NRK has a half or the whole
 
 
+@pytest.mark.slow
 def test_the_order_of_the_counts_does_not_matter(home: Home, tmp_path: Path) -> None:
     other = Home(open_home(tmp_path / "other"))
     every = list(counts(other.installation))
@@ -234,6 +236,7 @@ def test_everything_again_changes_nothing(home: Home) -> None:
     assert (done.release, done.published, done.digest) == (3, False, before)
 
 
+@pytest.mark.slow
 def test_incremental_is_a_rebuild(home: Home) -> None:
     verdict = verify(home.installation)
     assert verdict.same

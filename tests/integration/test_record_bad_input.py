@@ -1,19 +1,15 @@
 """Bad input to the matching of records: each is told by name, nothing is lost, and the last release stands."""
 
-import json
-import os
 import random
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 import wrecks
+from killing import KILLED, Do, Told, look, started
 from small_records import KIND as SMALL
 from small_records import deliveries
 from wrecks import deliver, open_wrecks, released, report
@@ -28,8 +24,6 @@ from flows.verify import verify
 from infra import checks, lake_records, ledger, ledger_records
 from schemas.errors import ContractError, UsageError
 
-Told = dict[str, Any]
-Do = Callable[..., Told]
 VIK = {"place": "Vik", "day": "2024-03-01", "speed": 40}
 
 
@@ -261,27 +255,8 @@ DECIDED = [("1", "UP"), ("3", "CN")]
 
 @pytest.fixture(scope="module")
 def do() -> Iterator[Do]:
-    """Give what does a step in a child of its own and returns what it gave and how it ended."""
-    command = [sys.executable, str(Path(__file__).parent / "dying_wrecks.py")]
-    calm = os.environ | {"POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=calm) as process:
-        assert process.stdin
-        assert process.stdout
-
-        def ask(home: Path, step: str, **told: Any) -> Told:
-            print(json.dumps({"home": str(home), "step": step, **told}), file=process.stdin, flush=True)
-            answer: Told = json.loads(process.stdout.readline())
-            return answer
-
+    with started("dying_wrecks.py") as ask:
         yield ask
-        process.stdin.close()
-
-
-def look(do: Do, home: Path) -> Told:
-    seen = do(home, "look")
-    assert seen["ended"] == 0
-    told: Told = seen["done"]
-    return told
 
 
 def without_runs(seen: Told) -> Told:
@@ -302,10 +277,10 @@ def test_killed_while_scoring_resolving_and_writing(do: Do, tmp_path: Path) -> N
     end = look(do, whole)
     assert (end["release"], end["counted"], end["digest"]) == (2, [True], end["lake"])
     early = [ticks.index("score") + 1, ticks.index("resolve") + 1]
-    late = list(range(early[1] + 1, len(ticks) + 1, 10))
+    late = list(range(early[1] + 1, len(ticks) + 1, 25))
     home = Path(shutil.copytree(ready, tmp_path / "home"))
     for kill_at in (*early, *late, len(ticks)):
-        assert do(home, "nightly", kill_at=kill_at)["ended"] == -9
+        assert do(home, "nightly", kill_at=kill_at)["ended"] == KILLED
         seen = look(do, home)
         if seen["release"] == 1:
             assert without_runs(seen) == without_runs(stood)

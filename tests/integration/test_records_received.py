@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from flows import cli_contracts
 from flows.installation import Installation
-from flows.receiving import Receipt, check_delivery, deliver, receive, reconcile, rejects_of, withdraw
+from flows.receipt import Receipt
+from flows.receiving import check_delivery, deliver, receive, reconcile, rejects_of, withdraw
 from infra import lake, landing, ledger
 from schemas.claims import frame_schema
 from schemas.contract import FOLDER
@@ -65,7 +66,7 @@ def test_the_same_bytes_are_redelivered_and_the_same_content_is_rewrapped(home: 
     assert counted["content_digest"].n_unique() == 1
     assert (counted.height, counted["counts"].sum()) == (3, 1)
     note = ledger.submissions(home.engine, ids=[receipts[2].submission_id]).row(0, named=True)
-    assert landing.get(home.settings.landing, note["contract"], note["sender"], note["sha256"]) == packed
+    assert landing.get(home.landing, note["contract"], note["sender"], note["sha256"]) == packed
 
 
 def test_what_is_rejected_is_told(home: Installation) -> None:

@@ -1,24 +1,20 @@
 """Review on a terminal and over a pipe, and what explain and why-not print: what a person sees, and what is kept."""
 
-import io
-import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import wrecks
+from console import Run, engang
 from wrecks import report
 
-from flows.cli import main
 from flows.deciding import decide
 from flows.installation import Installation, open_installation
 from flows.reviewing import answer, review, still_open
 from infra import ledger_records
 from schemas.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 STORY = "\x1b[31mthe engine\u202e left the rails near the old mill and " + "ran on " * 30
 ROWS = (
     {"number": 1, "railroad": "UP", "place": "Vik", "day": "2024-03-01", "speed": 40, "story": STORY},
@@ -32,22 +28,6 @@ AAL = [report(n, f"A{n}") for n in (1, 2)]
 B = [report(n, f"B{n}") for n in (1, 2, 3)]
 ENDS = sorted((ONE, TWO))
 SHIP = report(1, "UP", contract="ships")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ran]
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +56,10 @@ def home(environment: Path) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def run(home: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give what runs the command as the console would, with answers on standard input."""
+def run(home: Installation) -> Run:
+    """Give what runs the command in the installation."""
     assert home.settings.home.is_dir()
-
-    def run_(*arguments: object, answers: str = "") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["engang", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
-
-    return run_
+    return engang
 
 
 def made(home: Installation) -> list[tuple[str, str, str, str, str]]:

@@ -2,20 +2,17 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from console import Run, engang
 from small_matching import KIND, Small, open_matching, send, small
 
-from flows.cli import main
 from flows.model_effect import effect
 from flows.night import night
 from flows.reading import released, table
@@ -25,22 +22,7 @@ from schemas.errors import TrainingError
 from transforms import match
 from transforms.model import read_model
 
-Run = Callable[..., "Ran"]
 ALIKE = ("2024-01-02", "Vik", "5", "1", "fell")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
 
 
 def in_home(home: Path, patch: pytest.MonkeyPatch) -> Run:
-    """Return what runs the command in a home as the console would."""
+    """Return what runs the command in a home."""
     told = {
         "HOME": home,
         "CONTRACTS": home / "contracts",
@@ -84,18 +66,7 @@ def in_home(home: Path, patch: pytest.MonkeyPatch) -> Run:
     }
     for name, value in told.items():
         patch.setenv(f"ENGANG_{name}", str(value))
-
-    def run(*arguments: str | Path) -> Ran:
-        patch.setattr(sys, "argv", ["engang", *map(str, arguments)])
-        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-            try:
-                main()
-                code = 0
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-        return Ran(code, out.getvalue(), err.getvalue())
-
-    return run
+    return engang
 
 
 def test_the_first_model_of_a_kind_is_kept_and_in_force(life: Life) -> None:

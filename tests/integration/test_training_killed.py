@@ -1,43 +1,23 @@
 """The process killed in the middle of `engang train`: nothing is half there, and the next training is as good."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from killing import KILLED, Do, started
 from small_matching import send, small
 
 from flows.training import train
 from transforms import match
 
-Told = dict[str, Any]
-Do = Callable[..., Told]
-KILLED = -signal.SIGKILL
 ENOUGH = 50
 """More deaths than keeping a model has boundaries."""
 
 
 @pytest.fixture(scope="module")
 def do() -> Iterator[Do]:
-    """Give what does a step in a child of its own and returns what it gave and how it ended."""
-    command = [sys.executable, str(Path(__file__).parent / "dying_training.py")]
-    calm = os.environ | {"POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=calm) as process:
-        assert process.stdin
-        assert process.stdout
-
-        def ask(home: Path, step: str, **told: Any) -> Told:
-            print(json.dumps({"home": str(home), "step": step, **told}), file=process.stdin, flush=True)
-            answer: Told = json.loads(process.stdout.readline())
-            return answer
-
+    with started("dying_training.py") as ask:
         yield ask
-        process.stdin.close()
 
 
 def delivered(home: Path) -> Path:

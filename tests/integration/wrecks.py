@@ -13,7 +13,8 @@ import polars as pl
 
 from flows.installation import Installation, open_installation
 from flows.night import Night, night
-from flows.receiving import Delivery, Receipt, receive
+from flows.receipt import Receipt
+from flows.receiving import Delivery, receive
 from infra import ledger_records
 from schemas.kind import Kind, read_kind
 from transforms.identify import report_id

@@ -7,25 +7,21 @@ the second of them taking precedence; `firma` is about units that no register ho
 
 import functools
 import random
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 from hypothesis import strategies as st
+from small_life import Life, as_file, lived, opened
 
-from flows import night as nights
-from flows import reading, receiving
+from flows import reading
 from flows.installation import Installation
-from flows.receiving import Delivery, Receipt
-from flows.verify import lake_digest
-from infra import lake, ledger
+from infra import ledger
 from infra.codelists import read_codelists
-from infra.settings import DEMO_CODELISTS, read_settings
+from infra.settings import DEMO_CODELISTS
 from schemas.claims import PUBLISHED, empty
 from schemas.contract import Contract, read_contract
 from transforms.register import Register, build_register
@@ -182,10 +178,7 @@ def file_of(sent: Sent) -> bytes:
         }  # fmt: skip
         cells = [said[column] for column in lines[0]]
         lines.append(cells[:2] if row.broken else cells)
-    mark = '"' if sent.wrapping.quoted else ""
-    end = "\r\n" if sent.wrapping.crlf else "\n"
-    text = "".join(";".join(f"{mark}{cell}{mark}" for cell in line) + end for line in lines)
-    return text.encode("utf-8-sig" if sent.wrapping.bom else "utf-8")
+    return as_file(lines, sent.wrapping)
 
 
 _rows = st.builds(
@@ -226,7 +219,7 @@ def contracts() -> dict[str, Contract]:
 def _template() -> "tempfile.TemporaryDirectory[str]":
     """Make an empty installation once: a copy of it is a new home."""
     kept = tempfile.TemporaryDirectory(prefix="engang-laws-")
-    _open(Path(kept.name) / "home").engine.dispose()
+    opened(Path(kept.name) / "home").engine.dispose()
     return kept
 
 
@@ -235,37 +228,14 @@ def _register() -> Register:
     return build_register(*read_codelists(DEMO_CODELISTS))
 
 
-def _open(home: Path) -> Installation:
-    home.mkdir(exist_ok=True)
-    settings = replace(read_settings(home), codelists=DEMO_CODELISTS, ledger_url=f"sqlite:///{home / 'ledger.db'}")
-    lake.open_lake(settings.lake)
-    return Installation(settings, ledger.open_ledger(settings.ledger_url))
-
-
-class Home:
+class Home(Life):
     """An installation of the small contracts."""
 
+    file_of = staticmethod(file_of)
+
     def __init__(self, installation: Installation) -> None:
-        """Take an installation and spare it the reading of what never changes."""
-        self.installation = installation
-        installation.__dict__["contracts"] = contracts()  # cached properties, given instead of read
-        installation.__dict__["register"] = _register()
-
-    def deliver(self, several: Iterable[Sent]) -> list[Receipt]:
-        """Deliver, the product deciding what is one batch."""
-        files = [Delivery(f"{n}.csv", file_of(s), s.contract, s.sender) for n, s in enumerate(several)]
-        return [receipt for batch in receiving.receive(self.installation, files) for receipt in batch]
-
-    def withdraw(self, submission: str) -> bool:
-        """Withdraw one submission."""
-        return receiving.withdraw(self.installation, submission)
-
-    def night(self) -> nights.Night:
-        """Publish; the digest is that of what the lake holds, every night."""
-        done = nights.night(self.installation)
-        if done.release is not None:
-            assert done.digest == lake_digest(self.installation, reading.released(self.installation))
-        return done
+        """Take an installation."""
+        super().__init__(installation, contracts=contracts(), register=_register())
 
     def table(self, name: str, release: int | None = None) -> pl.DataFrame:
         """Return a table of a release, the current one by default; empty where there is none."""
@@ -283,13 +253,6 @@ class Home:
         return found
 
 
-@contextmanager
-def new_home() -> Iterator[Home]:
+def new_home() -> AbstractContextManager[Home]:
     """Give an empty home; it is gone after the block."""
-    with tempfile.TemporaryDirectory(prefix="engang-law-") as folder:
-        shutil.copytree(Path(_template().name) / "home", Path(folder) / "home")
-        home = Home(_open(Path(folder) / "home"))
-        try:
-            yield home
-        finally:
-            home.installation.engine.dispose()
+    return lived(Path(_template().name) / "home", Home)

@@ -9,26 +9,23 @@ chains, and small blocks grow over `largest_block`. `melding` is corrected and w
 import datetime as dt
 import functools
 import random
-import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 from hypothesis import strategies as st
+from small_life import Life, as_file, lived, opened
 
-from flows import deciding, reading, receiving
+from flows import deciding, reading
 from flows import night as nights
 from flows.installation import Installation
-from flows.receiving import Delivery, Receipt
-from flows.verify import lake_digest
-from infra import lake, lake_records, ledger, ledger_records
-from infra.settings import DEMO_CODELISTS, read_settings
+from infra import lake_records, ledger, ledger_records
 from schemas.contract import Contract, read_contract
 from schemas.kind import read_kind
+from transforms import identify
 from transforms.counting import counting
 from transforms.match import _settings
 from transforms.model import Model
@@ -145,14 +142,18 @@ def file_of(sent: Sent) -> bytes:
     """Return the bytes that are delivered."""
     turn = sent.wrapping.shuffle
     rows = random.Random(turn).sample(sent.rows, len(sent.rows)) if turn else sent.rows
-    mark, end = '"' if sent.wrapping.quoted else "", "\r\n" if sent.wrapping.crlf else "\n"
-    text = "".join(";".join(f"{mark}{cell}{mark}" for cell in line) + end for line in (Row._fields, *rows))
-    return text.encode("utf-8-sig" if sent.wrapping.bom else "utf-8")
+    return as_file((Row._fields, *rows), sent.wrapping)
 
 
 def said(sent: Sent) -> bytes:
     """Return the same for all deliveries of the same rows, however they are written."""
     return file_of(Sent(tuple(sorted(sent.rows)), sent.contract, sent.sender))
+
+
+def report_id(row: Row) -> str:
+    """Return the id of the report that a row of `melding` is."""
+    key = {"contract": "melding", "reported_by": row.body, "report_key": f'["{row.number}"]'}
+    return pl.DataFrame([key]).select(identify.report_id()).item()
 
 
 _often = ("", "", "")
@@ -238,7 +239,7 @@ def contracts() -> dict[str, Contract]:
 def _template() -> "tempfile.TemporaryDirectory[str]":
     """Make an empty installation with its models once: a copy of it is a new home."""
     kept = tempfile.TemporaryDirectory(prefix="engang-laws-")
-    installation = _open(Path(kept.name) / "home")
+    installation = opened(Path(kept.name) / "home")
     for told in (model(other=True), model()):
         row = ledger_records.Model(
             digest=told.digest, kind=told.kind, text=told.as_json(), trained_at=dt.datetime(2026, 1, 1), about={}
@@ -253,30 +254,14 @@ def _pin(installation: Installation, told: Model) -> None:
     ledger_records.pin_model(installation.engine, told.kind, told.digest, who="Kari", why="set by hand")
 
 
-def _open(home: Path) -> Installation:
-    home.mkdir(exist_ok=True)
-    settings = replace(read_settings(home), codelists=DEMO_CODELISTS, ledger_url=f"sqlite:///{home / 'ledger.db'}")
-    lake.open_lake(settings.lake)
-    return Installation(settings, ledger.open_ledger(settings.ledger_url))
-
-
-class Home:
+class Home(Life):
     """An installation of the small kind, its model pinned. No night loses a row or breaks a constraint."""
 
+    file_of = staticmethod(file_of)
+
     def __init__(self, installation: Installation) -> None:
-        """Take an installation and spare it the reading of what never changes."""
-        self.installation = installation
-        installation.__dict__["contracts"] = contracts()  # cached properties, given instead of read
-        installation.__dict__["kinds"] = {"incident": KIND}
-
-    def deliver(self, several: Iterable[Sent]) -> list[Receipt]:
-        """Deliver, the product deciding what is one batch."""
-        files = [Delivery(f"{n}.csv", file_of(s), s.contract, s.sender) for n, s in enumerate(several)]
-        return [receipt for batch in receiving.receive(self.installation, files) for receipt in batch]
-
-    def withdraw(self, submission: str) -> bool:
-        """Withdraw one submission."""
-        return receiving.withdraw(self.installation, submission)
+        """Take an installation."""
+        super().__init__(installation, contracts=contracts(), kinds={"incident": KIND})
 
     def decide(self, a: str, b: str, verdict: str) -> int:
         """Decide on two reports or items."""
@@ -291,10 +276,9 @@ class Home:
         _pin(self.installation, model(other=other))
 
     def night(self) -> nights.Night:
-        """Publish; the digest is that of what the lake holds, every night."""
-        done = nights.night(self.installation)
+        """Publish, as every life does; the release is sound."""
+        done = super().night()
         if done.release is not None:
-            assert done.digest == lake_digest(self.installation, reading.released(self.installation))
             assert_balanced(self.installation, done.release)
             self.assert_sound()
         return done
@@ -356,16 +340,9 @@ def assert_balanced(installation: Installation, release: int) -> None:
     assert told["rows"].to_list() == told["delivered"].to_list()
 
 
-@contextmanager
-def new_home() -> Iterator[Home]:
+def new_home() -> AbstractContextManager[Home]:
     """Give an empty home; it is gone after the block."""
-    with tempfile.TemporaryDirectory(prefix="engang-law-") as folder:
-        shutil.copytree(Path(_template().name) / "home", Path(folder) / "home")
-        home = Home(_open(Path(folder) / "home"))
-        try:
-            yield home
-        finally:
-            home.installation.engine.dispose()
+    return lived(Path(_template().name) / "home", Home)
 
 
 @contextmanager
@@ -382,12 +359,3 @@ def made_anew(home: Home, sent: Collection[Sent], *, other: bool = False) -> Ite
             fresh.pin(other=True)
         fresh.night()
         yield fresh
-
-
-def in_batches(sent: Sequence[Sent], chance: random.Random, most: int | None = None) -> Iterator[list[Sent]]:
-    """Yield deliveries in any order, a few at a time."""
-    left = chance.sample(sent, len(sent))
-    while left:
-        size = chance.randint(1, most or len(left))
-        yield left[:size]
-        del left[:size]

@@ -17,7 +17,7 @@ UNIT = Fraction(1, 10**VALUE_SCALE)
 MOST = 10**37 - 1
 """28 digits before the point and nine after it."""
 
-lawful = settings(max_examples=80, deadline=None, database=None)
+lawful = settings(max_examples=40, deadline=None, database=None)
 
 
 class Claim(NamedTuple):

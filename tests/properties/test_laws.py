@@ -20,43 +20,29 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from polars.testing import assert_frame_equal
 from second_account import Account, Item, Told, read, release
 from small_deliveries import Home, Row, Sent, Wrapping, file_of, new_home, sendings, wrappings
+from small_life import compacting, in_batches, unchecked
 
 from flows import asking
 from flows import night as nights
 from flows.explaining import explain
 from flows.verify import verify
-from infra import checks, lake
 from schemas.claims import BUCKETS
 from schemas.errors import StoreError
 from transforms import identify
 
 MANY = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-FEW = settings(MANY, max_examples=5, phases=(Phase.explicit, Phase.generate))
+FEW = settings(MANY, max_examples=2, phases=(Phase.explicit, Phase.generate))
 """A failure is told as it was found: to shrink it takes minutes, and `pytest -m slow` does so."""
 REAL_CHECK = nights.check
-COMPACTING = {"always": (10**9, 0.0, 700_000), "never": (0, 2.0, 700_000), "by share": (0, 0.5, 1)}
-"""COMPACT_ROWS and COMPACT_SHARE: what a night finds too small to keep, what too much retired. CHUNK_CLAIMS: how much
-it takes at once, at least a month.
-"""
-
+COMPACTING = {"always": (10**9, 0.0), "never": (0, 2.0), "by share": (0, 0.5, 1)}
+"""What a night finds too small to keep, what too much retired, and how much it takes at once, at least a month."""
 TABLES = ("observations", "sources", "conflicts")
 several = st.lists(sendings(), min_size=1, max_size=7)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _swift() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nights, "check", lambda *_: [])
-        patch.setattr(checks, "preload", lambda: None)
-        yield
-
-
-@contextlib.contextmanager
-def compacting(how: str) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lake, "COMPACT_ROWS", COMPACTING[how][0])
-        patch.setattr(lake, "COMPACT_SHARE", COMPACTING[how][1])
-        patch.setattr(nights, "CHUNK_CLAIMS", COMPACTING[how][2])
+    with unchecked():
         yield
 
 
@@ -148,7 +134,7 @@ class Installations(RuleBasedStateMachine):
 
     @initialize(how=st.sampled_from(sorted(COMPACTING)))
     def compacts(self, how: str) -> None:
-        self.closing.enter_context(compacting(how))
+        self.closing.enter_context(compacting(*COMPACTING[how]))
 
     @rule(some=st.lists(sendings(), min_size=2, max_size=6), twice=st.integers(0, 5), late=st.booleans())
     def deliver(self, some: list[Sent], twice: int, late: bool) -> None:
@@ -254,7 +240,7 @@ class Installations(RuleBasedStateMachine):
 
 
 def test_all_that_comes_to_an_installation_is_told_as_the_second_account_tells_it() -> None:
-    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=10, stateful_step_count=10))
+    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=4, stateful_step_count=8))
 
 
 @pytest.mark.slow
@@ -306,7 +292,7 @@ KNOWN = {
 
 @pytest.mark.parametrize("nightly", KNOWN.values(), ids=KNOWN)
 def test_known_cases(nightly: tuple[list[Sent], ...]) -> None:
-    with compacting("never"):
+    with compacting(*COMPACTING["never"]):
         installation = Installations()
         for sent in nightly:
             installation.bring(sent)
@@ -337,11 +323,8 @@ def order_does_not_matter(sent: list[Sent], rng: random.Random) -> None:
     """Bring all at once to one home; to another in any order and any batches, with nights in between."""
     with new_home() as once, new_home() as other:
         once.deliver(sent)
-        shuffled = rng.sample(sent, len(sent))
-        while shuffled:
-            size = rng.randint(1, len(shuffled))
-            other.deliver(shuffled[:size])
-            del shuffled[:size]
+        for few in in_batches(sent, rng):
+            other.deliver(few)
             if rng.random() < 0.6:
                 other.night()
         assert_same(once, other)
@@ -380,7 +363,7 @@ def undo_is_exact(sent: list[Sent], rng: random.Random) -> None:
 
 def incremental_is_full(sent: list[Sent], rng: random.Random) -> None:
     """Let a night come after each few deliveries, compacting or not: as one night over all, and as a rebuild."""
-    with compacting(rng.choice(sorted(COMPACTING))), new_home() as each, new_home() as once:
+    with compacting(*COMPACTING[rng.choice(sorted(COMPACTING))]), new_home() as each, new_home() as once:
         for few in (sent[n : n + 3] for n in range(0, len(sent), 3)):
             each.deliver(few)
             each.night()

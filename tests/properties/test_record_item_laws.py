@@ -15,7 +15,7 @@ from transforms.record_content import record_changes, record_content, record_lan
 from transforms.record_items import RecordsConsolidated, consolidate_records, standing
 
 EARLY, LATE = datetime(1, 1, 1), datetime(9999, 1, 1)
-SOME = settings(max_examples=40, deadline=None)
+SOME = settings(max_examples=20, deadline=None)
 RANK = {"append": 0, "replace": 1, "withdraw": 2}
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {

@@ -11,14 +11,14 @@ from small_resolve import Told, clusters, slowly, tellings
 
 from transforms.resolve import ABSENT, Rule, components, resolve, tied
 
-lawful = settings(max_examples=40, deadline=None, database=None)
+lawful = settings(max_examples=20, deadline=None, database=None)
 
 
 def equal(one: pl.DataFrame, other: pl.DataFrame) -> None:
     assert_frame_equal(one.sort("report_id"), other.sort("report_id"))
 
 
-@settings(lawful, max_examples=120)
+@settings(lawful, max_examples=60)
 @given(tellings())
 def test_the_rule_is_what_it_is_said_to_be(told: Told) -> None:
     assert clusters(told.resolved()) == slowly(told)

@@ -1,17 +1,19 @@
 """Settings are read from the environment, and what cannot be one is said."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from infra.places import S3Place
 from infra.settings import read_settings
 from schemas.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HOME", "LEDGER", "CODELISTS", "CONTRACTS", "KINDS", "MAX_FILE_BYTES", "MAX_ARCHIVE_FILES"):
-        monkeypatch.delenv(f"ENGANG_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("ENGANG_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
@@ -37,4 +39,44 @@ def test_the_environment_and_the_caller_overrule_them(tmp_path: Path, monkeypatc
 def test_a_limit_that_is_no_whole_number_is_wrong_use(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", told)
     with pytest.raises(UsageError, match="ENGANG_MAX_FILE_BYTES"):
+        read_settings()
+
+
+def test_each_place_is_a_folder_or_a_prefix_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().arrivals == tmp_path / ".engang" / "arrivals"
+    monkeypatch.setenv("ENGANG_ARRIVALS", "inn")
+    monkeypatch.setenv("ENGANG_LANDING", "s3://nasjonal-bucket")
+    monkeypatch.setenv("ENGANG_LAKE", "s3://nasjonal-bucket/the/lake/")
+    told = read_settings()
+    assert told.arrivals == tmp_path / "inn"
+    assert told.landing == S3Place("nasjonal-bucket")
+    assert told.lake == S3Place("nasjonal-bucket", "the/lake")
+    assert (str(told.lake), str(told.landing)) == ("s3://nasjonal-bucket/the/lake", "s3://nasjonal-bucket")
+    monkeypatch.setenv("ENGANG_S3_ENDPOINT", "http://localhost:9000")
+    assert read_settings().lake == S3Place("nasjonal-bucket", "the/lake", "http://localhost:9000")
+
+
+def test_an_installation_alone_in_a_home_keeps_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGANG_LEDGER", "postgresql://there/engang")
+    for place in ("ARRIVALS", "LANDING", "LAKE"):
+        monkeypatch.setenv(f"ENGANG_{place}", "s3://bucket/engang")
+    told = read_settings().alone_in(tmp_path)
+    assert (told.arrivals, told.landing, told.lake) == (tmp_path / "arrivals", tmp_path / "landing", tmp_path / "lake")
+    assert told.ledger_url == f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.mark.parametrize(
+    "told", ["s3://", "s3://b", "s3://Bucket/x", "s3://bucket/a b", "s3://bucket//a", "gs://bucket"]
+)
+def test_a_place_that_is_none_is_wrong_use(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_LAKE", told)
+    with pytest.raises(UsageError, match=r"ENGANG_LAKE: found .*expected"):
+        read_settings()
+
+
+def test_an_endpoint_that_is_no_address_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_S3_ENDPOINT", "localhost:9000")
+    with pytest.raises(UsageError, match="ENGANG_S3_ENDPOINT"):
         read_settings()

@@ -1,0 +1,59 @@
+"""What a kind's night publishes, part by part: never more than some reports in all their columns at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from flows.record_night import KindNight
+from infra.lake import groups
+from schemas.kind import Kind
+from transforms.record_content import record_changes, record_content
+from transforms.record_items import RecordsConsolidated, beside, consolidated, kept
+from transforms.resolve import components
+
+CHUNK_REPORTS: Final = 250_000
+"""How many deliveries are consolidated at once, about: an item's are never parted."""
+DIGITS: Final = 2
+"""First letters of report ids by which they are put in parts: hashes come in 256 parts of one size."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is published of some items, before and after, and what differs (`transforms.record_content`)."""
+
+    before: RecordsConsolidated
+    after: RecordsConsolidated
+    content_before: pl.DataFrame
+    content_after: pl.DataFrame
+    changes: pl.DataFrame
+
+
+def parts(night: KindNight) -> Iterator[Part]:
+    """Yield all that the night reaches: an item of the last release and of this one is in one part."""
+    kind, before, after = night.basis.kind, night.before, night.after
+    if max(before.height, after.height) <= CHUNK_REPORTS:
+        yield _part(before, after, kind)
+        return
+    tied = pl.concat(
+        side.select(a="report_id", b="item_id").filter(pl.col("a") != pl.col("b")) for side in (before, after)
+    )
+    labels = components(tied, pl.concat([tied["a"], tied["b"]]).unique().to_frame("report_id"))
+    places = [_place(side, labels) for side in (before, after)]
+    sizes = pl.concat(places).value_counts(name="rows").sort(places[0].name)
+    for some in groups(sizes.rows(), rows=CHUNK_REPORTS):
+        was, stands = (kept(side, place.is_in(some)) for side, place in zip((before, after), places, strict=True))
+        yield _part(was, stands, kind)
+
+
+def _place(side: pl.DataFrame, labels: pl.DataFrame) -> pl.Series:
+    """Return of each delivery the first letters of the least report id among all that share its items."""
+    label = beside(side.select("report_id"), labels, "report_id")
+    return label.select(pl.coalesce("component", "report_id").str.slice(0, DIGITS).alias("place")).to_series()
+
+
+def _part(was: pl.DataFrame, stands: pl.DataFrame, kind: Kind) -> Part:
+    before, after = consolidated(was, kind), consolidated(stands, kind)
+    content = record_content(before.items, before.sources, kind), record_content(after.items, after.sources, kind)
+    return Part(before, after, *content, record_changes(*content))

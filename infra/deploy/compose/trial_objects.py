@@ -1,0 +1,87 @@
+"""Make the buckets and queues of a trial installation, where they are not there yet; standard library only.
+
+Takes the endpoint of an S3 and SQS server that checks no signatures (moto) and prints the queues' URLs. It makes what
+terraform/ makes in earnest: versioned buckets, notices of arrivals to a queue, and a queue for what nobody can read.
+"""
+
+import json
+import sys
+import time
+from http import HTTPStatus
+from typing import Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+REGION: Final = "eu-north-1"
+ACCOUNT: Final = "123456789012"
+SIGNED: Final = "AWS4-HMAC-SHA256 Credential=trial/20260101/{region}/{service}/aws4_request"
+PLACES: Final = ("engang-arrivals", "engang-landing", "engang-lake")
+QUEUE, DEAD = "engang-arrivals", "engang-arrivals-dead"
+VERSIONED: Final = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+NOTICES: Final = (
+    "<NotificationConfiguration><QueueConfiguration><Queue>{arn}</Queue>"
+    "<Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
+)
+
+
+def main(endpoint: str) -> None:
+    """Make what is missing; again is harmless."""
+    _await(endpoint)
+    dead = _queue(endpoint, DEAD, {})
+    policy = {"deadLetterTargetArn": _arn(DEAD), "maxReceiveCount": 5}
+    queue = _queue(endpoint, QUEUE, {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "120"})
+    where = f"<LocationConstraint>{REGION}</LocationConstraint>"
+    for place in PLACES:
+        _put(f"{endpoint}/{place}", f"<CreateBucketConfiguration>{where}</CreateBucketConfiguration>")
+        _put(f"{endpoint}/{place}?versioning", VERSIONED)
+    _put(f"{endpoint}/{PLACES[0]}?notification", NOTICES.format(arn=_arn(QUEUE)))
+    sys.stdout.write(f"ENGANG_QUEUE={queue}\nENGANG_DEAD_LETTERS={dead}\n")
+
+
+def _await(endpoint: str, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            _send(Request(endpoint, headers=_headers("s3", "application/xml")))  # noqa: S310  the endpoint is the operator's own
+        except URLError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _arn(queue: str) -> str:
+    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+
+
+def _queue(endpoint: str, name: str, attributes: dict[str, str]) -> str:
+    told = {"Action": "CreateQueue", "Version": "2012-11-05", "QueueName": name}
+    for at, (key, value) in enumerate(attributes.items(), 1):
+        told |= {f"Attribute.{at}.Name": key, f"Attribute.{at}.Value": value}
+    form = urlencode(told, quote_via=quote).encode()
+    headers = _headers("sqs", "application/x-www-form-urlencoded")
+    _send(Request(endpoint, form, headers))  # noqa: S310  as above
+    return f"{endpoint}/{ACCOUNT}/{name}"
+
+
+def _put(url: str, body: str) -> None:
+    headers = _headers("s3", "application/xml")
+    _send(Request(url, body.encode(), headers, method="PUT"))  # noqa: S310  as above
+
+
+def _headers(service: str, content: str) -> dict[str, str]:
+    return {"Authorization": SIGNED.format(region=REGION, service=service), "Content-Type": content}
+
+
+def _send(request: Request) -> None:
+    try:
+        urlopen(request, timeout=30).close()  # noqa: S310  as above
+    except HTTPError as error:
+        if error.code != HTTPStatus.CONFLICT:  # it is there already
+            raise
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

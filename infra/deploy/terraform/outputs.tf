@@ -1,0 +1,35 @@
+output "settings" {
+  description = "What every worker gets as environment."
+  value = {
+    ENGANG_ARRIVALS     = "s3://${module.arrivals.id}"
+    ENGANG_LANDING      = "s3://${module.landing.id}"
+    ENGANG_LAKE         = "s3://${module.lake.id}"
+    ENGANG_QUEUE        = aws_sqs_queue.arrivals.url
+    ENGANG_DEAD_LETTERS = aws_sqs_queue.dead.url
+    AWS_REGION          = var.region
+  }
+}
+
+output "step_roles" {
+  description = "The task role of each step."
+  value       = { for step, role in aws_iam_role.step : step => role.arn }
+}
+
+output "ledger_secrets" {
+  description = "Where each step's ENGANG_LEDGER is to be put."
+  value       = { for step, secret in aws_secretsmanager_secret.ledger : step => secret.arn }
+}
+
+output "senders" {
+  description = "What each sender is told: its role, the external id to take it with, and where it puts."
+  value = { for id, role in aws_iam_role.sender : id => {
+    role        = role.arn
+    external_id = "${var.name}-${id}"
+    prefix      = "s3://${module.arrivals.id}/${id}/"
+  } }
+}
+
+output "ledger_address" {
+  description = "The ledger's host; port 5432, database engang."
+  value       = aws_db_instance.ledger.address
+}

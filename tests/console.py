@@ -1,0 +1,46 @@
+"""The command, run in this process as the console would."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from flows.cli import main
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it said, as JSON."""
+        assert self.out, self.err
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+def engang(*arguments: object, answers: str = "") -> Ran:
+    """Run the command with these answers on standard input."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+        patch.setattr(sys, "argv", ["engang", *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.StringIO(answers))
+        with redirect_stderr(io.StringIO()) as err:
+            try:
+                main()
+                code: object = 0
+            except SystemExit as ended:
+                code = ended.code or 0
+    assert isinstance(code, int)
+    return Ran(code, out.getvalue(), err.getvalue())

@@ -1,0 +1,361 @@
+"""From arrivals to registered submissions: folder and S3, lost leases, bad objects, failing stores, the served loop."""
+
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from small_home import HEADER, open_small
+
+from flows import draining, intake, receiving
+from flows.installation import Installation
+from flows.receipt import Receipt
+from infra import inbox, landing, ledger, tables
+from infra.landing_folder import FolderStore
+from infra.ledger_sql import writing
+from infra.places import S3Place
+from schemas.errors import StoreError
+
+Put = Callable[[str, bytes], None]
+AT_ONCE = timedelta(0)
+
+
+def rows(number: int) -> bytes:
+    return f"{HEADER}0301;{1 + number % 28:02}.{1 + number // 28 % 12:02}.2024;g{number // 336};{number};\n".encode()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Installation:
+    return open_small(tmp_path / "home")
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Installation, Put]:
+    """Give an installation, wholly in folders and SQLite or in S3 and PostgreSQL, and what delivers to it."""
+    small = open_small(tmp_path / "home")
+    if request.param == "folder":
+        return small, lambda key, data: put(small, key, data)
+    at: S3Place = request.getfixturevalue("s3")
+    url = request.getfixturevalue("new_postgresql")()
+    settings = replace(small.settings, arrivals_at=at / "in", landing_at=at / "kept", ledger_url=url)
+    installation = Installation(settings, ledger.open_ledger(url))
+    return installation, lambda key, data: _put_s3(at / "in", key, data)
+
+
+def _put_s3(at: S3Place, key: str, data: bytes) -> None:
+    import boto3
+
+    boto3.client("s3", endpoint_url=at.endpoint).put_object(Bucket=at.bucket, Key=at.key(key), Body=data)
+
+
+def put(home: Installation, key: str, data: bytes, age: float = 10) -> Path:
+    """Write an arrived file as if it had been there for a while."""
+    import os
+
+    path = Path(str(home.settings.arrivals)) / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+def take(home: Installation) -> list[Receipt]:
+    intake.reconcile_arrivals(home)
+    return intake.drain(home)
+
+
+def statuses(home: Installation) -> dict[str, str]:
+    return dict(ledger.submissions(home.engine, columns=["submission_id", "status"]).iter_rows())
+
+
+def inbox_rows(home: Installation) -> list[dict[str, Any]]:
+    with home.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(sa.select(tables.inbox).order_by("id")).mappings()]
+
+
+def test_from_arrivals_to_registered_submissions(place: tuple[Installation, Put]) -> None:
+    home, deliver = place
+    for number in range(5):
+        deliver(f"kommune/folketall/f{number}.csv", rows(number))
+    deliver("skatteetaten/betaling/period=2024/p.csv", b"name,paid\nNordskj\xc3\xa6r Olje AS,0.30\n")
+    receipts = take(home)
+    assert sorted((r.sender, r.contract, r.period, r.status) for r in receipts) == [
+        *[("kommune", "folketall", None, "registered")] * 5,
+        ("skatteetaten", "betaling", "2024", "registered"),
+    ]
+    assert take(home) == []
+    assert intake.reconcile_arrivals(home) == 0
+    told = inbox_rows(home)
+    assert {row["status"] for row in told} == {"done"}
+    assert {row["submission_id"] for row in told} == set(statuses(home))
+    assert {note for note, _ in landing.listing(home.landing)} == set(statuses(home))
+
+
+def test_the_same_bytes_again_are_a_redelivery_and_restore_what_was_withdrawn(place: tuple[Installation, Put]) -> None:
+    home, deliver = place
+    deliver("kommune/folketall/a.csv", rows(1))
+    (first,) = take(home)
+    deliver("kommune/folketall/b.csv", rows(1))
+    assert [r.status for r in take(home)] == ["redelivered"]
+    receiving.withdraw(home, first.submission_id)
+    assert take(home) == []
+    assert statuses(home) == {first.submission_id: "withdrawn"}
+    deliver("kommune/folketall/c.csv", rows(1))
+    assert [r.status for r in take(home)] == ["restored"]
+    assert statuses(home) == {first.submission_id: "live"}
+
+
+def test_what_can_never_be_received_is_parked_with_its_reason(home: Installation) -> None:
+    put(home, "kommune/folketall/good.csv", rows(1))
+    put(home, "stray.csv", b"x")
+    put(home, "kommune/unknown/f.csv", b"x")
+    put(home, "kommune/betaling/period=2024/f.csv", b"x")
+    put(home, "selskapet/betaling/f.csv", b"x")
+    put(home, "kommune/folketall/bad.zip", b"no archive")
+    (receipt,) = take(home)
+    assert receipt.filename == "good.csv"
+    reasons = dict(inbox.parked(home.engine).select("object", "reason").iter_rows())
+    assert {key: next(word for word in ("<sender>/<contract>", "no contract", "may not deliver", "say their period",
+                                        "cannot be unpacked") if word in reason)
+            for key, reason in reasons.items()} == {
+        "stray.csv": "<sender>/<contract>",
+        "kommune/unknown/f.csv": "no contract",
+        "kommune/betaling/period=2024/f.csv": "may not deliver",
+        "selskapet/betaling/f.csv": "say their period",
+        "kommune/folketall/bad.zip": "cannot be unpacked",
+    }  # fmt: skip
+    assert intake.drain(home) == []
+
+
+def test_a_file_over_the_limit_is_parked_unread(home: Installation) -> None:
+    put(home, "kommune/folketall/f.csv", rows(1))
+    small = Installation(replace(home.settings, max_file_bytes=10), home.engine)
+    assert take(small) == []
+    assert "the limit is 10" in inbox.parked(home.engine)["reason"].item()
+    inbox.retry(home.engine)
+    assert len(intake.drain(home)) == 1
+
+
+def test_a_large_file_is_streamed_and_not_held(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import files
+
+    for module in (draining, files):
+        monkeypatch.setattr(module, "LARGE", 20)
+    assert home.landing  # probed, which reads
+    monkeypatch.setattr(FolderStore, "get", lambda *_: pytest.fail("it is read whole"))
+    put(home, "kommune/folketall/large.csv", rows(1))
+    ((status, filename),) = [(r.status, r.filename) for r in take(home)]
+    assert (status, filename) == ("registered", "large.csv")
+
+
+def test_a_rejected_file_is_done_and_an_archive_is_its_files(home: Installation, tmp_path: Path) -> None:
+    put(home, "kommune/folketall/bad.csv", b"no;such;columns\n1;2;3\n")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.csv", rows(number))
+    put(home, "kommune/folketall/a.zip", (tmp_path / "a.zip").read_bytes())
+    assert sorted(r.status for r in take(home)) == ["registered"] * 3 + ["rejected"]
+    assert {row["status"] for row in inbox_rows(home)} == {"done"}
+
+
+def test_a_worker_that_comes_too_late_keeps_what_was_withdrawn_withdrawn(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, "kommune/folketall/f.csv", rows(1))
+    intake.reconcile_arrivals(home)
+    monkeypatch.setattr(inbox.claim, "__kwdefaults__", {**(inbox.claim.__kwdefaults__ or {}), "lease": AT_ONCE})
+    real, done = receiving.register, []
+
+    def slow(installation: Installation, landed: Any, settle: Any = None) -> list[Receipt]:
+        if not done:  # while this worker dawdles, another does it all, and it is withdrawn
+            done.append(True)
+            (receipt,) = intake.drain(installation, "quick")
+            receiving.withdraw(installation, receipt.submission_id)
+        return real(installation, landed, settle)
+
+    monkeypatch.setattr(receiving, "register", slow)
+    assert intake.drain(home, "slow") == []
+    assert list(statuses(home).values()) == ["withdrawn"]
+    assert [row["status"] for row in inbox_rows(home)] == ["done"]
+
+
+def test_what_a_reconciliation_registered_is_settled_with_it(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, "kommune/folketall/f.csv", rows(1))
+    intake.reconcile_arrivals(home)
+
+    def die(*_: object) -> list[Receipt]:
+        raise SystemExit
+
+    with monkeypatch.context() as dying:  # it dies after the bytes landed, before they are registered
+        dying.setattr(receiving, "register", die)
+        dying.setattr(inbox, "release_with", lambda *_, **__: None)
+        with pytest.raises(SystemExit):
+            intake.drain(home)
+    (receipt,) = receiving.reconcile(home)
+    assert [row["status"] for row in inbox_rows(home)] == ["done"]
+    receiving.withdraw(home, receipt.submission_id)
+    with writing(home.engine) as connection:
+        connection.execute(sa.update(tables.inbox).values(lease_until=None))
+    assert intake.drain(home) == []
+    assert statuses(home) == {receipt.submission_id: "withdrawn"}
+
+
+def test_one_object_that_fails_takes_no_other_down(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        put(home, f"kommune/folketall/f{number}.csv", rows(number))
+    real = receiving.read
+
+    def read(note: Any, data: bytes, contract: Any) -> Any:
+        if note.filename == "f3.csv":
+            raise RuntimeError("0301 secret")
+        return real(note, data, contract)
+
+    monkeypatch.setattr(receiving, "read", read)
+    assert len(take(home)) == 5
+    (bad,) = [row for row in inbox_rows(home) if row["status"] != "done"]
+    assert bad["status"] == "waiting"
+    assert "unforeseen: RuntimeError at test_intake.py" in bad["reason"]
+    assert "secret" not in bad["reason"]
+    for _ in range(4):
+        with writing(home.engine) as connection:
+            connection.execute(sa.update(tables.inbox).values(not_before=None))
+        assert intake.drain(home) == []
+    assert inbox.parked(home.engine)["attempts"].to_list() == [5]
+    monkeypatch.undo()
+    inbox.retry(home.engine)
+    assert len(intake.drain(home)) == 1
+
+
+def test_a_store_that_is_away_costs_no_attempt(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        put(home, f"kommune/folketall/f{number}.csv", rows(number))
+    intake.reconcile_arrivals(home)
+    away = threading.Event()
+    away.set()
+    real = FolderStore.put_once
+
+    def put_once(self: FolderStore, *told: Any) -> bool:
+        if away.is_set():
+            raise StoreError("no space left on device")
+        return real(self, *told)
+
+    assert home.landing
+    monkeypatch.setattr(FolderStore, "put_once", put_once)
+    for _ in range(7):
+        with pytest.raises(draining.StoreAwayError, match="no space left"):
+            intake.drain(home)
+    assert {(row["status"], row["attempts"]) for row in inbox_rows(home)} == {("waiting", 0)}
+    away.clear()
+    assert len(intake.drain(home)) == 3
+
+
+def test_what_was_written_over_before_it_was_read_is_received_as_it_is_now(home: Installation) -> None:
+    put(home, "kommune/folketall/f.csv", rows(1), age=30)
+    intake.reconcile_arrivals(home)
+    put(home, "kommune/folketall/f.csv", rows(2), age=20)
+    receipts = intake.drain(home)
+    assert [r.status for r in receipts] == ["registered"]
+    assert [(row["status"], row["reason"]) for row in inbox_rows(home)] == [
+        ("done", draining.OVERWRITTEN),
+        ("done", None),
+    ]
+
+
+def test_one_sender_s_flood_lets_the_others_through(home: Installation) -> None:
+    for number in range(120):
+        put(home, f"flood/folketall/f{number}.csv", rows(number))
+    for number in range(8):
+        put(home, f"quiet/folketall/f{number}.csv", rows(number))
+    intake.reconcile_arrivals(home)
+    receipts = intake.drain(home, limit=16)
+    assert sum(r.sender == "quiet" for r in receipts) == 8
+    assert len(receipts) == 16
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> float:
+    begun = time.monotonic()
+    while not true():
+        assert time.monotonic() - begun < seconds, "it does not come"
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def test_a_watch_receives_what_arrives_and_outlives_a_store_that_fails(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "PAUSES", (0.05, 0.2))
+    stop, received, away = threading.Event(), list[Receipt](), threading.Event()
+    real = FolderStore.get
+
+    def get(self: FolderStore, *told: Any) -> bytes:
+        if away.is_set():
+            raise StoreError("the disk is away")
+        return real(self, *told)
+
+    def probe(self: FolderStore, *, writes: bool = True) -> None:  # noqa: ARG001  as the real one
+        if away.is_set():
+            raise StoreError("the disk is away")
+
+    monkeypatch.setattr(FolderStore, "get", get)
+    monkeypatch.setattr(FolderStore, "probe", probe)
+    thread = threading.Thread(target=intake.watch, args=(home, stop, received.extend))
+    thread.start()
+    try:
+        put(home, "kommune/folketall/first.csv", rows(1), age=0)
+        seconds = wait_until(lambda: len(received) == 1)
+        print(f"a file was registered {seconds:.2f} s after it arrived")
+        put(home, "kommune/folketall/.second.csv.partial", rows(2))
+        away.set()
+        put(home, "kommune/folketall/third.csv", rows(3))
+        time.sleep(1.5)
+        away.clear()
+        wait_until(lambda: len(received) == 2)
+    finally:
+        stop.set()
+        thread.join()
+    assert {r.filename for r in received} == {"first.csv", "third.csv"}
+    assert {(row["status"], row["attempts"]) for row in inbox_rows(home)} == {("done", 1)}
+
+
+def test_a_growing_file_is_received_when_it_is_whole(home: Installation) -> None:
+    stop, received = threading.Event(), list[Receipt]()
+    thread = threading.Thread(target=intake.watch, args=(home, stop, received.extend))
+    thread.start()
+    try:
+        path = Path(str(home.settings.arrivals)) / "kommune" / "folketall" / "f.csv"
+        path.parent.mkdir(parents=True)
+        with path.open("wb") as file:
+            for line in (HEADER, *(f"0301;{day:02}.01.2024;g;{day};\n" for day in range(1, 9))):
+                file.write(line.encode())
+                file.flush()
+                time.sleep(0.2)
+        wait_until(lambda: bool(received))
+    finally:
+        stop.set()
+        thread.join()
+    assert [r.delivered for r in received] == [8]
+
+
+def test_two_watches_do_everything_once(place: tuple[Installation, Put]) -> None:
+    home, deliver = place
+    for number in range(40):
+        deliver(f"kommune/folketall/f{number}.csv", rows(number))
+    receipts: list[list[Receipt]] = [[], []]
+    intake.reconcile_arrivals(home)
+    threads = [threading.Thread(target=lambda mine=mine: mine.extend(intake.drain(home))) for mine in receipts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(r.filename for mine in receipts for r in mine) == sorted(f"f{n}.csv" for n in range(40))
+    claims = ledger.submission_counts(home.engine)
+    assert claims.filter(pl.col("status") == "live")["claims"].sum() == 40

@@ -1,0 +1,184 @@
+"""A process that does steps of Engang on command and can be killed in the middle of them; see `test_kill_matrix`.
+
+It imports once and then only forks: a child does a list of steps and may kill itself with -9 before the n-th call
+that leaves it, so that hundreds of deaths take minutes. Commands and answers are lines of JSON.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from boundaries import Boundaries
+
+from flows import backfill_night, backfilling, intake, receiving, steps
+from flows.installation import Installation, open_installation
+from flows.reading import released, table
+from flows.verify import lake_digest, verify
+from infra import checks, landing, ledger, tables
+
+Told = dict[str, Any]
+CHANGING = {"added", "changed", "removed"}
+"""Counts that say what a release changed: they depend on how many releases there were."""
+
+
+def unchecked() -> None:
+    """Leave the checks' engine out: it only reads, and importing it takes seconds. What it sums up is looked at."""
+    backfilling.STEP_FILES = 1  # type: ignore[misc]
+    checks.preload = lambda: None  # type: ignore[assignment,return-value]
+    checks.TableCheck.findings = lambda _: []  # type: ignore[method-assign]
+    checks.check_release = balanced  # type: ignore[assignment]
+
+
+def balanced(summary: checks.ReleaseSummary) -> list[checks.Finding]:
+    """Assert that every delivered row is in one bucket, and that no item stands twice."""
+    assert sum(summary.buckets.values()) == summary.delivered
+    assert summary.unbalanced == 0
+    assert summary.item_ids == summary.rows["observations"]
+    return []
+
+
+def receive(home: Installation, _: Told) -> list[str]:
+    """Find what arrived and work it off, until nothing is left to do."""
+    intake.reconcile_arrivals(home)
+    return [receipt.status for receipt in intake.drain(home, f"worker-{os.getpid()}", lambda _: None)]
+
+
+def nightly(home: Installation, _: Told) -> int | None:
+    return steps.nightly(home).release
+
+
+def backfill(home: Installation, told: Told) -> int | None:
+    """Read the submissions of a contract by its new version, a file a step, and publish what that changes."""
+    begun = backfilling.start(home, backfilling.Asked("folketall", rules=Path(told["rules"])))
+    return None if begun.number is None else backfill_night.finish(home, begun.number).night.release
+
+
+def dry_run(home: Installation, told: Told) -> None:
+    """Find what a backfill would change, and publish nothing."""
+    begun = backfilling.start(home, backfilling.Asked("folketall", rules=Path(told["rules"])))
+    assert begun.number is not None
+    backfill_night.try_out(home, begun.number)
+
+
+def withdraw(home: Installation, told: Told) -> bool:
+    found = ledger.submissions(home.engine).filter(pl.col("filename") == told["filename"], status="live")
+    return max(receiving.withdraw(home, s) for s in found["submission_id"])
+
+
+def verified(home: Installation, _: Told) -> bool:
+    return verify(home).same
+
+
+def look(home: Installation, _: Told) -> Told:
+    """Return what a reader sees: the release, its digest in ledger and lake, its items, the counts of every row."""
+    told = ledger.submissions(home.engine)
+    seen: Told = {
+        "submissions": told.drop("batch", "received_at", "first_release").to_dicts(),
+        "landed": sorted(submission for submission, _ in landing.listing(home.landing)),
+        "inbox": rows_of(home, sa.select(tables.inbox.c.object, tables.inbox.c.status, tables.inbox.c.submission_id)),
+        "backfills": [told["status"] for told in backfilling.list_backfills(home)],
+        "runs": sorted(set(ledger.runs(home.engine)["status"])),
+    }
+    if ledger.current_release(home.engine) is None:
+        return {"release": None, **seen}
+    release = released(home)
+    items = table(home, "observations", release).select("item_id", "value").collect().sort("item_id")
+    counts = ledger.row_counts(home.engine, release["release"]).select("submission_id", "bucket", "rows")
+    per = told.join(counts.group_by("submission_id").agg(pl.col("rows").sum()), on="submission_id", how="left")
+    return seen | {
+        "release": release["release"],
+        "digest": release["digest"],
+        "lake": lake_digest(home, release),
+        "unbalanced": per.filter(pl.col("rows").fill_null(0) != pl.col("delivered"))["filename"].to_list(),
+        "items": [[item, str(value)] for item, value in items.iter_rows()],
+        "sources": rows(table(home, "sources", release).select("claim_id", "chosen").collect()),
+        "conflicts": rows(table(home, "conflicts", release).select("claim_id").collect()),
+        "buckets": rows(counts.filter(pl.col("rows") != 0)),
+        "counts": {k: n for k, n in release["counts"].items() if k not in CHANGING},
+    }
+
+
+def rows(frame: pl.DataFrame) -> list[list[Any]]:
+    return sorted([list(row) for row in frame.iter_rows()])
+
+
+def rows_of(home: Installation, query: sa.Select[Any]) -> list[list[Any]]:
+    with home.engine.connect() as connection:
+        return sorted([[str(cell) for cell in row] for row in connection.execute(query)])
+
+
+def later(home: Installation, _: Told) -> None:
+    """Let every lease and every back-off be over: the time that passes before someone starts it again."""
+    past = sa.text("UPDATE inbox SET lease_until = :t, not_before = NULL WHERE status IN ('leased', 'waiting')")
+    with home.engine.begin() as connection:
+        connection.execute(past, {"t": "2020-01-01 00:00:00.000000"})
+
+
+STEPS: dict[str, Callable[[Installation, Told], Any]] = {
+    "receive": receive,
+    "nightly": nightly,
+    "backfill": backfill,
+    "dry run": dry_run,
+    "withdraw": withdraw,
+    "verify": verified,
+    "later": later,
+    "look": look,
+}
+
+
+def child(told: Told, answer: Path) -> None:
+    """Do the steps in a home; write what they gave, unless killed before."""
+    os.environ.update(told["env"])
+    unchecked()
+    home = open_installation(Path(told["home"]))
+    boundaries = Boundaries(told.get("kill_at"))
+    if told.get("watched"):
+        boundaries.watch()
+    if "kill_after" in told:  # the kernel ends the process, wherever it is: no handler runs
+        signal.setitimer(signal.ITIMER_REAL, told["kill_after"])
+    done = [STEPS[step["do"]](home, step) for step in told["steps"]]
+    answer.write_text(json.dumps({"done": done, "ticks": list(boundaries.ticks)}))
+
+
+@contextmanager
+def forked(told: Told, answer: Path) -> Iterator[int]:
+    """Fork a child that does the steps; give how it ended, 0 or minus the signal."""
+    process = os.fork()
+    if not process:
+        try:
+            if "proxy" in told:
+                arm(told)
+            child(told, answer)
+        finally:
+            sys.stderr.flush()
+            os._exit(0 if answer.exists() else 1)
+    yield os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    answer.unlink(missing_ok=True)
+
+
+def arm(told: Told) -> None:
+    """Ask the proxy to kill this process at the n-th request."""
+    import urllib.request
+
+    asked = json.dumps({"pid": os.getpid(), **told["proxy"]["kill"]}).encode()
+    urllib.request.urlopen(f"{told['proxy']['url']}/-proxy/kill", asked).read()  # noqa: S310  our own
+
+
+def main() -> None:
+    for line in sys.stdin:
+        told = json.loads(line)
+        answer = Path(told["home"]).with_suffix(".answer")
+        with forked(told, answer) as ended:
+            given = json.loads(answer.read_text()) if answer.exists() else {}
+        print(json.dumps({"ended": ended, **given}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

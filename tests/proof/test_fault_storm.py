@@ -1,0 +1,75 @@
+"""2,000 nights in which something goes wrong: no wrong release, and all is published in the end.
+
+S3 and SQS fail behind a real proxy, PostgreSQL is really restarted, the disk really fills up where one can be mounted.
+
+    pytest -m slow tests/proof/test_fault_storm.py -s
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults import Disk
+from servers import FaultyS3, Postgres, faulty_s3, postgres
+from storm import Figures, Storm
+from worlds import credentials
+
+from flows import night as nights
+from infra import checks
+
+SEED = 4
+LAKE_APART = "S3, the lake in a folder, and PostgreSQL"
+MANY = {"folder and SQLite": 600, "folder and PostgreSQL": 500, LAKE_APART: 600, "S3 and PostgreSQL": 300}
+FEW = {"folder and SQLite": 16, "folder and PostgreSQL": 12, LAKE_APART: 8, "S3 and PostgreSQL": 4}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _swift() -> Iterator[None]:
+    """Leave the checks' engine out: it only reads and takes a second a night; what it looks at is looked at here."""
+    with pytest.MonkeyPatch.context() as patch, credentials():
+        patch.setattr(nights, "check", lambda *_: [])
+        patch.setattr(checks, "preload", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[FaultyS3]:
+    with faulty_s3() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as database:
+        yield database
+
+
+def let_pass(kind: str, nights_: int, tmp_path: Path, request: pytest.FixtureRequest, seed: int = SEED) -> Figures:
+    """Let so many nights pass on one kind of installation; nothing wrong may come of it."""
+    store = request.getfixturevalue("s3") if kind.startswith("S3") else None
+    database = request.getfixturevalue("server") if kind.endswith("PostgreSQL") else None
+    disk = Disk(tmp_path / "disk") if "folder" in kind else None
+    try:
+        folder = disk.folder if disk and not store else tmp_path
+        told = Storm(folder, kind, seed, store, database, disk, disk.folder if disk and store else None).run(nights_)
+    finally:
+        if disk is not None:
+            disk.remove()
+    told.tell(kind)
+    assert told.wrong == [], "\n".join(told.wrong[:10])
+    assert not told.unclean, "\n".join(told.traces[:5])
+    return told
+
+
+@pytest.mark.parametrize("kind", FEW)
+def test_few_nights(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    told = let_pass(kind, FEW[kind], tmp_path, request)
+    assert told.published > FEW[kind] // 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MANY)
+def test_many_nights(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    told = let_pass(kind, MANY[kind], tmp_path, request)
+    assert told.published > MANY[kind] // 4
+    assert told.drawn.total() > MANY[kind] // 2

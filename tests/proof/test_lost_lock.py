@@ -1,0 +1,92 @@
+"""A nightly whose sessions in the database end has lost the publishing lock, and does not know it: the next begins.
+
+What the first still writes to the lake must never be in what the second publishes.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import oracle
+import polars as pl
+import pytest
+import second_account
+from servers import Postgres, postgres
+from small_deliveries import Row, Sent
+from worlds import World, new_world, register, submission_of
+
+from flows import night as nights
+from flows import steps
+from infra import checks, lake, ledger
+from schemas.errors import StoreError
+
+SENT = Sent("rettelse", "anna", (Row("0301", "2024-01", "a", "5"), Row("0301", "2024-01", "b", "7")))
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    with postgres() as database:
+        yield database
+
+
+@pytest.fixture
+def world(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give an installation with one delivery that no release has yet, and two hosts."""
+    monkeypatch.setattr(nights, "check", lambda *_: [])  # it only reads, and takes a second
+    monkeypatch.setattr(checks, "preload", lambda: None)
+    made = new_world(tmp_path / "home", register(), None, server, None)
+    made.put(SENT)
+    steps.take_in(made.opened[0], listing=True)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_what_one_writes_who_lost_the_lock_is_published_by_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, first = world.opened
+    second = world.open()
+    writes, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+    append, publish = lake.append, nights.publish
+    errors: list[BaseException] = []
+
+    def held(root: Any, name: str, frame: pl.DataFrame, *told: Any) -> None:
+        if not writes.is_set():  # the first one is about to write
+            writes.set()
+            assert go_on.wait(60)
+        append(root, name, frame, *told)
+
+    def late(installation: Any, *args: Any, **told: Any) -> Any:
+        if installation is second:  # the second one is about to publish: now the first goes on
+            go_on.set()
+            assert ended.wait(60)
+        return publish(installation, *args, **told)
+
+    monkeypatch.setattr(lake, "append", held)
+    monkeypatch.setattr(nights, "publish", late)
+    thread = threading.Thread(target=_until_it_ends, args=(lambda: nights.night(first), errors, ended))
+    thread.start()
+    assert writes.wait(60)
+    assert world.server
+    assert world.server.terminate(world.database)
+    for host in (reader, second):
+        host.engine.dispose()
+    with pytest.raises(StoreError, match=r"another run \(nightly-.*wrote to the table .* at the same time"):
+        nights.night(second)
+    thread.join()
+    assert [type(error) for error in errors] == [StoreError]
+    assert ledger.current_release(reader.engine) is None
+    second.engine.dispose()
+    assert nights.night(second).release == 1
+    name = submission_of(SENT)
+    told = ledger.current_release(reader.engine)
+    assert told
+    assert oracle.wrong(reader, {name: second_account.read(SENT, name)}, told) == []
+
+
+def _until_it_ends(work: Callable[[], object], errors: list[BaseException], ended: threading.Event) -> None:
+    try:
+        work()
+    except StoreError as error:
+        errors.append(error)
+    ended.set()
