@@ -24,10 +24,11 @@ from flows.receiving import deliver, receive
 pytestmark = pytest.mark.usefixtures("unchecked")
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
-    "backfill", "backfills", "backfills discard", "backfills list", "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
+    "backfill", "backfills", "backfills discard", "backfills list",
+    "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
     "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "evaluate", "events",
-    "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry", "models",
-    "models export", "models import", "models list", "models pin", "models show",
+    "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry",
+    "models", "models export", "models import", "models list", "models pin", "models show",
     "nightly", "query", "rejects", "releases", "review", "serve", "status", "submit", "train", "units", "verify",
     "why-not", "withdraw",
 ]  # fmt: skip
