@@ -68,7 +68,7 @@ def _taking_in(installation: Installation) -> Iterator[None]:
         "ready", extra={"count": len(installation.contracts) + len(installation.register.units)}
     )
     works = (
-        threading.Thread(target=intake.watch, args=(installation, stop), name="intake", daemon=True),
+        threading.Thread(target=_watch, args=(installation, stop), name="intake", daemon=True),
         threading.Thread(target=_post_events, args=(installation, stop), name="outbox", daemon=True),
     )
     for work in works:
@@ -79,6 +79,16 @@ def _taking_in(installation: Installation) -> Iterator[None]:
         stop.set()
         for work in works:
             work.join(STOP_SECONDS)
+
+
+def _watch(installation: Installation, stop: threading.Event) -> None:
+    """Take in what arrives; a fault that nothing foresaw ends the process, for whoever keeps it to start it anew."""
+    try:
+        intake.watch(installation, stop)
+    finally:
+        if not stop.is_set():
+            telemetry.log("intake").error("intake ended, so serving ends: start it again, and report the fault")
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _post_events(installation: Installation, stop: threading.Event) -> None:

@@ -137,3 +137,23 @@ def _await_deployments(port: int, served: subprocess.Popen[bytes]) -> list[dict[
         assert time.monotonic() < until
         time.sleep(0.3)
     return found
+
+
+FAULTY = """
+import sys, threading
+from pathlib import Path
+from flows import serve
+from flows.installation import open_installation
+
+def faulty(*_): raise ZeroDivisionError("a fault that nothing foresaw")
+
+serve.intake.watch = faulty
+with serve._taking_in(open_installation(Path(sys.argv[1]))):
+    threading.Event().wait(60)
+"""
+
+
+def test_a_fault_in_the_intake_ends_the_process(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FAULTY, tmp_path / "home"], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert b"serving ends" in done.stderr
