@@ -13,8 +13,9 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from flows import flow_runs, receiving, steps
 from flows.installation import Installation
 from flows.night import Night, night
-from flows.receive import COUNTED, markdown_table, named, open_home, stage
+from flows.receive import markdown_table, named, open_home, stage
 from infra import ledger
+from infra.tables import COUNTED
 from schemas.errors import ReleaseRefused
 
 TIMEOUT: Final = 6 * 3600

@@ -20,6 +20,7 @@ from flows.files import find
 from flows.installation import Installation, open_installation
 from flows.receipt import Receipt
 from flows.receiving import Delivery
+from infra.tables import COUNTED
 from schemas.errors import StoreError, UsageError
 
 P = ParamSpec("P")
@@ -30,7 +31,6 @@ RETRY_AFTER: Final = (10.0, 60.0, 300.0)
 TIMEOUT: Final = 3600
 """Seconds: what a run leaves the next one takes up, a minute later."""
 SHOWN_RECEIPTS: Final = 500
-COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
 TOLD: Final = ("submission_id", "filename", "contract", "sender", "period", "status", *COUNTED)
 """What Prefect's database gets of a receipt: its problem quotes what was delivered, so that stays in the ledger."""
 

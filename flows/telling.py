@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from infra import telemetry
+from infra.tables import COUNTED
 
 if TYPE_CHECKING:
     from flows.receipt import Receipt
     from infra.landing import Note
     from infra.ledger import Release
-
-COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
 
 
 def registered(receipts: Mapping[str, "Receipt"], notes: Iterable["Note"]) -> None:

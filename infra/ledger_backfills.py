@@ -176,9 +176,8 @@ def batches_at(engine: Engine, release: int, now_: pl.DataFrame) -> pl.DataFrame
         return wanted.where(r.backfill_id.in_(since), r.submission_id.in_(some or []), r.batch.is_not(None))
 
     links, key = read_for(engine, told["submission_id"].unique().to_list(), _query), ["submission_id", "batch"]
-    while (
-        anew := told.join(links, on=key)
-    ).height:  # one backfill back; a reading that none put in force leads nowhere
+    # One backfill back at a time; a reading that none put in force leads nowhere.
+    while (anew := told.join(links, on=key)).height:
         before = anew.select("submission_id", batch="batch_before")
         told = pl.concat([told.join(links, on=key, how="anti"), before])
     return told
