@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.reading import released, table
-from infra import lake, ledger, ledger_backfills
+from infra import lake, lake_places, ledger, ledger_backfills
 from schemas.errors import UsageError
 
 LATER: Final = "not in this release"
@@ -23,7 +23,7 @@ class Story:
     why: str
 
 
-@lake.reading()
+@lake_places.reading()
 def explain(installation: Installation, item_id: str, number: int | None = None) -> Story:
     """Return the story of an item: every claim, the cell it came from, what joins it, why this value is published.
 

@@ -18,7 +18,7 @@ from flows.record_release import (
     pending_decisions,
     reports_of,
 )
-from infra import lake, ledger
+from infra import lake_places, ledger
 from schemas.kind import FieldSpec, Kind
 from transforms.apart import Known, across, apart, nearest
 
@@ -70,7 +70,7 @@ class RecordStory:
         return {**vars(self), "pairs": [pair.as_dict() for pair in self.pairs]}
 
 
-@lake.reading()
+@lake_places.reading()
 def explain_record(installation: Installation, kind: Kind, id_: str, number: int | None = None) -> RecordStory:
     """Return the story of an id of a kind: of an item, of one that was, of a report.
 

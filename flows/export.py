@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.reading import kinds_of
-from infra import lake, lake_records, ledger
+from infra import lake, lake_places, lake_records, ledger
 from infra.places import Place
 from schemas.claims import PUBLISHED
 from schemas.dictionary import dictionary
@@ -22,7 +22,7 @@ AUTO_ITEMS: Final = 1_000_000
 """Up to this many items the nightly exports by itself."""
 
 
-@lake.reading()
+@lake_places.reading()
 def export_release(installation: Installation, release: ledger.Release, to: Path | None = None) -> Path:
     """Write a release's tables as `<table>/<month>.parquet` and `release.json`, whole or not at all; return the folder.
 

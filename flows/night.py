@@ -17,7 +17,7 @@ from flows.installation import Installation
 from flows.record_basis import bases, matched_with
 from flows.record_staging import record_rows, stage_records
 from flows.staged import Beside, Staged
-from infra import checks, lake, lake_records, ledger, telemetry
+from infra import checks, lake, lake_places, lake_records, ledger, telemetry
 from schemas.claims import AGREEMENTS, BUCKETS, CLAIM_BUCKETS
 from schemas.errors import ReleaseRefused
 from schemas.record_tables import RECORDS
@@ -87,7 +87,7 @@ def alone(engine: sa.Engine, kind: str) -> Iterator[str]:
     with ledger.publishing_lock(engine):
         for publishes in PUBLISHING:
             ledger.close_killed_runs(engine, publishes)
-        with ledger.run(engine, kind) as run_id, lake.signed(run_id), lake.reading():
+        with ledger.run(engine, kind) as run_id, lake.signed(run_id), lake_places.reading():
             yield run_id
 
 

@@ -12,7 +12,7 @@ from flows.installation import Installation
 from flows.night import night
 from flows.reading import kinds_of, released
 from flows.receiving import Delivery, receive
-from infra import lake, lake_records, landing, ledger, ledger_records, telemetry
+from infra import lake, lake_places, lake_records, landing, ledger, ledger_records, telemetry
 from schemas.contract import Contract
 from transforms import identify
 from transforms.consolidate import lane_sums
@@ -39,7 +39,7 @@ class Verdict:
         return {**asdict(self), "same": self.same}
 
 
-@lake.reading()
+@lake_places.reading()
 def verify(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> Verdict:
     """Rebuild the current release from the landing zone and compare digests; raises `UsageError` without a release.
 

@@ -10,21 +10,20 @@ Versions written after the last release belong to nobody: the next writer restor
 record kinds stand in `infra.lake_records`; one that nothing was written to is not there and reads as empty.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 import polars as pl
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from infra.lake_places import alone, fit_for_a_lake, options_of, reaching, uri_of
 from infra.places import Place
 from schemas.claims import CLAIM, PUBLISHED, Column, frame_schema
-from schemas.errors import StoreError, UsageError
+from schemas.errors import StoreError
 
 BATCH: Final = Column("batch", pl.String, "The commit it came in; a claim counts if the ledger names its batch")
 RETIRED: Final = (
@@ -53,11 +52,7 @@ UNLIKE: Final = (
 SOUGHT: Final = ("item_id", "report_id")
 """Only ids are looked for, so only they have statistics: least and greatest of each group of rows."""
 UNSTATED: Final = ColumnProperties(dictionary_enabled=True, statistics_enabled="NONE")
-UNFIT: Final = re.compile(r"[\x00-\x1f\x7f=*?|^\\\[\]\ud800-\udfff]|%[0-9A-Fa-f]{2}")
-"""What no path of a lake may hold: deltalake does not find it again, Polars and DuckDB see a pattern or a partition."""
 FOLDER: Final = "file://"
-ON_S3: Final = "object-store error"
-"""What Polars says first when S3 fails a frame that it reads, whatever the error's type."""
 SAMPLE: Final = 10_000
 """Rows of a kind's table by which its columns are judged: unlike where a third of the values is of its own."""
 
@@ -94,7 +89,7 @@ def open_lake(root: Place) -> None:
 
     Raises `UsageError` for a place whose path they cannot be read back from.
     """
-    _fit_for_a_lake(root)
+    fit_for_a_lake(root)
     for name, columns in TABLES.items():
         if not exists(root, name):
             _create(root, name, frame_schema(columns))
@@ -102,17 +97,8 @@ def open_lake(root: Place) -> None:
 
 def exists(root: Place, name: str) -> bool:
     """Tell whether a table is there: one of a record kind is when something was written to it."""
-    with _reaching(root, name):
-        return DeltaTable.is_deltatable(_uri(root, name), storage_options=_options(root))
-
-
-def _fit_for_a_lake(root: Place) -> None:
-    at = str(root.resolve() if isinstance(root, Path) else root)
-    unfit = UNFIT.search(at)
-    if unfit:
-        expected = "expected no control character, none of = * ? | ^ \\ [ ] and no % before two hexadecimal digits"
-        told = f"{at!r}: no lake can be kept at this path: found {unfit[0]!r} in it, {expected}"
-        raise UsageError(f"{told}; rename the folder, or have ENGANG_HOME or ENGANG_LAKE name another place")
+    with reaching(root, name):
+        return DeltaTable.is_deltatable(uri_of(root, name), storage_options=options_of(root))
 
 
 class _Table(DeltaTable):
@@ -130,76 +116,23 @@ class _Table(DeltaTable):
         return [named + uri.removeprefix(kept) for uri in super().file_uris(*args, **told)]
 
 
-def _uri(root: Place, name: str) -> str:
-    at = root / name
-    return at.resolve().as_uri() if isinstance(at, Path) else str(at)
-
-
-def _options(root: Place) -> dict[str, str] | None:
-    """Return how a lake on S3 is spoken to: a commit is a conditional write, so of two writers one is refused."""
-    if isinstance(root, Path):
-        return None
-    told = {"aws_conditional_put": "etag"}
-    if root.endpoint is not None:
-        told |= {"aws_endpoint": root.endpoint, "aws_virtual_hosted_style_request": "false"}
-        told["aws_allow_http"] = str(root.endpoint.startswith("http://")).lower()
-    return told
-
-
-@contextmanager
-def _reaching(root: Place, name: str) -> Iterator[None]:
-    """Turn what the way to S3 raises into `StoreError`; a commit that met another stays what it is."""
-    try:
-        yield
-    except CommitFailedError:
-        raise
-    except (DeltaError, OSError) as error:
-        if isinstance(root, Path):
-            if isinstance(error, OSError):
-                raise  # it says which file, and what is wrong with it
-            told = f"lake: the table {name} in {root} can be neither read nor written now"
-            raise StoreError(f"{told} ({error}); see to the disk, its room and this user's rights") from error
-        raise _unreached(f"{root}: the lake's table {name}", error) from error
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Turn what the way to S3 raises while a lazy frame of the lake is collected into `StoreError`."""
-    try:
-        yield
-    except (OSError, pl.exceptions.PolarsError) as error:
-        if ON_S3 not in str(error):
-            raise
-        raise _unreached("lake: a table on S3", error) from error
-
-
-def _unreached(what: str, error: Exception) -> StoreError:
-    hint = "see to the bucket, the role's rights, ENGANG_S3_ENDPOINT and AWS_REGION"
-    code = re.search(r"<Code>(\w+)</Code>", str(error))  # all the store said may name a key
-    lines = re.sub(r"\x1b\[\d*m|↳", "", str(error)).strip().splitlines() or [type(error).__name__]
-    said = code[1] if code else lines[-1].strip()[:200]  # the cause comes last
-    return StoreError(f"{what} cannot be reached ({said}); {hint}")
-
-
-@contextmanager
-def _alone(root: Place, name: str) -> Iterator[None]:
-    """As `_reaching`, for tables that have one writer at a time: a commit that met another's is an error too."""
-    try:
-        with _reaching(root, name):
-            yield
-    except CommitFailedError as error:
-        told = f"lake: the table {name} was written by another meanwhile ({error})"
-        raise StoreError(f"{told}; nothing was published: run it again, alone") from error
-
-
 def _at(root: Place, name: str, version: int | None = None) -> DeltaTable:
-    with _reaching(root, name):
-        return _Table(_uri(root, name), version=version, storage_options=_options(root))
+    with reaching(root, name):
+        return _Table(uri_of(root, name), version=version, storage_options=options_of(root))
+
+
+def _found(root: Place, name: str) -> DeltaTable | None:
+    """Return the newest version of a table if it is there; to ask first would be one more listing of S3 for each."""
+    with reaching(root, name):
+        try:
+            return _Table(uri_of(root, name), storage_options=options_of(root))
+        except TableNotFoundError:
+            return None
 
 
 def _write(root: Place, name: str, rows: pl.DataFrame, **told: Any) -> None:  # noqa: ANN401  as write_deltalake takes it
-    with _reaching(root, name):
-        write_deltalake(_uri(root, name), rows, storage_options=_options(root), commit_properties=_sign(), **told)
+    with reaching(root, name):
+        write_deltalake(uri_of(root, name), rows, storage_options=options_of(root), commit_properties=_sign(), **told)
 
 
 _run: Final[ContextVar[str | None]] = ContextVar("run", default=None)
@@ -226,7 +159,8 @@ def _create(root: Place, name: str, schema: pl.Schema) -> None:
 
 def versions(root: Place, names: Iterable[str] = VERSIONED) -> dict[str, int]:
     """Return the newest Delta version of each of these tables that is there."""
-    return {name: _at(root, name).version() for name in names if exists(root, name)}
+    found = ((name, _found(root, name)) for name in names)
+    return {name: table.version() for name, table in found if table is not None}
 
 
 def own_versions(root: Place, names: Iterable[str], released: dict[str, int]) -> dict[str, int]:
@@ -249,11 +183,9 @@ def own_versions(root: Place, names: Iterable[str], released: dict[str, int]) ->
 def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIONED) -> None:
     """Put the tables back to the versions of the last release (0, the empty table, where there is none)."""
     for name in names:
-        if not exists(root, name):
-            continue
-        table = _at(root, name)
-        if table.version() > released.get(name, 0):
-            with _alone(root, name):
+        table = _found(root, name)
+        if table is not None and table.version() > released.get(name, 0):
+            with alone(root, name):
                 table.restore(released.get(name, 0), commit_properties=_sign())
 
 
@@ -374,10 +306,10 @@ def overwrite(
         rows = frame.select(frame_schema(columns or TABLES[name]).names())
         merge: Literal["merge"] | None = None if columns is None else "merge"
         told = {"mode": "overwrite", "predicate": predicate, "schema_mode": merge, "writer_properties": WRITER}
-        with _alone(root, name):
+        with alone(root, name):
             _write(root, name, rows, **told)
     else:
-        with _alone(root, name):
+        with alone(root, name):
             _at(root, name).delete(predicate, commit_properties=_sign())
 
 

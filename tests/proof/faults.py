@@ -89,7 +89,7 @@ def draw(chance: random.Random) -> Fate:
 @contextlib.contextmanager
 def hurried() -> Iterator[None]:
     """Let clients wait hundredths of a second where they wait seconds, and time out after two."""
-    real = lake._options  # noqa: SLF001  what it gives is given on
+    real = lake.options_of
     for module in (landing_s3, inbox_sqs):
         module._client.cache_clear()  # noqa: SLF001  clients that were made before wait longer
 
@@ -101,7 +101,7 @@ def hurried() -> Iterator[None]:
         patch.object(standard.ExponentialBackoff, "delay_amount", lambda *_: 0.01),
         patch.object(adaptive.ClientRateLimiter, "on_sending_request", lambda *_, **__: None),
         patch.object(boto3.Session, "client", _hasty(boto3.Session.client)),
-        patch.object(lake, "_options", options),
+        patch.object(lake, "options_of", options),
     ):
         yield
 

@@ -27,7 +27,7 @@ ONLY_IN = {
     "altair": {"flows/charts.py"},
     "vl_convert": {"flows/charts.py"},
     "boto3": {"infra/landing_s3.py", "infra/inbox_sqs.py"},
-    "deltalake": {"infra/lake.py"},
+    "deltalake": {"infra/lake.py", "infra/lake_places.py"},
     "opentelemetry": {"infra/telemetry.py"},
     "cloudevents": {"flows/events.py"},
     "holidays": {"infra/public_holidays.py"},
