@@ -18,7 +18,8 @@ from flows.reading import released
 from flows.receipt import Receipt
 from flows.receiving import Delivery, receive, reconcile
 from flows.watching import keep_watch
-from schemas.errors import ReleaseRefused
+from infra import lake
+from schemas.errors import ReleaseRefused, StoreError
 
 __all__ = [
     "Delivery",
@@ -31,6 +32,7 @@ __all__ = [
     "receive",
     "reconcile",
     "take_in",
+    "tidy",
 ]
 
 Export: TypeAlias = Literal["auto", "always", "never"]
@@ -56,7 +58,20 @@ def nightly(
         raise
     keep_watch(installation, progress)
     export_night(installation, done, export, progress)
+    tidy(installation, progress)
     return done
+
+
+def tidy(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Put together what day after day of small deliveries left in small files; what fails is left to the next night."""
+    for name in ("claims", *(f"{kind}_records" for kind in installation.kinds)):
+        try:
+            files = lake.tidy(installation.settings.lake, name)
+        except (StoreError, OSError) as error:
+            progress(f"the small files of {name} are put together another night: {error}")
+            continue
+        if files:
+            progress(f"put {files} small files of {name} together")
 
 
 def export_night(

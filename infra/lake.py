@@ -44,6 +44,9 @@ COMPACT_ROWS: Final = 50_000
 COMPACT_SHARE: Final = 0.1
 COMPACT_BATCH: Final = 500_000
 """A partition is rewritten when it is small, or this share of it is retired: the work stays in proportion to change."""
+MANY_FILES: Final = 100
+SMALL_FILE: Final = 2**24
+"""So many files of fewer bytes than this in a partition are put together: each commit reads the list of all files."""
 UNLIKE: Final = (
     "item_id", "claim_id", "slot_id", "original", "value", "value_after", "value_before", "report_id", "report_key",
     "content", "part_values", "a", "b", "weight",
@@ -274,6 +277,25 @@ def compact(root: Place, touched: list[str]) -> list[str]:
     if chosen:
         overwrite(root, "retired", chosen, pl.DataFrame(schema=frame_schema(RETIRED)))
     return chosen
+
+
+def tidy(root: Place, name: str) -> int:
+    """Put the many small files of a table that is only added to into few; return how many that took the place of.
+
+    Its rows stay, and who adds to it or reads it meanwhile is not disturbed: what was replaced is deleted a week later.
+    """
+    table = _found(root, name)
+    if table is None:
+        return 0
+    small = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("size_bytes") < SMALL_FILE)
+    many = small.group_by(pl.col("partition.partition").alias("partition")).len().filter(pl.col("len") >= MANY_FILES)
+    if many.is_empty():
+        return 0
+    with alone(root, name):
+        told = [("partition", "in", many["partition"].sort().to_list())]
+        done = table.optimize.compact(told, max_concurrent_tasks=2, writer_properties=WRITER, commit_properties=_sign())
+        table.vacuum(dry_run=False, commit_properties=_sign())
+    return int(done["numFilesRemoved"])
 
 
 def groups(sizes: Iterable[tuple[str, int]], rows: int, most: int | None = None) -> Iterator[list[str]]:

@@ -57,6 +57,7 @@ class Boundaries:
                 self.before(module, "write_deltalake", "delta write")
         for name in COMMITS:
             self.before(deltalake.DeltaTable, name, f"delta {name}")
+        self.before(deltalake.table.TableOptimizer, "compact", "delta compact")
         self.before(botocore.httpsession.URLLib3Session, "send", "http")
         self.before(psycopg.Cursor, "copy", "COPY")
         sa.event.listen(sa.Engine, "commit", lambda _: self.tick("commit"))

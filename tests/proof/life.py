@@ -8,20 +8,24 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1] / "integration"))
+
+import dying
 import polars as pl
+import splink  # noqa: F401  takes a second: once here, not in every child
 import sqlalchemy as sa
+import wrecks
 from boundaries import Boundaries
 
 from flows import backfill_night, backfilling, intake, receiving, steps
 from flows.installation import Installation, open_installation
-from flows.reading import released, table
+from flows.reading import kinds_of, released, table
 from flows.verify import lake_digest, verify
-from infra import checks, landing, ledger, tables
+from infra import lake, lake_records, landing, ledger, ledger_records, tables
 
 Told = dict[str, Any]
 CHANGING = {"added", "changed", "removed"}
@@ -29,19 +33,13 @@ CHANGING = {"added", "changed", "removed"}
 
 
 def unchecked() -> None:
-    """Leave the checks' engine out: it only reads, and importing it takes seconds. What it sums up is looked at."""
+    """Leave the checks' engine out: it only reads, and importing it takes seconds. What it sums up is looked at.
+
+    What otherwise comes with many files comes with two.
+    """
+    dying.unchecked()
     backfilling.STEP_FILES = 1  # type: ignore[misc]
-    checks.preload = lambda: None  # type: ignore[assignment,return-value]
-    checks.TableCheck.findings = lambda _: []  # type: ignore[method-assign]
-    checks.check_release = balanced  # type: ignore[assignment]
-
-
-def balanced(summary: checks.ReleaseSummary) -> list[checks.Finding]:
-    """Assert that every delivered row is in one bucket, and that no item stands twice."""
-    assert sum(summary.buckets.values()) == summary.delivered
-    assert summary.unbalanced == 0
-    assert summary.item_ids == summary.rows["observations"]
-    return []
+    lake.MANY_FILES = 2  # type: ignore[misc]
 
 
 def receive(home: Installation, _: Told) -> list[str]:
@@ -65,6 +63,11 @@ def dry_run(home: Installation, told: Told) -> None:
     begun = backfilling.start(home, backfilling.Asked("folketall", rules=Path(told["rules"])))
     assert begun.number is not None
     backfill_night.try_out(home, begun.number)
+
+
+def pin(home: Installation, _: Told) -> None:
+    """Put the model of wrecks in force."""
+    wrecks.pin(home, wrecks.model())
 
 
 def withdraw(home: Installation, told: Told) -> bool:
@@ -92,17 +95,33 @@ def look(home: Installation, _: Told) -> Told:
     items = table(home, "observations", release).select("item_id", "value").collect().sort("item_id")
     counts = ledger.row_counts(home.engine, release["release"]).select("submission_id", "bucket", "rows")
     per = told.join(counts.group_by("submission_id").agg(pl.col("rows").sum()), on="submission_id", how="left")
-    return seen | {
-        "release": release["release"],
-        "digest": release["digest"],
-        "lake": lake_digest(home, release),
-        "unbalanced": per.filter(pl.col("rows").fill_null(0) != pl.col("delivered"))["filename"].to_list(),
-        "items": [[item, str(value)] for item, value in items.iter_rows()],
-        "sources": rows(table(home, "sources", release).select("claim_id", "chosen").collect()),
-        "conflicts": rows(table(home, "conflicts", release).select("claim_id").collect()),
-        "buckets": rows(counts.filter(pl.col("rows") != 0)),
-        "counts": {k: n for k, n in release["counts"].items() if k not in CHANGING},
-    }
+    return (
+        seen
+        | records(home, release)
+        | {
+            "release": release["release"],
+            "digest": release["digest"],
+            "lake": lake_digest(home, release),
+            "unbalanced": per.filter(pl.col("rows").fill_null(0) != pl.col("delivered"))["filename"].to_list(),
+            "items": [[item, str(value)] for item, value in items.iter_rows()],
+            "sources": rows(table(home, "sources", release).select("claim_id", "chosen").collect()),
+            "conflicts": rows(table(home, "conflicts", release).select("claim_id").collect()),
+            "buckets": rows(counts.filter(pl.col("rows") != 0)),
+            "counts": {k: n for k, n in release["counts"].items() if k not in CHANGING},
+        }
+    )
+
+
+def records(home: Installation, release: ledger.Release) -> Told:
+    """Return every row of every table of the kinds in a release, but for the release it came with; and their homes."""
+    seen: Told = {"records": [], "homes": []}
+    for kind in kinds_of(home, release):
+        for name in sorted(lake_records.tables(kind).keys() & release["tables"].keys() - {f"{kind.kind}_retired"}):
+            live = lake_records.live(home.settings.lake, kind, name, release["tables"])
+            told = live.select(pl.exclude("release")).collect()
+            seen["records"] += sorted([name, *map(repr, row)] for row in told.iter_rows())
+        seen["homes"] += sorted(list(row) for row in ledger_records.homes(home.engine, kind.kind).iter_rows())
+    return seen
 
 
 def rows(frame: pl.DataFrame) -> list[list[Any]]:
@@ -126,6 +145,7 @@ STEPS: dict[str, Callable[[Installation, Told], Any]] = {
     "nightly": nightly,
     "backfill": backfill,
     "dry run": dry_run,
+    "pin": pin,
     "withdraw": withdraw,
     "verify": verified,
     "later": later,
@@ -135,6 +155,8 @@ STEPS: dict[str, Callable[[Installation, Told], Any]] = {
 
 def child(told: Told, answer: Path) -> None:
     """Do the steps in a home; write what they gave, unless killed before."""
+    if "proxy" in told:
+        arm(told)
     os.environ.update(told["env"])
     unchecked()
     home = open_installation(Path(told["home"]))
@@ -147,22 +169,6 @@ def child(told: Told, answer: Path) -> None:
     answer.write_text(json.dumps({"done": done, "ticks": list(boundaries.ticks)}))
 
 
-@contextmanager
-def forked(told: Told, answer: Path) -> Iterator[int]:
-    """Fork a child that does the steps; give how it ended, 0 or minus the signal."""
-    process = os.fork()
-    if not process:
-        try:
-            if "proxy" in told:
-                arm(told)
-            child(told, answer)
-        finally:
-            sys.stderr.flush()
-            os._exit(0 if answer.exists() else 1)
-    yield os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    answer.unlink(missing_ok=True)
-
-
 def arm(told: Told) -> None:
     """Ask the proxy to kill this process at the n-th request."""
     import urllib.request
@@ -171,14 +177,6 @@ def arm(told: Told) -> None:
     urllib.request.urlopen(f"{told['proxy']['url']}/-proxy/kill", asked).read()  # noqa: S310  our own
 
 
-def main() -> None:
-    for line in sys.stdin:
-        told = json.loads(line)
-        answer = Path(told["home"]).with_suffix(".answer")
-        with forked(told, answer) as ended:
-            given = json.loads(answer.read_text()) if answer.exists() else {}
-        print(json.dumps({"ended": ended, **given}), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    dying.child = child
+    dying.main()

@@ -43,19 +43,19 @@ class Folders:
 
     s3 = None
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.made = root, 0
+    def __init__(self, root: Path, env: Mapping[str, str] | None = None) -> None:
+        self.root, self.env, self.made = root, dict(env or {}), 0
 
     def new(self) -> Stage:
         """Return a stage where nothing is yet."""
         self.made += 1
         (self.root / str(self.made)).mkdir(parents=True)
-        return Stage(self.root / str(self.made))
+        return Stage(self.root / str(self.made), self.env)
 
     def copy(self, stage: Stage) -> Stage:
         """Return a copy of a stage."""
         self.made += 1
-        return Stage(Path(shutil.copytree(stage.home, self.root / str(self.made))))
+        return Stage(Path(shutil.copytree(stage.home, self.root / str(self.made))), self.env)
 
     def put(self, stage: Stage, files: Mapping[str, str]) -> None:
         """Deliver files; their times are old, so that they count as whole."""
