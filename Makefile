@@ -21,6 +21,6 @@ columns: .venv
 
 .venv: requirements-dev.txt
 	python3 -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9
-	.venv/bin/uv pip install -q --python .venv -r requirements-dev.txt
+	.venv/bin/uv pip install -q --compile-bytecode --python .venv -r requirements-dev.txt
 	.venv/bin/uv pip install -q --python .venv --no-deps -e .
 	touch .venv

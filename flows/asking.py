@@ -11,24 +11,31 @@ import polars as pl
 from flows.installation import Installation
 from flows.reading import released
 from infra import lake, lake_records, ledger
+from infra.lake_places import unreached
 from infra.places import Place
 from schemas.claims import PUBLISHED, Column
-from schemas.errors import UsageError
+from schemas.errors import StoreError, UsageError
 from schemas.record_tables import published
 
 LEDGER_TABLES: Final = ("submissions", "rejects", "releases")
+STREAM: Final = "reading the stream registered as '_lake_"
+"""What DuckDB says first when it is the dataset of a table on S3 that fails."""
 
 
 def query(installation: Installation, sql: str, number: int | None = None) -> pl.DataFrame:
     """Run SQL (DuckDB) over a release's tables and the ledger's submissions, rejects and releases.
 
-    The query is one SELECT and sees these and nothing else of the machine. Raises `UsageError` with DuckDB's own words.
+    The query is one SELECT and sees these and nothing else of the machine. Raises `UsageError` with DuckDB's own words,
+    and `StoreError` if a table cannot be read.
     """
     release = released(installation, number)
     connection = duckdb.connect()
     views = [*_observations(installation, release, connection), *_records(installation, release, connection)]
-    for view in views:
-        connection.sql(_create(view))
+    try:
+        for view in views:
+            connection.sql(_create(view))
+    except duckdb.Error as error:
+        raise _unread(error) from error
     for name in LEDGER_TABLES:
         if name in sql.lower():
             connection.register(name, _ledger_table(installation, name).to_arrow())
@@ -40,9 +47,22 @@ def query(installation: Installation, sql: str, number: int | None = None) -> pl
         _refuse_writing(connection, sql)
         found: pl.DataFrame = connection.sql(sql).pl()
     except (duckdb.Error, pl.exceptions.PolarsError) as error:  # Polars has no type for an interval, say
-        said = str(error).partition("\n\nLINE ")[0]
-        raise UsageError(f"the query failed: {said}") from error
+        if isinstance(error, duckdb.IOException) or STREAM in str(error):
+            raise _unread(error) from error
+        raise UsageError(f"the query failed: {_said(error)}") from error
     return found
+
+
+def _said(error: Exception) -> str:
+    return str(error).partition("\n\nLINE ")[0]
+
+
+def _unread(error: Exception) -> StoreError:
+    """Return what to tell where a table cannot be read, and no SQL is to blame for it."""
+    if STREAM in str(error):
+        return unreached("lake: a table on S3", error)
+    hint = "see to the disk and this user's rights; what is gone, put back from the lake's backup"
+    return StoreError(f"lake: a table cannot be read: {_said(error)}; {hint}")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from flows.record_staging import stage_records
 from flows.staged import Beside, Staged
 from flows.training import add
 from infra import checks, lake, lake_records, ledger, ledger_backfills, ledger_records
+from infra.parquet import write_parquet
 from infra.settings import user_name
 from schemas.errors import StoreError, UsageError
 from transforms.read_anew import frozen, standing
@@ -157,7 +158,7 @@ def _outcome(installation: Installation, plan: _Plan, staged: Staged) -> Outcome
     file = installation.settings.home / "backfills" / str(number) / "diff.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
-    diff.write_parquet(partial)
+    write_parquet(diff, partial)
     partial.replace(file)
     return Outcome(number, plan.last["release"], told, file)
 

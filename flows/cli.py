@@ -4,7 +4,10 @@ Every command imports what it needs when it runs: `engang --help` answers at onc
 2 wrong use.
 """
 
+import errno
+import re
 import sys
+from typing import Final
 
 import typer
 
@@ -19,8 +22,8 @@ from flows import (
     cli_review,
     cli_status,
 )
-from flows.terminal import FOUND_PROBLEMS, WRONG_USE, app
-from infra.settings import tune_allocator
+from flows.terminal import FOUND_PROBLEMS, WRONG_USE, app, one_line
+from infra.settings import tune_allocator, tune_start
 from schemas.errors import EngangError, UsageError
 
 COMMANDS = (
@@ -36,10 +39,19 @@ COMMANDS = (
 )
 """The modules whose commands `app` holds: importing them registers the commands."""
 
+OTHERWISE: Final = "see to the disk and the network"
+REMEDIES: Final = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room for it"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT), "see what stands there"),
+}
+"""What to do about what the operating system refuses; what is none of these: `OTHERWISE`."""
+
 
 def main() -> None:
     """Run the command; errors become one clear message and an exit code."""
     tune_allocator()
+    tune_start()
     try:
         app()
     except UsageError as error:
@@ -48,6 +60,19 @@ def main() -> None:
     except EngangError as error:
         typer.secho(f"engang: {error}", err=True, fg="red")
         sys.exit(FOUND_PROBLEMS)
+    except OSError as error:
+        typer.secho(f"engang: {one_line(_refused(error))}", err=True, fg="red")
+        sys.exit(FOUND_PROBLEMS)
+
+
+def _refused(error: OSError) -> str:
+    """Return what the operating system refused, of which file, and what to do about it, as one line."""
+    said = re.search(r"\(os error (\d+)\)", str(error))  # as Polars and deltalake tell it
+    number = error.errno or (int(said[1]) if said else 0)
+    what = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    where = "" if error.filename is None else f"{error.filename}: "
+    remedy = REMEDIES.get(number, OTHERWISE)
+    return f"{where}{what}; {remedy}, and run it again. What was received or published before is not lost"
 
 
 __all__ = ["COMMANDS", "app", "main"]

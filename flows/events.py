@@ -12,13 +12,14 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from flows.installation import Installation
 from infra import ledger, outbox, telemetry
+from infra.ledger_sql import now
 from infra.outbox import Event
 from infra.settings import Settings
 from schemas.errors import ReleaseRefused
@@ -29,6 +30,10 @@ OVERDUE: Final = "no.engang.submission.overdue"
 PUBLISHED: Final = "no.engang.release.published"
 REFUSED: Final = "no.engang.release.refused"
 RUN_FAILED: Final = "no.engang.run.failed"
+LASTING: Final = (PARKED, OVERDUE)
+"""What every night finds again for as long as it holds: that it was told is remembered for good."""
+KEPT: Final = timedelta(days=90)
+"""How long the outbox holds other events after they were told."""
 SIGNATURE: Final = "Engang-Signature"
 """The header that says `sha256=` and the HMAC-SHA256 of the body under ENGANG_WEBHOOK_SECRET, in hex."""
 TIMEOUT_SECONDS: Final = 10
@@ -145,6 +150,11 @@ def deliver_outbox(installation: Installation, limit: int = 1000) -> tuple[int, 
             told += 1
             outbox.sent(engine, row["id"])
     return told, failed
+
+
+def forget_told(installation: Installation) -> int:
+    """Delete from the outbox what was told long ago (`KEPT`) and cannot come about again; return how many."""
+    return outbox.forget(installation.engine, now() - KEPT, LASTING)
 
 
 def _problem(error: Exception) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 from flows.installation import Installation
 from flows.reading import kinds_of
 from infra import lake, lake_places, lake_records, ledger
+from infra.parquet import write_parquet
 from infra.places import Place
 from schemas.claims import PUBLISHED
 from schemas.dictionary import dictionary
@@ -54,7 +55,7 @@ def _write_months(root: Place, name: str, release: ledger.Release, folder: Path)
         own = rows.filter(pl.col("release") == release["release"]) if name == "changes" else rows
         frame = own.select(c.name for c in PUBLISHED[name]).collect()
         if frame.height:
-            frame.write_parquet(folder / f"{month}.parquet")
+            write_parquet(frame, folder / f"{month}.parquet")
 
 
 def _write_records(root: Place, kind: Kind, release: ledger.Release, folder: Path) -> None:
@@ -64,7 +65,7 @@ def _write_records(root: Place, kind: Kind, release: ledger.Release, folder: Pat
         own = rows.filter(pl.col("release") == release["release"]) if name.endswith("_changes") else rows
         frame = own.sort("item_id").collect()
         if frame.height:
-            frame.write_parquet(folder / name / f"{ALL}.parquet")
+            write_parquet(frame, folder / name / f"{ALL}.parquet")
 
 
 def describe(release: ledger.Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from infra import lake, landing, ledger, telemetry
+from infra import landing, ledger, telemetry
 from infra.landing_store import Store
-from infra.places import Place
+from infra.places import Place, fit_for_a_lake
 from infra.settings import Settings, read_settings
 from schemas.errors import UsageError
 
@@ -55,7 +55,7 @@ class Installation:
     def register(self) -> "Register":
         """The register of reporting units."""
         from infra.codelists import read_codelists  # noqa: PLC0415  readers of a release need no register
-        from transforms.register import build_register  # noqa: PLC0415  same
+        from transforms.register_build import build_register  # noqa: PLC0415  same
 
         return build_register(*read_codelists(self.settings.codelists))
 
@@ -68,9 +68,12 @@ class Installation:
 
     @cached_property
     def lake(self) -> Place:
-        """The lake for writing, probed when it is first asked for; what only reads takes it from the settings."""
+        """The lake for writing, probed and made when it is first asked for; what only reads asks the settings."""
+        from infra.lake import open_lake  # noqa: PLC0415  much is told by the ledger alone
+
         if not isinstance(self.settings.lake, Path):
             landing.open_store(self.settings.lake).probe()
+        open_lake(self.settings.lake)
         return self.settings.lake
 
     @cached_property
@@ -98,6 +101,6 @@ def open_installation(home: Path | None = None) -> Installation:
     """Open the installation at `home` (default ENGANG_HOME), making what is not there yet."""
     settings = read_settings(home)
     telemetry.start(settings)
+    fit_for_a_lake(settings.lake)
     settings.home.mkdir(parents=True, exist_ok=True)
-    lake.open_lake(settings.lake)
     return Installation(settings, ledger.open_ledger(settings.ledger_url))

@@ -30,8 +30,6 @@ CHUNK_CLAIMS: Final = 700_000
 """How many claims are consolidated at once: the months of a release are taken in groups of about this size."""
 CHUNK_MONTHS: Final = 24
 """How many months at most, however few of their claims are new: their ids are all looked at."""
-PUBLISHING: Final = ("nightly", "backfill")
-"""Kinds of runs that publish."""
 RULES: Final = "1"
 """Version of the law as this code applies it, written with each release. Nothing compares it yet: a change of the law
 leaves untouched items as they were.
@@ -85,7 +83,7 @@ def _as_it_was(last: ledger.Release | None) -> Night:
 def alone(engine: sa.Engine, kind: str) -> Iterator[str]:
     """Give the id of a run that nothing else publishes beside; those that were killed are written down as failed."""
     with ledger.publishing_lock(engine):
-        for publishes in PUBLISHING:
+        for publishes in ledger.PUBLISHERS:
             ledger.close_killed_runs(engine, publishes)
         with ledger.run(engine, kind) as run_id, lake.signed(run_id), lake_places.reading():
             yield run_id

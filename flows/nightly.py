@@ -15,7 +15,7 @@ from flows.installation import Installation
 from flows.night import Night, night
 from flows.receive import markdown_table, named, open_home, stage
 from infra import ledger
-from infra.tables import COUNTED
+from schemas.claims import COUNTED
 from schemas.errors import ReleaseRefused
 
 TIMEOUT: Final = 6 * 3600

@@ -20,7 +20,7 @@ from flows.files import find
 from flows.installation import Installation, open_installation
 from flows.receipt import Receipt
 from flows.receiving import Delivery
-from infra.tables import COUNTED
+from schemas.claims import COUNTED
 from schemas.errors import StoreError, UsageError
 
 P = ParamSpec("P")

@@ -1,6 +1,5 @@
 """Which record kind an id is of: light, for it is asked of every id, those of observations too."""
 
-from flows.deciding import known_reports
 from flows.installation import Installation
 from infra import lake, ledger_records
 from schemas.kind import Kind
@@ -12,6 +11,8 @@ def kind_of(installation: Installation, id_: str) -> Kind | None:
     kept = [kind for kind in installation.kinds.values() if lake.exists(root, f"{kind.kind}_records")]
     if not kept:
         return None
+    from flows.deciding import known_reports  # noqa: PLC0415  most ids are of an installation that has no records
+
     known = known_reports(installation, {id_})
     if known.height:
         return installation.kinds[known["kind"][0]]

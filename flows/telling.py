@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from infra import telemetry
-from infra.tables import COUNTED
+from schemas.claims import COUNTED
 
 if TYPE_CHECKING:
     from flows.receipt import Receipt

@@ -112,8 +112,8 @@ def announce_overdue(installation: Installation, today: date | None = None) -> l
 
 
 def keep_watch(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
-    """Tell who is late and what is parked, and post what the outbox holds."""
-    from flows.events import deliver_outbox  # noqa: PLC0415  status tells of nothing
+    """Tell who is late and what is parked, post what the outbox holds, and forget what it told long ago."""
+    from flows.events import deliver_outbox, forget_told  # noqa: PLC0415  status tells of nothing
     from flows.intake import announce_parked  # noqa: PLC0415  same
 
     if parked := announce_parked(installation):
@@ -123,6 +123,7 @@ def keep_watch(installation: Installation, progress: Callable[[str], None] = lam
     told, failed = deliver_outbox(installation)
     if failed:
         progress(f"{told} events told, {failed} not: `engang events` says why")
+    forget_told(installation)
 
 
 def _obligation(installation: Installation, contract: "Contract", told: list[Deadline], today: date) -> Obligation:

@@ -18,10 +18,9 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.dialects import postgresql, sqlite
 
 from infra import tables as t
-from infra.ledger_sql import chunks, fitting, now, read, read_for, writing
+from infra.ledger_sql import chunks, fitting, inserting, now, read, read_for, writing
 from schemas.errors import LeaseLost
 
 ATTEMPTS: Final = 5
@@ -29,7 +28,7 @@ ATTEMPTS: Final = 5
 LEASE: Final = timedelta(seconds=90)
 BACK_OFF: Final = tuple(timedelta(seconds=s) for s in (10, 60, 360, 2160))
 """How long a row waits after its first, second, third and fourth failure."""
-BY_AGE: Final = 8
+BY_AGE: Final = 16
 """One place in so many of a batch goes to the oldest rows, whoever sent them; the others to the smallest backlogs."""
 TOGETHER: Final = 32
 """What failed or died with others once is claimed again in parts of a batch so much smaller; twice: alone."""
@@ -62,8 +61,7 @@ def notice(engine: Engine, objects: pl.DataFrame, found_by: str) -> int:
     if not rows:
         return 0
     with writing(engine) as connection:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(t.inbox).on_conflict_do_nothing(index_elements=[_c.object, _c.version])
+        statement = inserting(connection, t.inbox).on_conflict_do_nothing(index_elements=[_c.object, _c.version])
         return len(connection.execute(statement.returning(_c.id), rows).all())
 
 
@@ -81,9 +79,9 @@ def claim(
 ) -> pl.DataFrame:
     """Claim up to `limit` rows of about `bytes_limit` bytes, at least one if any waits; return `CLAIMED`.
 
-    Seven places of eight go to the senders with the smallest backlog, by age within; one to the oldest rows. What was
-    claimed before in vain is claimed apart, in small parts and then alone, so that a file that kills its worker takes
-    no other down.
+    Fifteen places of sixteen go to the senders with the smallest backlog, by age within; one to the oldest rows. What
+    was claimed before in vain is claimed apart, in small parts and then alone, so that a file that kills its worker
+    takes no other down.
     """
     if not _any_due(engine):
         return _claimed([])
@@ -224,10 +222,7 @@ def parked(engine: Engine, limit: int | None = None, since: datetime | None = No
 
 
 def closed(engine: Engine, limit: int | None = None) -> pl.DataFrame:
-    """Return the rows that are done and became nothing, newest first: columns as `parked`; `reason` says why.
-
-    All that is done is looked through.
-    """
+    """Return the rows that are done and became nothing, newest first: columns as `parked`; `reason` says why."""
     columns = (_c.id, _c.object, _c.version, _c.sender, _c.attempts, _c.found_at, _c.done_at, _c.reason)
     said = (_c.status == "done", _c.reason.is_not(None))
     return read(engine, sa.select(*columns).where(*said).order_by(_c.id.desc()).limit(limit))
@@ -239,7 +234,7 @@ def fence(worker: str, ids: Collection[int]) -> Callable[[Connection], None]:
 
 
 def _choose(connection: Connection, at: datetime, limit: int) -> list[Any]:
-    """Return the rows to claim, locked: fresh ones as a rule, one time in eight what was tried before."""
+    """Return the rows to claim, locked: fresh ones as a rule, one time in sixteen what was tried before."""
     due = (_c.status == "waiting", sa.or_(_c.not_before.is_(None), _c.not_before <= at))
     fresh = (*due, _c.attempts == 0)
     if secrets.randbelow(BY_AGE):
@@ -248,7 +243,7 @@ def _choose(connection: Connection, at: datetime, limit: int) -> list[Any]:
 
 
 def _fair(connection: Connection, fresh: Sequence[sa.ColumnElement[bool]], limit: int) -> list[Any]:
-    # Of a limit that eight does not divide, the last places fall to age as often as is fair.
+    # Of a limit that sixteen does not divide, the last places fall to age as often as is fair.
     by_age = limit // BY_AGE + (secrets.randbelow(BY_AGE) < limit % BY_AGE)
     chosen = _smallest_first(connection, fresh, limit - by_age)
     taken = [row.id for row in chosen]

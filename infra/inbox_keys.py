@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from schemas.contract import IDENTIFIER
+from schemas.contract_parts import IDENTIFIER
 from schemas.errors import UsageError
 
 FORM: Final = "<sender>/<contract>/[period=<P>/]<filename>, names of small letters, digits, '.', '_' or '-'"

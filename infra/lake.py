@@ -20,8 +20,8 @@ import polars as pl
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from infra.lake_places import alone, fit_for_a_lake, options_of, reaching, uri_of
-from infra.places import Place
+from infra.lake_places import alone, options_of, reaching, uri_of
+from infra.places import Place, fit_for_a_lake
 from schemas.claims import CLAIM, PUBLISHED, Column, frame_schema
 from schemas.errors import StoreError
 
@@ -184,10 +184,17 @@ def own_versions(root: Place, names: Iterable[str], released: dict[str, int]) ->
 
 
 def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIONED) -> None:
-    """Put the tables back to the versions of the last release (0, the empty table, where there is none)."""
+    """Put the tables back to the versions of the last release (0, the empty table, where there is none).
+
+    Raises `StoreError` where the lake has not what the release names: it was lost, or is older than the ledger.
+    """
     for name in names:
         table = _found(root, name)
-        if table is not None and table.version() > released.get(name, 0):
+        if (found := -1 if table is None else table.version()) < released.get(name, -1):
+            told = f"lake: of the table {name} found {f'version {found}' if table else 'nothing'} in {root}"
+            hint = "the lake was lost or is older than the ledger; put it back from its backup"
+            raise StoreError(f"{told}, expected version {released[name]} of the last release: {hint}")
+        if table is not None and found > released.get(name, 0):
             with alone(root, name):
                 table.restore(released.get(name, 0), commit_properties=_sign())
 

@@ -10,22 +10,10 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from infra.places import Place
-from schemas.errors import StoreError, UsageError
+from schemas.errors import StoreError
 
-UNFIT: Final = re.compile(r"[\x00-\x1f\x7f=*?|^\\\[\]\ud800-\udfff]|%[0-9A-Fa-f]{2}")
-"""What no path of a lake may hold: deltalake does not find it again, Polars and DuckDB see a pattern or a partition."""
 ON_S3: Final = "object-store error"
 """What Polars says first when S3 fails a frame that it reads, whatever the error's type."""
-
-
-def fit_for_a_lake(root: Place) -> None:
-    """Raise `UsageError` for a place whose path tables cannot be read back from."""
-    at = str(root.resolve() if isinstance(root, Path) else root)
-    unfit = UNFIT.search(at)
-    if unfit:
-        expected = "expected no control character, none of = * ? | ^ \\ [ ] and no % before two hexadecimal digits"
-        told = f"{at!r}: no lake can be kept at this path: found {unfit[0]!r} in it, {expected}"
-        raise UsageError(f"{told}; rename the folder, or have ENGANG_HOME or ENGANG_LAKE name another place")
 
 
 def uri_of(root: Place, name: str) -> str:
@@ -58,7 +46,7 @@ def reaching(root: Place, name: str) -> Iterator[None]:
                 raise  # it says which file, and what is wrong with it
             told = f"lake: the table {name} in {root} can be neither read nor written now"
             raise StoreError(f"{told} ({error}); see to the disk, its room and this user's rights") from error
-        raise _unreached(f"{root}: the lake's table {name}", error) from error
+        raise unreached(f"{root}: the lake's table {name}", error) from error
 
 
 @contextmanager
@@ -69,10 +57,11 @@ def reading() -> Iterator[None]:
     except (OSError, pl.exceptions.PolarsError) as error:
         if ON_S3 not in str(error):
             raise
-        raise _unreached("lake: a table on S3", error) from error
+        raise unreached("lake: a table on S3", error) from error
 
 
-def _unreached(what: str, error: Exception) -> StoreError:
+def unreached(what: str, error: Exception) -> StoreError:
+    """Return what to tell where S3 does not give what is asked of it: its code, or the cause that comes last."""
     hint = "see to the bucket, the role's rights, ENGANG_S3_ENDPOINT and AWS_REGION"
     code = re.search(r"<Code>(\w+)</Code>", str(error))  # all the store said may name a key
     lines = re.sub(r"\x1b\[\d*m|↳", "", str(error)).strip().splitlines() or [type(error).__name__]

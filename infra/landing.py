@@ -18,7 +18,7 @@ from typing import Final
 from infra.landing_folder import FolderStore
 from infra.landing_store import Content, Store, content_hash
 from infra.places import Place
-from schemas.contract import IDENTIFIER
+from schemas.contract_parts import IDENTIFIER
 from schemas.errors import StoreError
 
 SHA256: Final = r"^[0-9a-f]{64}$"

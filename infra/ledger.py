@@ -5,12 +5,9 @@ something is already there is decided by a constraint. Frames go in and come out
 """
 
 import json
-import sqlite3
-import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NotRequired, TypedDict, Unpack, cast
+from typing import Any, NotRequired, TypedDict, Unpack, cast
 
 import polars as pl
 import sqlalchemy as sa
@@ -19,11 +16,13 @@ from sqlalchemy import Engine
 from infra import tables as t
 from infra.ledger_open import open_ledger
 from infra.ledger_records import RecordsPublished, add_published
+from infra.ledger_runs import PUBLISHERS, close_killed_runs, publishing_lock, run, runs
 from infra.ledger_sql import bulk_insert, chunks, fitting, insert_new, now, read, read_for, writing
-from schemas.claims import REJECT, frame_schema
-from schemas.errors import ReleaseRefused, StoreError
+from schemas.claims import COUNTED, REJECT, frame_schema
+from schemas.errors import StoreError
 
 __all__ = [
+    "PUBLISHERS",
     "RecordsPublished",
     "Release",
     "Where",
@@ -50,9 +49,6 @@ __all__ = [
     "submissions",
     "write",
 ]
-
-PUBLISHING: Final = 7_464_913_201
-"""The publishing lock's number in PostgreSQL: any, but always the same."""
 
 
 class Release(TypedDict):
@@ -189,7 +185,7 @@ def submission_counts(engine: Engine, **where: Unpack[Where]) -> pl.DataFrame:
     """
     c = t.submissions.c
     by = (c.contract, c.status, c.in_release)
-    sums = [_sum(c[name]) for name in t.COUNTED]
+    sums = [_sum(c[name]) for name in COUNTED]
     count = sa.func.count().cast(sa.BigInteger).label("submissions")
     return read(engine, sa.select(*by, count, *sums).where(*_fits(where)).group_by(*by).order_by(*by))
 
@@ -303,84 +299,6 @@ def _standing(release: int, ids: Sequence[str] | None) -> sa.Select[Any]:
     last = _among(newest, t.row_counts, ids).group_by(c.submission_id).subquery()
     same = (c.submission_id == last.c.submission_id) & (c.release == last.c.release)
     return _among(sa.select(t.row_counts).join(last, same), t.row_counts, ids)
-
-
-@contextmanager
-def run(engine: Engine, kind: str) -> Iterator[str]:
-    """Keep a run's row while the block runs, and how it ended: done, refused (`ReleaseRefused`) or failed.
-
-    Gives the run's id. What the block raises goes on.
-    """
-    started = now()
-    run_id = f"{kind}-{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    with writing(engine) as connection:
-        row = {"run_id": run_id, "kind": kind, "started_at": started, "status": "running"}
-        connection.execute(sa.insert(t.runs), row)
-    try:
-        yield run_id
-    except BaseException as error:  # an interrupt too is written down; all of it goes on
-        status = "refused" if isinstance(error, ReleaseRefused) else "failed"
-        _end_run(engine, t.runs.c.run_id == run_id, status, f"{type(error).__name__}: {error}")
-        raise
-    _end_run(engine, t.runs.c.run_id == run_id, "done", None)
-
-
-def close_killed_runs(engine: Engine, kind: str) -> int:
-    """Mark as failed the runs of a kind that never said how they ended; return how many.
-
-    Only for one who knows that none of them still runs: who holds the publishing lock knows it of "nightly".
-    """
-    return _end_run(engine, t.runs.c.kind == kind, "failed", "its process ended before it did")
-
-
-def _end_run(engine: Engine, which: sa.ColumnElement[bool], status: str, message: str | None) -> int:
-    told = {"status": status, "message": message and message[:2000], "finished_at": now()}
-    with writing(engine) as connection:
-        return connection.execute(sa.update(t.runs).where(which, t.runs.c.status == "running").values(told)).rowcount
-
-
-def runs(engine: Engine) -> pl.DataFrame:
-    """Return every run, oldest first."""
-    return read(engine, sa.select(t.runs).order_by(t.runs.c.started_at, t.runs.c.run_id))
-
-
-@contextmanager
-def publishing_lock(engine: Engine) -> Iterator[None]:
-    """Be the only one who publishes while the block runs; the lock dies with its process.
-
-    Raises `StoreError` when another holds it.
-    """
-    lock = _sqlite_lock if engine.dialect.name == "sqlite" else _postgresql_lock
-    with lock(engine):
-        yield
-
-
-@contextmanager
-def _sqlite_lock(engine: Engine) -> Iterator[None]:
-    # A database of its own, beside the ledger: others read and write the ledger while a nightly publishes.
-    connection = sqlite3.connect(f"{engine.url.database}.lock", timeout=0, isolation_level=None)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise StoreError(f"another nightly is publishing ({error}): wait for its end") from error
-    try:
-        yield
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _postgresql_lock(engine: Engine) -> Iterator[None]:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()  # never back into the pool: its end is the lock's end
-        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(PUBLISHING))):
-            raise StoreError("another nightly is publishing: wait for its end")
-        try:
-            yield
-        finally:
-            with suppress(sa.exc.DBAPIError):  # a session that broke has let go of it already
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(PUBLISHING)))
 
 
 def _sum(column: sa.ColumnElement[Any]) -> sa.Label[Any]:

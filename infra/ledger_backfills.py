@@ -17,12 +17,10 @@ from sqlalchemy import Engine
 from infra import tables as t
 from infra.ledger_records import NEW_HOME
 from infra.ledger_sql import bulk_insert, chunks, insert_new, now, read, read_for, writing
-from schemas.claims import REJECT, frame_schema
+from schemas.claims import READING, REJECT, frame_schema
 from schemas.errors import StoreError
 
 UNFINISHED: Final = ("reading", "ready")
-FOUND: Final = ("batch", "status", "content_digest", *t.COUNTED)
-"""What a reading gives a submission anew."""
 COPIED: Final = (t.backfill_partitions, t.backfill_rejects)
 
 
@@ -102,9 +100,9 @@ def _as_backfill(row: dict[str, Any]) -> Backfill:
 def newest_unfinished(engine: Engine) -> int | None:
     """Return the id of the newest backfill that is neither published nor discarded, None if there is none."""
     c = t.backfills.c
-    with engine.connect() as connection:
-        found = connection.scalar(sa.select(sa.func.max(c.id)).where(c.status.in_(UNFINISHED)))
-    return None if found is None else int(found)
+    newest = sa.select(sa.func.max(c.id).label("id")).where(c.status.in_(UNFINISHED))
+    found: int | None = read(engine, newest).item()
+    return found
 
 
 def progress(engine: Engine, number: int) -> Progress:
@@ -133,14 +131,14 @@ def keep_readings(
 ) -> None:
     """Keep what became of some submissions, in one transaction.
 
-    read_: submission_id and `FOUND`; reached: submission_id, partition, claims; refused: `REJECT`. Raises `StoreError`,
-    nothing kept, if any of them was read meanwhile or the backfill is over.
+    read_: submission_id and `READING`; reached: submission_id, partition, claims; refused: `REJECT`. Raises
+    `StoreError`, nothing kept, if any of them was read meanwhile or the backfill is over.
     """
     r = t.backfill_readings.c
     mine = pl.lit(number, dtype=pl.Int64).alias("backfill_id")
     with writing(engine) as connection:
         _must_be(connection, number, UNFINISHED)
-        for row in read_.select("submission_id", *FOUND).to_dicts():
+        for row in read_.select("submission_id", *READING).to_dicts():
             open_ = (r.backfill_id == number) & (r.submission_id == row.pop("submission_id")) & r.batch.is_(None)
             if connection.execute(sa.update(t.backfill_readings).where(open_).values(row)).rowcount != 1:
                 raise StoreError(f"another process reads backfill {number} too: wait for its end")
@@ -157,8 +155,8 @@ def _must_be(connection: sa.Connection, number: int, expected: Sequence[str]) ->
 
 
 def readings(engine: Engine, number: int) -> pl.DataFrame:
-    """Return the readings of a backfill: submission_id, batch_before and, null where it was not read yet, `FOUND`."""
-    columns = [t.backfill_readings.c[name] for name in ("submission_id", "batch_before", *FOUND)]
+    """Return the readings of a backfill: submission_id, batch_before and, null where it was not read yet, `READING`."""
+    columns = [t.backfill_readings.c[name] for name in ("submission_id", "batch_before", *READING)]
     mine = t.backfill_readings.c.backfill_id == number
     return read(engine, sa.select(*columns).where(mine).order_by(t.backfill_readings.c.submission_id))
 
@@ -263,7 +261,7 @@ def switch(connection: sa.Connection, told: Switch) -> None:
 def _read_anew(connection: sa.Connection, told: Switch, ids: list[str]) -> None:
     r, s = t.backfill_readings.c, t.submissions.c
     digest = sa.select(t.backfills.c.contract_digest).where(t.backfills.c.id == told.backfill).scalar_subquery()
-    values: dict[str, Any] = {name: r[name] for name in FOUND if name != "status"}
+    values: dict[str, Any] = {name: r[name] for name in READING if name != "status"}
     values["status"] = sa.case((s.status == "withdrawn", s.status), else_=r.status)
     values |= {"contract_digest": digest, "obligation": told.obligation}
     if told.anew:

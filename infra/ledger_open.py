@@ -2,7 +2,7 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -10,6 +10,9 @@ from sqlalchemy import Engine
 from infra import tables as t
 from infra.ledger_sql import WRITES, writing
 from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    import psycopg
 
 BUSY_SECONDS: Final = 60
 """How long a writer of SQLite waits for another one."""
@@ -41,7 +44,9 @@ def _engine(url: str) -> Engine:
     except sa.exc.ArgumentError as error:
         raise StoreError("ENGANG_LEDGER is no database URL: expected sqlite:///<file> or postgresql://...") from error
     if told.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return sa.create_engine(told.set(drivername="postgresql+psycopg"))
+        server = sa.create_engine(told.set(drivername="postgresql+psycopg"))
+        sa.event.listen(server, "connect", _plain)
+        return server
     if told.get_backend_name() != "sqlite" or told.database in {None, "", ":memory:"}:
         raise StoreError(f"no ledger in {told.drivername}: expected sqlite:///<file> or postgresql://...")
     Path(str(told.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +63,12 @@ def _tune(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _plain(connection: "psycopg.Connection[Any]", _record: object) -> None:
+    # Every question is answered from an index: to compile it takes longer than to answer it.
+    connection.execute("SET jit = off")
+    connection.commit()
+
+
 def _begin(connection: sa.Connection) -> None:
     # A transaction that first reads and then writes fails if another wrote between: a writer locks at once.
     writes = connection.get_execution_options().get(WRITES)
@@ -66,9 +77,10 @@ def _begin(connection: sa.Connection) -> None:
 
 def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        stands = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        try:
+            stands = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+            return None  # there is no such table as a rule; whatever else is wrong, migrating says
     return None if stands is None else str(stands)
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 CHUNK: Final = 5_000
 """Ids bound in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
@@ -119,6 +122,24 @@ def _copy(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> Non
         copy.write(rows.write_csv(include_header=False))
 
 
+def inserting(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    """Return an insert into the table that may say what becomes of a row that is there: `on_conflict_do_...`."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as on_postgresql  # noqa: PLC0415  heavy, and not for SQLite
+
+        return on_postgresql(table)
+    from sqlalchemy.dialects.sqlite import insert as on_sqlite  # noqa: PLC0415  as heavy, and not for PostgreSQL
+
+    return on_sqlite(table)
+
+
+@cache
+def _staging(table: sa.Table, names: tuple[str, ...]) -> sa.Table:
+    """Return a temporary table of these columns: the same one each time, or SQLAlchemy compiles, and keeps, it anew."""
+    columns = (sa.Column(name, table.c[name].type) for name in names)
+    return sa.Table(f"new_{table.name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
+
+
 def insert_new(
     connection: sa.Connection,
     table: sa.Table,
@@ -134,15 +155,13 @@ def insert_new(
     if frame.is_empty():
         return []
     key = next(iter(table.primary_key)) if key is None else key
-    columns = [c for c in table.c if c.name in frame.columns]
-    staged = sa.Table(
-        f"new_{table.name}", sa.MetaData(), *(sa.Column(c.name, c.type) for c in columns), prefixes=["TEMPORARY"]
-    )
+    names = tuple(c.name for c in table.c if c.name in frame.columns)
+    staged = _staging(table, names)
     staged.create(connection)
     bulk_insert(connection, staged, frame)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # By ascending key, two writers of the same rows wait for each other; in any order they could deadlock.
-    statement = dialect.insert(table).from_select([c.name for c in columns], sa.select(staged).order_by(key.name))
+    rows = sa.select(staged).order_by(key.name)
+    statement = inserting(connection, table).from_select(list(names), rows)
     if overwrite is None:
         statement = statement.on_conflict_do_nothing(index_elements=[key])
     else:

@@ -1,19 +1,18 @@
-"""The outbox: what is to be told to others, kept until it was told.
+"""The outbox: what is to be told to others, kept until it was told, and for a while after.
 
 At least once: an event is written in the transaction of what it tells of, and taken up again until someone has said
 that it was sent. Whoever is told knows a doubled one by its `event_id`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from infra import tables as t
-from infra.ledger_sql import now, read, writing
+from infra.ledger_sql import inserting, now, read, writing
 
 LEASE: Final = timedelta(minutes=2)
 """How long who took an event up has it to itself."""
@@ -41,9 +40,8 @@ def add(to: sa.Engine | sa.Connection, events: Sequence[Event], *, told: bool = 
             return add(connection, events, told=told)
     if not events:
         return []
-    dialect = postgresql if to.dialect.name == "postgresql" else sqlite
     rows = [{**event._asdict(), "sent_at": event.at if told else None} for event in events]
-    statement = dialect.insert(t.outbox).values(rows).on_conflict_do_nothing(index_elements=["event_id"])
+    statement = inserting(to, t.outbox).values(rows).on_conflict_do_nothing(index_elements=["event_id"])
     return sorted(to.execute(statement.returning(t.outbox.c.event_id)).scalars())
 
 
@@ -77,6 +75,13 @@ def failed(engine: sa.Engine, number: int, attempts: int, problem: str) -> None:
 def _end(engine: sa.Engine, number: int, told: dict[str, Any]) -> None:
     with writing(engine) as connection:
         connection.execute(sa.update(t.outbox).where(t.outbox.c.id == number).values(told))
+
+
+def forget(engine: sa.Engine, before: datetime, kept: Collection[str]) -> int:
+    """Delete what was told before then, but for these types; return how many. What is not told yet stays."""
+    c = t.outbox.c
+    with writing(engine) as connection:
+        return connection.execute(sa.delete(t.outbox).where(c.sent_at < before, c.type.not_in(kept))).rowcount
 
 
 def unsent(engine: sa.Engine, limit: int = 1000) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 from schemas.errors import UsageError
 
 S3: Final = "s3://"
+UNFIT: Final = re.compile(r"[\x00-\x1f\x7f=*?|^\\\[\]\ud800-\udfff]|%[0-9A-Fa-f]{2}")
+"""What no path of a lake may hold: deltalake does not find it again, Polars and DuckDB see a pattern or a partition."""
 _BUCKET: Final = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX: Final = r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*"
 
@@ -47,3 +49,13 @@ def read_place(told: str, setting: str, endpoint: str | None) -> Place:
         expected = "s3://bucket/prefix, the prefix of letters, digits, '.', '_', '=', '-' and '/'"
         raise UsageError(f"{setting}: found {told!r}, expected {expected}")
     return S3Place(bucket, prefix, endpoint)
+
+
+def fit_for_a_lake(root: Place) -> None:
+    """Raise `UsageError` for a place whose path tables cannot be read back from."""
+    at = str(root.resolve() if isinstance(root, Path) else root)
+    unfit = UNFIT.search(at)
+    if unfit:
+        expected = "expected no control character, none of = * ? | ^ \\ [ ] and no % before two hexadecimal digits"
+        told = f"{at!r}: no lake can be kept at this path: found {unfit[0]!r} in it, {expected}"
+        raise UsageError(f"{told}; rename the folder, or have ENGANG_HOME or ENGANG_LAKE name another place")

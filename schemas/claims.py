@@ -42,6 +42,10 @@ BUCKETS: Final = (
 )  # fmt: skip
 """The law that nothing is lost: every delivered row ends in exactly one of these."""
 CLAIM_BUCKETS: Final = ("published", "duplicate", "additive", "superseded", "withdrawn", "conflict")
+COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
+"""What is counted of every submission: rows delivered, claims made, rows rejected, rows ignored, warnings."""
+READING: Final = ("batch", "status", "content_digest", *COUNTED)
+"""What a submission has by how it was read: another reading gives it all of this anew."""
 
 REASONS: Final = {
     "empty-file": "the file holds no rows",

@@ -18,7 +18,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from schemas.claims import VALUE
-from schemas.contract import Strict, Titles
+from schemas.contract_parts import Strict, Titles
 from schemas.strict_yaml import load_declared, read_declared
 
 FOLDER: Final = Path(__file__).parent / "kinds"

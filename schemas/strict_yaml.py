@@ -1,7 +1,7 @@
 """YAML read strictly: plain scalars are text, whole numbers, `true`, `false` or `null`, and no key stands twice."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,11 +27,14 @@ for _tag, _pattern, _first in (
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(k) for k, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
+    told: dict[Any, Any] = {}
+    for key_node, value in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable) or key in told:
+            wrong = "stands twice" if isinstance(key, Hashable) else "is a list or a mapping"
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} {wrong}", key_node.start_mark)
+        told[key] = loader.construct_object(value, deep=True)
+    return told
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

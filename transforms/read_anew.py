@@ -8,12 +8,9 @@ from typing import Final
 
 import polars as pl
 
-from schemas.claims import CLAIM_BUCKETS
+from schemas.claims import CLAIM_BUCKETS, READING
 from transforms.counting import counting, standing_buckets
 
-COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
-READ: Final = ("batch", "status", "content_digest", *COUNTED)
-"""What a new reading says in the place of the old one."""
 CELL: Final = ("submission_id", "bucket", "rows")
 
 
@@ -35,20 +32,20 @@ def released(submissions: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 def frozen(submissions: pl.DataFrame, known: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
     """Return the submissions as they count when these readings stand and nothing else has changed.
 
-    readings: submission_id, batch_before (of the reading that it replaces) and `READ`; one that replaces another
+    readings: submission_id, batch_before (of the reading that it replaces) and `READING`; one that replaces another
     reading than the ledger's, or one that may not be read anew, is left out. Adds `anew`, `batch_before`, `counts`,
     `fixed` (whether the last release's row counts stay as they are).
     """
-    new = readings.filter(pl.col("batch").is_not_null()).rename({name: f"{name}_new" for name in READ})
+    new = readings.filter(pl.col("batch").is_not_null()).rename({name: f"{name}_new" for name in READING})
     told = released(submissions, known)
     told = told.join(new, on="submission_id", how="left")
     anew = pl.col("readable") & pl.col("batch_new").is_not_null() & pl.col("batch").eq_missing(pl.col("batch_before"))
     told = told.with_columns(anew.alias("anew"))
     stood = pl.col("in_release") | (pl.col("rewrapped") & (pl.col("status") == "live"))
     status = pl.when("anew").then("status_new").when(stood).then(pl.lit("live")).otherwise(pl.lit("fixed"))
-    others = [pl.when("anew").then(f"{name}_new").otherwise(name).alias(name) for name in READ if name != "status"]
+    others = [pl.when("anew").then(f"{name}_new").otherwise(name).alias(name) for name in READING if name != "status"]
     told = told.with_columns(pl.col("batch").alias("batch_before"), status.alias("status"), *others)
-    told = counting(told.drop(f"{name}_new" for name in READ))
+    told = counting(told.drop(f"{name}_new" for name in READING))
     fixed = ~pl.col("anew") & (pl.col("counts") == pl.col("in_release"))
     outside = pl.col("fixed") & ~pl.col("in_release")
     return told.with_columns(fixed.alias("fixed")).with_columns(

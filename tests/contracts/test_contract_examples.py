@@ -23,7 +23,8 @@ from schemas.record_tables import record
 from transforms.normalise import Normalised, normalise
 from transforms.parse import parse
 from transforms.records import NormalisedRecords, read_records
-from transforms.register import Register, build_register
+from transforms.register import Register
+from transforms.register_build import build_register
 
 SETTINGS = read_settings()
 CONTRACTS = load_contracts(SETTINGS.contracts or FOLDER)

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from infra.codelists import read_codelists
-from transforms.register import Register, build_register, resolve, successors
+from transforms.register import Register, resolve, successors
+from transforms.register_build import build_register
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 CHANGES = DATA / "codelists" / "klass131_changes.csv"

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -181,7 +182,7 @@ def test_what_killed_its_worker_is_tried_apart_and_then_alone(engine: Engine) ->
     assert seen == {(2, 1): 31, (1, 2): 2}
 
 
-def test_a_flood_delays_the_others_by_one_seventh_at_most(engine: Engine) -> None:
+def test_a_flood_delays_the_others_by_one_fifteenth_at_most(engine: Engine) -> None:
     notice(engine, "flood", 9_000)
     notice(engine, "quiet", 1_000)
     claims: list[str] = []
@@ -191,8 +192,8 @@ def test_a_flood_delays_the_others_by_one_seventh_at_most(engine: Engine) -> Non
     last = max(n for n, sender in enumerate(claims, 1) if sender == "quiet")
     print(f"the other 1,000 were done after {last} claims of {len(claims)}")
     assert Counter(claims) == {"flood": 9_000, "quiet": 1_000}
-    assert last <= 1_000 * 8 / 7 + 200
-    assert claims[:200].count("flood") == 25, "the flood itself does not starve"
+    assert last <= 1_000 * 16 / 15 + 200
+    assert claims[:200].count("flood") in {12, 13}, "the flood itself does not starve"
 
 
 def test_many_small_senders_share_a_batch(engine: Engine) -> None:
@@ -297,3 +298,16 @@ def test_what_a_person_gives_up_stays_with_who_and_why_and_is_parked_no_more(eng
     assert inbox.retry(engine) == [other]
     assert inbox.notice(engine, objects(["a/nonsense"], reason="no contract"), "listing") == 0
     assert "done" not in set(inbox.counts(engine)["status"])
+
+
+def test_what_was_given_up_is_found_by_an_index_of_its_own(engine: Engine) -> None:
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    assert inbox.closed(engine, 20).is_empty()
+    ((statement, parameters),) = [each for each in asked if "FROM inbox" in each[0]]
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # of an empty table nothing else is looked at
+        explain = "EXPLAIN" if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
+    assert "ix_inbox_reasoned" in str(plan)

@@ -95,6 +95,10 @@ def test_migrated_schema_is_the_declared_one(engine: Engine) -> None:
     assert ScriptDirectory(str(ledger_open.MIGRATIONS)).get_current_head() == tables.HEAD
 
 
+def _shown(index: Any) -> dict[str, str]:
+    return {name: str(said) for name, said in index.get("dialect_options", {}).items()}
+
+
 def test_migrated_constraints_are_the_declared_ones(engine: Engine) -> None:
     def told() -> dict[str, Any]:
         seen = inspect(engine)
@@ -103,7 +107,7 @@ def test_migrated_constraints_are_the_declared_ones(engine: Engine) -> None:
                 sorted(str(c) for c in seen.get_check_constraints(t)),
                 sorted(str(c) for c in seen.get_foreign_keys(t)),
                 seen.get_pk_constraint(t),
-                sorted(str(i) for i in seen.get_indexes(t)),
+                sorted(str({**i, "dialect_options": _shown(i)}) for i in seen.get_indexes(t)),
                 [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in seen.get_columns(t)],
             )
             for t in tables.metadata.tables
@@ -418,7 +422,7 @@ def test_one_publisher_at_a_time(engine: Engine, ledger_url: str) -> None:
     other = ledger.open_ledger(ledger_url)
     with ledger.publishing_lock(engine):
         for second in (other, engine):
-            with pytest.raises(StoreError, match="another nightly is publishing"), ledger.publishing_lock(second):
+            with pytest.raises(StoreError, match="another run is publishing"), ledger.publishing_lock(second):
                 pass
         register(other, "a")  # the ledger itself stays open to all
         ledger.publish(engine, release(1), counted([]), ["a"], [])
@@ -428,10 +432,32 @@ def test_one_publisher_at_a_time(engine: Engine, ledger_url: str) -> None:
 
 def test_the_lock_dies_with_its_holder(engine: Engine, ledger_url: str) -> None:
     held = _hold(f"ledger.publishing_lock(ledger.open_ledger({ledger_url!r}))")
-    with pytest.raises(StoreError, match="another nightly is publishing"), ledger.publishing_lock(engine):
+    with pytest.raises(StoreError, match="another run is publishing"), ledger.publishing_lock(engine):
         pass
     _kill(held)
     _until(lambda: _takes(engine))
+
+
+@pytest.mark.parametrize("kind", ledger.PUBLISHERS)
+def test_who_finds_the_lock_held_is_told_by_what(engine: Engine, kind: str) -> None:
+    with ledger.run(engine, "receive"), ledger.publishing_lock(engine), ledger.run(engine, kind) as run_id:
+        with pytest.raises(StoreError) as told, ledger.publishing_lock(engine):
+            pass
+        assert str(told.value) == f"another {kind} ({run_id}) is publishing: wait for its end"
+
+
+def test_a_lock_that_cannot_be_made_is_not_another_run(tmp_path: Path) -> None:
+    opened = ledger.open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    lock = tmp_path / "ledger.db.lock"
+    lock.mkdir()
+    with pytest.raises(StoreError, match=r"lock .* cannot be taken: unable to open"), ledger.publishing_lock(opened):
+        pass
+    lock.rmdir()
+    lock.write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match="cannot be taken: file is not a database"), ledger.publishing_lock(opened):
+        pass
+    lock.unlink()
+    assert _takes(opened)
 
 
 def test_the_lock_is_free_after_an_error(engine: Engine) -> None:

@@ -22,16 +22,17 @@ from receiver import Receiver, receiving
 from small_home import CONTRACTS, HEADER, open_small
 from watched import NOW, open_watched
 
-from flows import events, night
+from flows import events, night, watching
 from flows.installation import Installation
 from flows.receiving import Delivery, receive_batch
 from infra import checks, ledger, outbox
 from infra import tables as t
-from infra.ledger_sql import read, writing
+from infra.ledger_sql import now, read, writing
 from infra.settings import Telling, read_settings
 from schemas.errors import ReleaseRefused, StoreError, UsageError
 
 SIGNED_WITH = "s3cret"
+FAR = NOW + timedelta(days=36_500)
 ROOT = Path(__file__).parents[2]
 
 
@@ -156,6 +157,27 @@ def test_with_no_webhook_nothing_is_kept_but_what_must_be_remembered(opened: Ins
     assert events.announce(quiet, events.OVERDUE, "x", {}, once=True)
     assert not events.announce(quiet, events.OVERDUE, "x", {}, once=True)
     assert events.deliver_outbox(opened) == (0, 0)  # a webhook that comes later is not told of the past
+
+
+def test_a_night_forgets_what_was_told_long_ago_and_cannot_come_about_again(opened: Installation) -> None:
+    for days in (0, 89, 91):
+        for type_ in (events.RECEIVED, events.PUBLISHED, events.PARKED, events.OVERDUE):
+            events.announce(opened, type_, f"{type_}/{days}", {})
+            told = sa.update(t.outbox).where(t.outbox.c.subject == f"{type_}/{days}")
+            with writing(opened.engine) as connection:
+                connection.execute(told.values(sent_at=now() - timedelta(days=days)))
+    events.announce(opened, events.PUBLISHED, "waits", {})
+    with writing(opened.engine) as connection:
+        connection.execute(sa.update(t.outbox).where(t.outbox.c.subject == "waits").values(at=NOW, not_before=FAR))
+    watching.keep_watch(opened)
+    assert {(r["type"], r["subject"].rpartition("/")[2]) for r in rows(opened)} == {
+        *((type_, days) for type_ in (events.RECEIVED, events.PUBLISHED) for days in ("0", "89")),
+        *((type_, days) for type_ in (events.PARKED, events.OVERDUE) for days in ("0", "89", "91")),
+        (events.PUBLISHED, "waits"),
+    }
+    again = [events.announce(opened, type_, f"{type_}/91", {}) for type_ in (events.PARKED, events.OVERDUE)]
+    assert again == [False, False]  # what is told once stays told
+    assert events.forget_told(opened) == 0
 
 
 @pytest.mark.parametrize("told", ["http://example.org/x", "ftp://localhost/", "localhost:80", "https:///x"])

@@ -15,7 +15,8 @@ from transforms.consolidate import Consolidated, consolidate, content
 from transforms.law import agree
 from transforms.normalise import Normalised, normalise
 from transforms.parse import parse
-from transforms.register import Register, build_register
+from transforms.register import Register
+from transforms.register_build import build_register
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 CONTRACTS = load_contracts()

@@ -136,8 +136,10 @@ def test_what_s3_withholds_while_it_is_read_is_told_as_the_store_s_failure(home:
     for each in client.list_objects_v2(Bucket=s3.bucket, Prefix=s3.key("lake/"))["Contents"]:
         if each["Key"].endswith(".parquet"):
             client.delete_object(Bucket=s3.bucket, Key=each["Key"])
+    with pytest.raises(UsageError, match="the query failed: Binder Error"):
+        query(there, "SELECT no_such_column FROM observations")
     send(there, SECOND)
-    for fails in (night, verify):
+    for fails in (night, verify, lambda home: query(home, "FROM observations")):
         with pytest.raises(StoreError, match=r"a table on S3 cannot be reached \(NoSuchKey\)"):
             fails(there)
 

@@ -12,6 +12,7 @@ import oracle
 import polars as pl
 import pytest
 import second_account
+import sqlalchemy as sa
 from servers import Postgres, postgres
 from small_deliveries import Row, Sent
 from worlds import World, new_world, register, submission_of
@@ -90,3 +91,19 @@ def _until_it_ends(work: Callable[[], object], errors: list[BaseException], ende
     except StoreError as error:
         errors.append(error)
     ended.set()
+
+
+def test_a_session_that_ends_as_it_asks_for_the_lock_is_told_in_one_line(world: World, server: Postgres) -> None:
+    host = world.opened[0]
+    ended = 0
+
+    def ends(_connection: sa.Connection, _cursor: object, statement: str, *__: object) -> None:
+        nonlocal ended
+        if "pg_try_advisory_lock" in statement and not ended:
+            ended += server.terminate(world.database)
+
+    sa.event.listen(host.engine, "before_cursor_execute", ends)
+    with pytest.raises(StoreError, match=r"the publishing lock in PostgreSQL cannot be taken: .*Nothing was published"):
+        steps.nightly(host, export="never")
+    assert ended
+    assert steps.nightly(host, export="never").release == 1

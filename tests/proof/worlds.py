@@ -20,7 +20,8 @@ from infra.landing_store import content_hash
 from infra.places import S3Place
 from infra.settings import DEMO_CODELISTS, Settings, read_settings
 from transforms import identify
-from transforms.register import Register, build_register
+from transforms.register import Register
+from transforms.register_build import build_register
 
 LONG_AGO = 1_700_000_000
 

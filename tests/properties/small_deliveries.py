@@ -24,7 +24,8 @@ from infra.codelists import read_codelists
 from infra.settings import DEMO_CODELISTS
 from schemas.claims import PUBLISHED, empty
 from schemas.contract import Contract, read_contract
-from transforms.register import Register, build_register
+from transforms.register import Register
+from transforms.register_build import build_register
 
 MUNICIPALITIES = {"0301": "Oslo", "1120": "Klepp"}
 

@@ -13,7 +13,8 @@ from infra.codelists import read_codelists
 from schemas.contract import read_contract
 from transforms.normalise import Normalised, normalise
 from transforms.parse import parse
-from transforms.register import Register, build_register
+from transforms.register import Register
+from transforms.register_build import build_register
 
 DEMO = Path(__file__).parents[2] / "schemas" / "codelists" / "demo"
 CONTRACT = """

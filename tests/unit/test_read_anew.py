@@ -4,8 +4,9 @@ from typing import Any
 
 import polars as pl
 
+from schemas.claims import READING
 from transforms.counting import members
-from transforms.read_anew import READ, frozen, released, standing
+from transforms.read_anew import frozen, released, standing
 
 COUNTED = {"delivered": 2, "claims": 2, "rejected": 0, "ignored": 0, "warnings": 0}
 SUBMISSION = {
@@ -92,4 +93,4 @@ def test_a_submission_read_anew_has_two_readings() -> None:
     assert mine.select(names).rows() == [("new", False, True, None), ("old", True, False, 1)]
     plain = members(submissions().with_columns(counts=pl.col("in_release")))
     assert plain.height == 6
-    assert set(READ) <= set(view.columns)
+    assert set(READING) <= set(view.columns)

@@ -62,6 +62,8 @@ def _inbox() -> None:
     op.create_index("ix_inbox_submission_id", "inbox", ["submission_id"])
     op.create_index("ix_inbox_status_id", "inbox", ["status", "id"])
     op.create_index("ix_inbox_status_lease_until", "inbox", ["status", "lease_until"])
+    reasoned = sa.text("reason IS NOT NULL")
+    op.create_index("ix_inbox_reasoned", "inbox", ["status", "id"], postgresql_where=reasoned, sqlite_where=reasoned)
 
 
 def _outbox() -> None:

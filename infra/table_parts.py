@@ -1,0 +1,40 @@
+"""What the ledger's tables are made of: names of constraints, and the columns that many of them have."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Integer, MetaData, Text
+
+SUBMISSION_STATUS: Final = ("live", "withdrawn", "rejected")
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""A number the database gives; SQLite does so only for its own INTEGER."""
+
+
+def text(name: str, *args: ForeignKey, primary_key: bool = False, nullable: bool = False) -> Column[Any]:
+    """Return a column of text."""
+    return Column(name, Text, *args, primary_key=primary_key, nullable=nullable)
+
+
+def time(name: str, *, nullable: bool = False) -> Column[Any]:
+    """Return a column of moments: UTC, without a zone."""
+    return Column(name, DateTime, nullable=nullable)
+
+
+def count(name: str) -> Column[Any]:
+    """Return a column that counts."""
+    return Column(name, BigInteger, nullable=False)
+
+
+def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    """Return the check that a column holds one of these texts."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=column)
