@@ -10,7 +10,7 @@ from flows.record_night import KindNight
 from infra.lake import groups
 from schemas.kind import Kind
 from transforms.record_content import record_changes, record_content
-from transforms.record_items import RecordsConsolidated, beside, consolidated, kept
+from transforms.record_items import RecordsConsolidated, beside, consolidated
 from transforms.resolve import components
 
 CHUNK_REPORTS: Final = 250_000
@@ -34,26 +34,34 @@ def parts(night: KindNight) -> Iterator[Part]:
     """Yield all that the night reaches: an item of the last release and of this one is in one part."""
     kind, before, after = night.basis.kind, night.before, night.after
     if max(before.height, after.height) <= CHUNK_REPORTS:
-        yield _part(before, after, kind)
+        yield _part((before, None), (after, None), kind)
         return
+    places = _places(before, after)
+    sizes = pl.concat(places).value_counts(name="rows").sort(places[0].name)
+    for some in groups(sizes.rows(), rows=CHUNK_REPORTS):
+        was, stands = ((side, place.is_in(some)) for side, place in zip((before, after), places, strict=True))
+        yield _part(was, stands, kind)
+
+
+def _places(before: pl.DataFrame, after: pl.DataFrame) -> list[pl.Series]:
+    """Return of each delivery the first letters of the least report id among all that share its items."""
+    if before.is_empty():  # no item is in two parts then, if all of its reports are in that of its id
+        return [_letters(side, pl.coalesce("item_id", "report_id")) for side in (before, after)]
     tied = pl.concat(
         side.select(a="report_id", b="item_id").filter(pl.col("a") != pl.col("b")) for side in (before, after)
     )
     labels = components(tied, pl.concat([tied["a"], tied["b"]]).unique().to_frame("report_id"))
-    places = [_place(side, labels) for side in (before, after)]
-    sizes = pl.concat(places).value_counts(name="rows").sort(places[0].name)
-    for some in groups(sizes.rows(), rows=CHUNK_REPORTS):
-        was, stands = (kept(side, place.is_in(some)) for side, place in zip((before, after), places, strict=True))
-        yield _part(was, stands, kind)
+    sides = (beside(side.select("report_id"), labels, "report_id") for side in (before, after))
+    return [_letters(side, pl.coalesce("component", "report_id")) for side in sides]
 
 
-def _place(side: pl.DataFrame, labels: pl.DataFrame) -> pl.Series:
-    """Return of each delivery the first letters of the least report id among all that share its items."""
-    label = beside(side.select("report_id"), labels, "report_id")
-    return label.select(pl.coalesce("component", "report_id").str.slice(0, DIGITS).alias("place")).to_series()
+def _letters(side: pl.DataFrame, label: pl.Expr) -> pl.Series:
+    return side.select(label.str.slice(0, DIGITS).alias("place")).to_series()
 
 
-def _part(was: pl.DataFrame, stands: pl.DataFrame, kind: Kind) -> Part:
-    before, after = consolidated(was, kind), consolidated(stands, kind)
+def _part(
+    was: tuple[pl.DataFrame, pl.Series | None], stands: tuple[pl.DataFrame, pl.Series | None], kind: Kind
+) -> Part:
+    before, after = (consolidated(side, kind, part) for side, part in (was, stands))
     content = record_content(before.items, before.sources, kind), record_content(after.items, after.sources, kind)
     return Part(before, after, *content, record_changes(*content))

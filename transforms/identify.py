@@ -13,6 +13,7 @@ import polars_hash as plh
 from schemas.claims import IDENTITY
 
 SEPARATOR: Final = "\x1f"
+FIRST_BYTES: Final = 8
 ID_DIGITS: Final = 24
 """96 bits: among a thousand million items two share an id with probability 6e-12."""
 
@@ -57,6 +58,21 @@ def founded_again() -> pl.Expr:
 def record_content(text: pl.Expr) -> pl.Expr:
     """Return `content` String: the hash of a text that says everything a record says."""
     return _sha(text).alias("content")
+
+
+def in_order(column: str) -> list[pl.Expr]:
+    """Return what sorts rows by a text as the text itself does, at a tenth of the cost: its first bytes, then all.
+
+    Texts shorter than that are filled up with the least byte, so that what is alike so far is told apart by the text.
+    """
+    first = pl.concat_str(pl.col(column).str.slice(0, FIRST_BYTES), pl.lit("\0" * FIRST_BYTES)).cast(pl.Binary)
+    return [first.bin.slice(0, FIRST_BYTES).bin.reinterpret(dtype=pl.UInt64, endianness="big"), pl.col(column)]
+
+
+def distinct(ids: pl.Series) -> int:
+    """Return how many distinct texts there are; their hashes are counted where these are distinct already."""
+    found = ids.hash().n_unique()
+    return found if found == ids.len() else ids.n_unique()
 
 
 LANES: Final = ("lane_0", "lane_1", "lane_2", "lane_3")

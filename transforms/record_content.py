@@ -6,11 +6,13 @@ items by other ways have one digest (design, law 2).
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from schemas.kind import Kind
 from schemas.record_tables import ALL, CHANGE_RECORD, item
 from transforms.identify import LANES, laned
+from transforms.record_items import beside
 
 BESIDE: Final = ("item_id", "release", "partition")
 """Columns of an item that its lanes leave out."""
@@ -20,7 +22,7 @@ SAID: Final = ("report_id", "submission_id", "row", "content", "relation", "lead
 
 def record_content(items: pl.DataFrame, sources: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return one row an item: item_id, agreement, reports and its four lanes (UInt64), its deliveries' included."""
-    behind = items.select("item_id").join(_behind(sources, kind), on="item_id", how="left", maintain_order="left")
+    behind = beside(items.select("item_id"), _behind(sources, kind), "item_id")
     values = [_as_text(c.name, c.dtype) for c in item(kind) if c.name not in BESIDE]
     own = laned(items, pl.lit("item"), pl.lit(kind.kind), pl.lit(behind["_label"]), *values)
     sums = [(own[lane] + behind[lane]).alias(lane) for lane in LANES]
@@ -28,15 +30,18 @@ def record_content(items: pl.DataFrame, sources: pl.DataFrame, kind: Kind) -> pl
 
 
 def _behind(sources: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return one row an item: item_id, `_label` (its least report id) and the lanes of its deliveries, summed."""
-    said = sources.select("item_id", *SAID, pl.col("report_id").alias("_label"))
-    several = said["item_id"].is_duplicated()
-    others = said.filter(several).with_columns(pl.col("_label").min().over("item_id"))
-    parts = [pl.lit("source"), pl.lit(kind.kind), *map(pl.col, ("_label", *SAID))]
-    sole, summed = (
-        rows.select("item_id", "_label").hstack(laned(rows, *parts)) for rows in (said.filter(~several), others)
-    )
-    return pl.concat([sole, summed.group_by("item_id", "_label").agg(pl.col(LANES).sum())])
+    """Return one row an item, in order: item_id, `_label` (its least report id), its deliveries' lanes, summed."""
+    said = sources.select("item_id", *SAID)
+    said = said if said["item_id"].is_sorted() else said.sort("item_id")
+    runs, number = said["item_id"].rle().struct.unnest(), said["item_id"].rle_id()
+    begin = runs["len"].cum_sum() - runs["len"]
+    several = said.select("report_id", n=number).filter((runs["len"] > 1).gather(number))
+    least = several.group_by("n").agg(pl.col("report_id").min())
+    label = said["report_id"].gather(begin).scatter(least["n"], least["report_id"])
+    each = laned(said, pl.lit("source"), pl.lit(kind.kind), pl.lit(label.gather(number)), *map(pl.col, SAID))
+    sums = {lane: np.add.reduceat(each[lane].to_numpy(), begin.to_numpy()) for lane in LANES if said.height}
+    told = pl.DataFrame(sums, schema=dict.fromkeys(LANES, pl.UInt64))
+    return told.with_columns(runs["value"].alias("item_id"), label.alias("_label"))
 
 
 def record_lane_sums(content: pl.DataFrame) -> tuple[int, ...]:

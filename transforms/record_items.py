@@ -14,6 +14,7 @@ from schemas.claims import Column, empty, frame_schema
 from schemas.kind import Kind
 from schemas.record_tables import ALL, CONFLICT_RECORD, item, source
 from transforms.consolidate import ACTION_RANK
+from transforms.identify import distinct, in_order
 from transforms.survival import clashing, comparable, in_words, survivor
 
 CLASHES: Final = pl.Schema({"item_id": pl.UInt32, "field": pl.String})
@@ -44,27 +45,44 @@ def consolidate_records(deliveries: pl.DataFrame, items: pl.DataFrame, kind: Kin
     return consolidated(beside(standing(deliveries), items.select("report_id", "item_id"), "report_id"), kind)
 
 
-def consolidated(marked: pl.DataFrame, kind: Kind) -> RecordsConsolidated:
-    """Return what `consolidate_records` does, of deliveries that `standing` has marked, each with its `item_id`."""
-    told, ids = _numbered(kept(marked, pl.col("item_id").is_not_null()))
-    single = told.select(~pl.col("item_id").is_duplicated() & pl.col("standing")).to_series()
-    alone, others = kept(told, single), told.filter(~single)
-    items, behind, conflicts = _together(others, kind)
-    sole = alone.with_columns(pl.lit("single").alias("relation"), pl.lit(True).alias("lead"), CLAIM)
-    counted = pl.concat(rows.select("submission_id", "rows", "standing", "lead") for rows in (sole, behind))
+def consolidated(marked: pl.DataFrame, kind: Kind, part: pl.Series | None = None) -> RecordsConsolidated:
+    """Return what `consolidate_records` does, of deliveries that `standing` has marked, each with its `item_id`.
+
+    part: of each delivery whether it is looked at, whole items; all are by default.
+    """
+    placed, ids = _placed(marked, part)
+    sole, others = placed.filter("sole"), placed.filter(~pl.col("sole"))
+    items, behind, conflicts = _together(_taken(marked, others), kind)
+    alone = _alone(_taken(marked.select("item_id", "reported_at", *kind.fields), sole), kind)
+    published = _merged(alone, items)
+    told = sole.select("_n", "item_id", "standing", relation=pl.lit("single"), lead=True)
+    order = _merged(told, behind)
     names = _unnumbered(source(kind))
-    sources = _merged(sole.select(names), behind.select(names).sort("item_id", "claim_id"))
-    published = _merged(_alone(alone, kind), items)
+    wide = marked.select(name for name in names if name in marked.columns and name != "item_id")
+    sources = wide[order["_n"]].with_columns(*order.select("item_id", "relation", "lead"), CLAIM).select(names)
+    buckets = _buckets(marked, part, sources.select("submission_id", "rows", "lead", standing=order["standing"]))
     published, sources, conflicts = (_named(rows, ids) for rows in (published, sources, conflicts))
-    return RecordsConsolidated(published, sources, conflicts, _buckets(marked, counted))
+    return RecordsConsolidated(published, sources, conflicts, buckets)
 
 
-def _numbered(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the rows in the order of their items, each item's id replaced by its place among the ids; and the ids."""
-    ordered = told.sort("item_id")
-    return ordered.with_columns(pl.col("item_id").rle_id()), ordered["item_id"].rle().struct.field("value").rename(
-        "item_id"
-    )
+def _placed(marked: pl.DataFrame, part: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the deliveries that are of an item, in the order of the items' ids; and the ids.
+
+    Columns: _n (the delivery's place), item_id (the item's place among the ids), standing, sole (whether it stands and
+    is all that there is of its item).
+    """
+    rows = marked.select("item_id", "standing").with_row_index("_n")
+    rows = rows.filter(pl.col("item_id").is_not_null(), *([] if part is None else [part]))
+    ordered = rows.sort(in_order("item_id"))
+    runs = ordered["item_id"].rle().struct.unnest()
+    number = ordered["item_id"].rle_id()
+    alone = runs["len"].gather(number) == 1
+    return ordered.with_columns(number, sole=alone & ordered["standing"]), runs["value"].rename("item_id")
+
+
+def _taken(marked: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the deliveries of some rows of `_placed`, with `_n` and the places of their items."""
+    return marked[rows["_n"]].with_columns(*rows.select("_n", "item_id"))
 
 
 def _named(rows: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
@@ -98,7 +116,7 @@ def standing(deliveries: pl.DataFrame) -> pl.DataFrame:
     least content stands; others say the same (duplicate) or do not (conflict: the report disagrees with itself).
     Columns used: report_id, submission_id, row, version, action, content. What stands has no bucket yet.
     """
-    if deliveries["report_id"].is_duplicated().any():
+    if distinct(deliveries["report_id"]) < deliveries.height:
         marked = _against_each_other(deliveries)
     else:
         marked = deliveries.with_columns(WITHDRAWN.otherwise(None).alias("bucket"))
@@ -207,7 +225,10 @@ def _conflicts(votes: pl.DataFrame, published: pl.DataFrame, clashes: pl.DataFra
 
 
 def _behind(told: pl.DataFrame, published: pl.DataFrame, conflicts: pl.DataFrame) -> pl.DataFrame:
-    """Return one row a delivery that is not superseded: what joins it to its item, whether its row is the published."""
+    """Return one row a delivery that is not superseded: what joins it to its item, whether its row is the published.
+
+    Columns: _n, item_id, standing, relation, lead; in the order of items and, in each, of `claim_id`.
+    """
     outranked = conflicts.filter(pl.col("outcome") == "outranked").select("report_id", "submission_id").unique()
     relation = (
         pl.when(pl.col("bucket") == "duplicate").then(pl.lit("redelivery"))
@@ -216,21 +237,25 @@ def _behind(told: pl.DataFrame, published: pl.DataFrame, conflicts: pl.DataFrame
         .otherwise(pl.lit("complete"))
     )  # fmt: skip
     wanted = pl.col("bucket").is_in(["conflict", "duplicate"]).fill_null(False)
-    rows = kept(told, pl.col("bucket").is_null() | wanted)
+    names = ("_n", "item_id", "report_id", "submission_id", "row", "reported_at", "bucket", "standing")
+    rows = kept(told.select(names), pl.col("bucket").is_null() | wanted)
     rows = beside(rows, published.select("item_id", "reports"), "item_id")
     rows = beside(rows, outranked.with_columns(pl.lit(True).alias("_outranked")), "report_id", "submission_id")
-    return beside(rows, _leading(told), "report_id").with_columns(
+    rows = beside(rows, _leading(told), "report_id").with_columns(
         relation.alias("relation"),
         (pl.col("standing") & pl.col("_leads").is_not_null()).alias("lead"),
         CLAIM,
     )
+    return rows.sort("item_id", "claim_id").select("_n", "item_id", "standing", "relation", "lead")
 
 
 def beside(rows: pl.DataFrame, told: pl.DataFrame, *on: str) -> pl.DataFrame:
     """Return the rows as they stand with the other columns of `told`, which has a row a key at most: null where none.
 
-    A join would copy every column of them, at ten times the cost.
+    A join would copy every column of them, at ten times the cost; and nothing is joined that is in one order already.
     """
+    if rows.height == told.height and rows.select(on).equals(told.select(on), null_equal=False):
+        return rows.hstack(told.drop(on))
     found = rows.select(on).join(told, on=on, how="left", maintain_order="left")
     return rows.hstack(found.drop(on))
 
@@ -244,15 +269,16 @@ def _leading(told: pl.DataFrame) -> pl.DataFrame:
     return first.select("report_id", pl.lit(True).alias("_leads")).collect()
 
 
-def _buckets(marked: pl.DataFrame, behind: pl.DataFrame) -> pl.DataFrame:
+def _buckets(marked: pl.DataFrame, part: pl.Series | None, behind: pl.DataFrame) -> pl.DataFrame:
     """Count each row once: of what stands the first row by itself, its further parts as additive; else all as one."""
     rows = pl.col("rows").list.len().cast(pl.Int64)
+    others = marked.lazy().filter(~pl.col("standing"), *([] if part is None else [part]))
+    stands = behind.lazy().filter("standing").group_by("submission_id", "lead").agg(pl.len().cast(pl.Int64), rows.sum())
     first = pl.when("lead").then(pl.lit("published")).otherwise(pl.lit("duplicate"))
-    stands = behind.lazy().filter("standing")
     counted = [
-        marked.lazy().filter(~pl.col("standing")).select("submission_id", "bucket", rows),
-        stands.select("submission_id", first.alias("bucket"), pl.lit(1, dtype=pl.Int64).alias("rows")),
-        stands.select("submission_id", pl.lit("additive").alias("bucket"), rows - 1),
+        others.select("submission_id", "bucket", rows),
+        stands.select("submission_id", first.alias("bucket"), rows="len"),
+        stands.select("submission_id", pl.lit("additive").alias("bucket"), pl.col("rows") - pl.col("len")),
     ]
     summed = pl.concat(counted).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
     return summed.filter(pl.col("rows") > 0).sort("submission_id", "bucket").collect()
