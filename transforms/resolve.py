@@ -24,10 +24,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from transforms.cores import Groups, link
+from transforms.identify import in_order
 
 ABSENT: Final = -10.0
 """What a pair without an edge weighs in a mean, in bits: odds of one to a thousand. Or one bit below `automatic`, if
@@ -113,22 +112,25 @@ def resolve(
     What speaks of a report that is not among `reports` is passed by.
     """
     identities = pl.DataFrame(schema=IDENTITY) if identities is None else identities
-    nodes = _nodes(reports, edges, decisions, identities, rule)
-    decided = _numbered(decisions, nodes).with_columns(decision=pl.col("id").cast(pl.String))
+    ends = _ends(reports, edges, decisions)
+    said = [*ends[1], _placed(reports, identities["report_id"])]
+    label, rest = _in_pairs(reports, edges, ends[0], said, rule)
+    nodes = _nodes(reports, rest, rule)
+    decided = _numbered(decisions, ends[1], nodes).with_columns(decision=pl.col("id").cast(pl.String))
     apart = decided.filter(pl.col("verdict") == "different").select("a", "b").unique().sort("a", "b")
     same = decided.filter(pl.col("verdict") == "same").select("a", "b", "decision").sort("a", "b", "decision")
     keyed, disputed = _keyed(identities, nodes, apart)
     by_key = _stars(keyed, "key").with_columns(decision=pl.lit(None, pl.String))
     graph = _Graph(
         nodes=nodes,
-        edges=_weighed(_numbered(edges, nodes), apart, rule),
+        edges=_weighed(_numbered(edges, ends[0], nodes), apart, rule),
         ties=pl.concat([same, by_key]),
         apart=apart,
         least=rule.threshold - rule.absent,
     )
-    label, left_out = _clusters(graph)
+    found, left_out = _clusters(graph)
     overruled = _renamed(pl.concat([left_out, disputed]), nodes["report_id"]).sort("tie", "a", "b", "decision")
-    return Resolved(_every(reports, nodes, label, "cluster"), overruled)
+    return Resolved(_labelled(reports, label, nodes, found, "cluster"), overruled)
 
 
 def tied(
@@ -151,9 +153,11 @@ def tied(
 
 def components(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
     """Return report_id, component (its least report id) of reports (report_id): what pairs (a, b) of them connect."""
-    nodes = _in_order(reports.select("report_id"), pairs["a"], pairs["b"])
-    joined = _numbered(pairs.select("a", "b"), nodes.with_columns(reporter=pl.lit(None, pl.Int64)))
-    return _every(reports, nodes, _connected(joined, nodes.height), "component")
+    (ends,) = _ends(reports, pairs)
+    known = np.unique(np.concatenate(ends))
+    nodes = _in_order(reports.select("report_id"), known[known >= 0]).with_columns(reporter=pl.lit(None, pl.Int64))
+    joined = _numbered(pairs.select("a", "b"), ends, nodes)
+    return _labelled(reports, np.arange(reports.height), nodes, _connected(joined, nodes.height), "component")
 
 
 def connected(reports: pl.DataFrame, edges: pl.DataFrame, automatic: float) -> pl.DataFrame:
@@ -165,44 +169,87 @@ def connected(reports: pl.DataFrame, edges: pl.DataFrame, automatic: float) -> p
 # From reports to nodes and back
 
 
-def _in_order(reports: pl.DataFrame, *ends: pl.Series) -> pl.DataFrame:
-    """Return the reports that are among the ends of pairs as nodes; place: where a report stands among all."""
-    known = reports.with_columns(place=pl.int_range(pl.len())).join(
-        pl.DataFrame({"report_id": pl.concat(ends)}), on="report_id", how="semi"
-    )
-    return known.sort("report_id").with_columns(node=pl.int_range(pl.len()))
+def _placed(reports: pl.DataFrame, ids: pl.Series) -> Nodes:
+    """Return of each id where it stands among the reports; -1 where it does not."""
+    sought = ids.to_frame("report_id").with_row_index("id")
+    found = reports.select("report_id", place=pl.int_range(pl.len())).join(sought, on="report_id")
+    places = np.full(ids.len(), -1)
+    places[found["id"].to_numpy()] = found["place"].to_numpy()
+    return places
 
 
-def _nodes(
-    reports: pl.DataFrame, edges: pl.DataFrame, decisions: pl.DataFrame, identities: pl.DataFrame, rule: Rule
-) -> pl.DataFrame:
-    """Return a graph's nodes: the reports that anything speaks of."""
-    ends = [frame[end] for frame in (edges, decisions) for end in ("a", "b")]
-    known = _in_order(reports.select("report_id", "reported_by"), *ends, identities["report_id"])
+def _ends(reports: pl.DataFrame, *pairs: pl.DataFrame) -> list[tuple[Nodes, Nodes]]:
+    """Return of each frame of pairs (a, b) where their ends stand (`_placed`): ids are looked up once."""
+    ids = [told[end] for told in pairs for end in ("a", "b")]
+    places = np.split(_placed(reports, pl.concat(ids)), np.cumsum([told.len() for told in ids])[:-1])
+    return list(zip(places[::2], places[1::2], strict=True))
+
+
+def _in_order(reports: pl.DataFrame, places: Nodes) -> pl.DataFrame:
+    """Return the reports at these places as nodes: numbered by the order of their ids."""
+    known = reports[places].with_columns(place=pl.lit(pl.Series(places, dtype=pl.Int64)))
+    return known.sort(in_order("report_id")).with_columns(node=pl.int_range(pl.len()))
+
+
+def _nodes(reports: pl.DataFrame, places: Nodes, rule: Rule) -> pl.DataFrame:
+    """Return a graph's nodes: the reports at these places."""
     reporter = pl.col("node").min().over("reported_by") if rule.one_report_per_item else pl.lit(None, pl.Int64)
+    known = _in_order(reports.select("report_id", "reported_by"), places)
     return known.select("report_id", "place", "node", reporter=reporter)
 
 
-def _numbered(pairs: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Return pairs of nodes, a < b, with `rivals` (whether one reporter's) and the other columns of the pairs."""
-    sides = [nodes.lazy().select(pl.all().name.prefix(end)) for end in ("a_", "b_")]
-    both = pairs.lazy().join(sides[0], left_on="a", right_on="a_report_id")
-    both = both.join(sides[1], left_on="b", right_on="b_report_id")
-    low, high = pl.min_horizontal("a_node", "b_node"), pl.max_horizontal("a_node", "b_node")
-    rivals = (pl.col("a_reporter") == pl.col("b_reporter")).fill_null(False)
-    told = both.select(low.alias("a"), high.alias("b"), rivals.alias("rivals"), *_others(pairs, "a", "b"))
-    return told.filter(pl.col("a") != pl.col("b")).collect()
+def _in_pairs(
+    reports: pl.DataFrame, edges: pl.DataFrame, ends: tuple[Nodes, Nodes], said: list[Nodes], rule: Rule
+) -> tuple[Nodes, Nodes]:
+    """Join what is plain: two reports whose strong edge is the only one of either, and of which nothing else is `said`.
+
+    Most clusters are of this kind. Returns, per report, the place of the report that labels it; and the places of the
+    other reports that have a strong edge or of which something is said.
+    """
+    strong = edges.select(_steps("weight") >= rule.threshold).to_series().to_numpy()
+    a, b = (end[strong] for end in ends)
+    times = np.zeros(reports.height + 1, dtype=np.int64)  # the last is for what is not among the reports
+    for places, count in ((a, 1), (b, 1), *((some, 2) for some in said)):
+        np.add.at(times, places, count)
+    plain = (times[a] == 1) & (times[b] == 1) & (a >= 0) & (b >= 0)
+    a, b = a[plain], b[plain]
+    times[a] = times[b] = times[-1] = 0
+    low, high = _by_id(reports["report_id"], a, b)
+    if rule.one_report_per_item:
+        reporter = reports["reported_by"]
+        rivals = (reporter.gather(low) == reporter.gather(high)).to_numpy()
+        low, high = low[~rivals], high[~rivals]
+    label = np.arange(reports.height)
+    label[high] = low
+    return label, np.flatnonzero(times)
 
 
-def _others(frame: pl.DataFrame, *names: str) -> list[str]:
-    return [name for name in frame.columns if name not in names]
+def _by_id(ids: pl.Series, a: Nodes, b: Nodes) -> tuple[Nodes, Nodes]:
+    """Return pairs of places with that of the lesser id first."""
+    first = (ids.gather(a) < ids.gather(b)).to_numpy()
+    return np.where(first, a, b), np.where(first, b, a)
 
 
-def _every(reports: pl.DataFrame, nodes: pl.DataFrame, label: Nodes, name: str) -> pl.DataFrame:
-    """Return report_id and, as `name`, the id of the node that labels it; a report that is no node is its own label."""
-    places, labels = nodes["place"].to_numpy(), np.arange(reports.height)
-    labels[places] = places[label]
-    return reports.select("report_id", pl.col("report_id").gather(labels).alias(name))
+def _numbered(pairs: pl.DataFrame, ends: tuple[Nodes, Nodes], nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return pairs of nodes, a < b, with `rivals` (whether one reporter's) and the other columns of the pairs.
+
+    ends: the places of their ends; a pair of which one is no node is left out.
+    """
+    places = nodes["place"].to_numpy()
+    number = np.full(max(known.max(initial=-1) for known in (places, *ends)) + 2, -1)  # -1, no report, is the last
+    number[places] = np.arange(nodes.height)
+    a, b = (number[end] for end in ends)
+    there = (a >= 0) & (b >= 0) & (a != b)
+    low, high = np.minimum(a, b)[there], np.maximum(a, b)[there]
+    rivals = (nodes["reporter"].gather(low) == nodes["reporter"].gather(high)).fill_null(False)
+    return pl.DataFrame({"a": low, "b": high, "rivals": rivals}).hstack(pairs.drop("a", "b").filter(there))
+
+
+def _labelled(reports: pl.DataFrame, label: Nodes, nodes: pl.DataFrame, found: Nodes, name: str) -> pl.DataFrame:
+    """Return report_id and, as `name`, the id of the report that labels it: by place, or by node where one is found."""
+    places = nodes["place"].to_numpy()
+    label[places] = places[found]
+    return reports.select("report_id", pl.col("report_id").gather(label).alias(name))
 
 
 # What is said of pairs
@@ -254,11 +301,14 @@ def _clusters(graph: _Graph) -> tuple[Nodes, pl.DataFrame]:
 
 def _connected(pairs: pl.DataFrame, nodes: int) -> Nodes:
     """Return, per node, the least node that pairs (a, b) connect it with."""
-    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    graph = coo_array((np.ones(len(a)), (a, b)), shape=(nodes, nodes))
-    _, label = connected_components(graph, directed=False)
-    _, least, place = np.unique(label, return_index=True, return_inverse=True)
-    return least[place].astype(np.int64)
+    label, a, b = np.arange(nodes), pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    while a.size:
+        np.minimum.at(label, np.maximum(a, b), np.minimum(a, b))  # each points to a lesser one, if to any
+        while (label != label[label]).any():
+            label = label[label]
+        a, b = label[a], label[b]  # what is connected so far is one node from here on
+        a, b = a[a != b], b[a != b]
+    return label
 
 
 def _simple(graph: _Graph, strong: pl.DataFrame, parts: pl.DataFrame) -> pl.Series:
