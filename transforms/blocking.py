@@ -5,6 +5,7 @@ index of keys is the same whatever the types of the fields; 0 candidate pairs ar
 a comparison.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import polars as pl
@@ -21,6 +22,8 @@ LEAST_BITS: Final = 3.0
 STEPS: Final = 10
 """A word's weight is kept in tenths of a bit, in the lowest `SPAN` of its number."""
 SPAN: Final = 1024
+SPACES: Final = r"\s{2,}|[^\S ]"
+"""White space that folding makes one space."""
 FOLDED: Final = ("text", "code", "list")
 BLOCK: Final = "block_"
 FREQUENCY: Final = "tf_"
@@ -31,13 +34,14 @@ def comparable(reports: pl.DataFrame, kind: Kind, model: Model | None = None) ->
 
     Texts are folded (case, white space), numbers are floats, the words of free texts are numbers that bear their own
     weight; `tf_<field>` is the share of reports with that value, by the model's count. Without a model, words and
-    frequencies are left out.
+    frequencies are left out. Keys that the reports bring with them are taken as they are.
     """
-    folded = {name: kind.fields[name] for name in compared_with(kind)}
-    told = reports.lazy().with_columns(_folded(name, f) for name, f in folded.items() if f.type in FOLDED)
+    told = reports.lazy().with_columns(_folded(reports, compared_with(kind), kind))
     numbers = [pl.col(name).cast(pl.Float64) for name, f in _told(kind).items() if f.type in {"integer", "number"}]
     columns = ["report_id", "reported_by", *_told(kind)]
-    frame = told.with_columns(blocking_keys(kind)).with_columns(numbers).select(*columns, *key_columns(kind)).collect()
+    if not {*key_columns(kind)} <= {*reports.columns}:
+        told = told.with_columns(blocking_keys(kind))
+    frame = told.with_columns(numbers).select(*columns, *key_columns(kind)).collect()
     if model is None:
         return frame
     for name, field in kind.compared().items():
@@ -50,9 +54,8 @@ def comparable(reports: pl.DataFrame, kind: Kind, model: Model | None = None) ->
 
 def keyed(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return the reports as the blocking index has them: report_id and the blocking keys."""
-    read = {key.field: kind.fields[key.field] for rule in kind.rules() for key in rule}
-    folded = (_folded(name, f) for name, f in read.items() if f.type in FOLDED)
-    return reports.lazy().with_columns(folded).select("report_id", *blocking_keys(kind)).collect()
+    read = {key.field for rule in kind.rules() for key in rule}
+    return reports.lazy().with_columns(_folded(reports, read, kind)).select("report_id", *blocking_keys(kind)).collect()
 
 
 def compared_with(kind: Kind) -> list[str]:
@@ -78,7 +81,7 @@ def blocking_keys(kind: Kind) -> list[pl.Expr]:
 
 def key_values(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return what each rule reads of each report, in words: report_id, then `block_<n>` List(String), a part each."""
-    folded = reports.with_columns(_folded(name, f) for name, f in kind.fields.items() if f.type in FOLDED)
+    folded = reports.with_columns(_folded(reports, kind.fields, kind))
     parts = ([_part(key).cast(pl.String) for key in rule] for rule in kind.rules())
     named = zip(key_columns(kind), parts, strict=True)
     return folded.select("report_id", *(pl.concat_list(values).alias(name) for name, values in named))
@@ -87,12 +90,13 @@ def key_values(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 def block_sizes(keys: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return how many reports share each key: rule (Int32), key (Int64), reports (UInt32)."""
     parts = [
-        keys.lazy().select(pl.lit(n, dtype=pl.Int32).alias("rule"), pl.col(name).alias("key")).drop_nulls("key")
+        keys.lazy().select(key=name).drop_nulls().group_by("key").agg(pl.len().alias("reports"))
+        .select(pl.lit(n, dtype=pl.Int32).alias("rule"), "key", "reports")
         for n, name in enumerate(key_columns(kind))
-    ]
+    ]  # fmt: skip
     if not parts:
         return pl.DataFrame(schema={"rule": pl.Int32, "key": pl.Int64, "reports": pl.UInt32})
-    return pl.concat(parts).group_by("rule", "key").agg(pl.len().alias("reports")).collect()
+    return pl.concat(parts).collect()
 
 
 def without_blocks(keys: pl.DataFrame, capped: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -117,14 +121,25 @@ def _told(kind: Kind) -> dict[str, FieldSpec]:
     return kind.compared() | {name: kind.fields[name] for name in longitudes}
 
 
-def _folded(name: str, field: FieldSpec) -> pl.Expr:
-    column = pl.col(name)
-    if field.type == "list":
-        return column.list.eval(pl.element().str.to_lowercase()).alias(name)
+def _folded(reports: pl.DataFrame, names: Iterable[str], kind: Kind) -> Iterator[pl.Expr]:
+    """Give those of the fields that are folded as they are compared."""
+    for name in names:
+        if kind.fields[name].type == "list":
+            yield pl.col(name).list.eval(pl.element().str.to_lowercase())
+        elif kind.fields[name].type in FOLDED:
+            folded = _spaced(reports[name]).str.strip_chars()
+            yield pl.when(folded != "").then(folded).alias(name)
+
+
+def _spaced(texts: pl.Series) -> pl.Expr:
+    """Return the texts in lower case, composed, every white space in them one space."""
+    column = pl.col(texts.name)
     ascii_ = column.str.len_bytes() == column.str.len_chars()  # what normalising would not change: it costs most
+    found = texts.to_frame().select(ascii_=ascii_.all(), spaces=column.str.contains(SPACES).any())
+    if found.row(0) == (True, False):
+        return column.str.to_lowercase()  # as most fields are: to look costs less than to change nothing
     composed = pl.coalesce(pl.when(ascii_).then(column), pl.when(~ascii_).then(column).str.normalize("NFKC"))
-    folded = composed.str.to_lowercase().str.replace_all(r"\s{2,}|[^\S ]", " ").str.strip_chars()
-    return pl.when(folded != "").then(folded).alias(name)
+    return composed.str.to_lowercase().str.replace_all(SPACES, " ")
 
 
 def _key(rule: tuple[Key, ...]) -> pl.Expr:
