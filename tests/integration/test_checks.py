@@ -128,7 +128,7 @@ def test_chunks_are_checked_as_one_table() -> None:
     check.add(observations(item_id=["a", "b", "a", "c", "d", "e"]))
     assert failed(check.findings()) == [
         ("unit_name", "not so in 1 of 18 rows", "not null"),
-        ("item_id", "not so in 2 of 6 rows", "unique"),
+        ("item_id", "not so in 2 of 18 rows", "unique"),
     ]
 
 
