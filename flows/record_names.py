@@ -39,17 +39,26 @@ def named(  # noqa: PLR0913  what an id depends on
     founders = founders.join(told, on="report_id", how="anti")
     if founders.height:
         told = pl.concat([told, others(founders["report_id"]).select(told.columns)])
-    first = told.group_by("report_id").agg(
-        pl.col("first_release").min().cast(pl.Int32).alias("first"), pl.col("after").any()
-    )
+    first = _first(told, clusters)
     alone = homes.is_empty() and items.is_empty() and first["first"].null_count() == first.height
     found = _founded(clusters) if alone else name(clusters, homes, first.select(*FIRST), items)
     return replace(found, homes=pl.concat([found.homes, _nowhere(first, clusters)]))
 
 
+def _first(told: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+    """Return report_id, first (the release that first counted it), after (whether it is counted), a row a report."""
+    first = pl.col("first_release").cast(pl.Int32).alias("first")
+    if told.height == clusters.height:  # one delivery of each report, and of no other
+        return told.select("report_id", first, "after")
+    return told.group_by("report_id").agg(first.min(), pl.col("after").any())
+
+
 def _nowhere(first: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
     """Return report_id, item_id (empty) of the reports that are counted for the first time and do not stand."""
-    new = first.filter(pl.col("first").is_null(), "after").join(clusters, on="report_id", how="anti")
+    new = first.filter(pl.col("first").is_null(), "after")
+    if first.height == clusters.height:  # all of them stand
+        new = new.clear()
+    new = new.join(clusters, on="report_id", how="anti")
     return new.select("report_id", item_id=pl.lit(""))
 
 

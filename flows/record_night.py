@@ -138,7 +138,7 @@ def deliveries_of(root: Place, basis: Basis, reports: pl.Series | None) -> pl.Da
     rows = lake_records.scan(root, basis.kind, f"{basis.kind.kind}_records")
     if reports is not None:
         rows = rows.filter(pl.col("report_id").is_in(reports.implode()))
-    return rows.join(basis.members.lazy(), on=MEMBER).collect()
+    return kept(beside(rows.collect(), basis.members, *MEMBER), pl.col("before").is_not_null())
 
 
 def rescore(root: Place, basis: Basis, before: pl.DataFrame, after: pl.DataFrame) -> Scored:
@@ -157,7 +157,7 @@ def rescore(root: Place, basis: Basis, before: pl.DataFrame, after: pl.DataFrame
         others = deliveries_of(root, basis, pl.concat([woken["report_id"], candidates]))
         found.append(kept(marked(others)[1], "standing"))
     values = pl.concat(found)
-    edges = _score(values, again["report_id"], large, basis)
+    edges = _score(_read(values, kind), again["report_id"], large, basis)
     gone = pl.concat([left["report_id"], woken["report_id"]])
     return Scored(again, edges, gone, _warnings(large, again, values, kind))
 
@@ -166,7 +166,8 @@ def _scored_anew(was: pl.DataFrame, stands: pl.DataFrame, basis: Basis) -> Score
     """Score all that stands; nothing that was scored before holds."""
     index = keyed(stands, basis.kind)
     large = over_limit(index, basis.kind)
-    edges = _score(kept(_read(stands, basis.kind), meeting(index, large, basis.kind)), None, large, basis)
+    values = _read(stands, basis.kind).hstack(index.drop("report_id"))
+    edges = _score(kept(values, meeting(index, large, basis.kind)), None, large, basis)
     return Scored(index, edges, was["report_id"], _warnings(large, index, stands, basis.kind))
 
 
@@ -203,7 +204,7 @@ def _compared(
     values: pl.DataFrame, again: pl.Series | None, large: pl.DataFrame, basis: Basis, model: Model
 ) -> pl.DataFrame:
     """Return the reports as `match.score` takes them, in the order of their ids; some at a time are made comparable."""
-    slices = _read(values, basis.kind).sort("report_id").iter_slices(CHUNK_COMPARED)
+    slices = values.sort("report_id").iter_slices(CHUNK_COMPARED)
     frame = without_blocks(pl.concat(comparable(part, basis.kind, model) for part in slices), large, basis.kind)
     return frame if again is None else frame.with_columns(dirty=pl.col("report_id").is_in(again.implode()))
 

@@ -13,8 +13,8 @@ from flows.staged import Staged
 from infra import checks, lake, lake_records, ledger, telemetry
 from infra.check_shapes import shapes
 from schemas.kind import Kind
+from transforms.identify import distinct
 from transforms.record_content import record_lane_sums
-from transforms.record_items import kept
 
 
 @telemetry.span("resolve")
@@ -92,7 +92,8 @@ def record_rows(installation: Installation, staged: Staged, last: ledger.Release
         kind = installation.kinds[name]
         live = lake_records.live(root, kind, name, lake.versions(root, lake_records.versioned([kind])))
         ids = live.select("item_id", "release").collect()
-        new = ids.filter(release=staged.release)["item_id"].unique()  # the others were distinct in the last release
-        twice = kept(ids, pl.col("item_id").is_in(new.implode())).height - new.len()
+        new, others = (ids.filter((pl.col("release") == staged.release) == now)["item_id"] for now in (True, False))
+        again = int(others.is_in(new.implode()).sum()) if others.len() else 0  # they were distinct in the last release
+        twice = new.len() - distinct(new) + again
         found[name] = told.get(name, 0) + gained, ids.height - twice
     return found
