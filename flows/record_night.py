@@ -105,10 +105,11 @@ class KindNight:
 def kind_night(installation: Installation, basis: Basis) -> KindNight:
     """Find which items a release publishes of a kind, and which the last one did, of all that the night reaches."""
     root = installation.settings.lake
-    told = deliveries_of(root, basis, None if basis.everything else moved_reports(root, basis))
+    read = Deliveries(root, basis)
+    told = deliveries_of(root, basis, None) if basis.everything else read.of(moved_reports(root, basis))
     sides = marked(told)
-    scored = rescore(root, basis, *sides)
     old = _live(root, basis, "edges").select("a", "b", "weight").collect()
+    scored = rescore(read, old, *sides)
     new = pl.concat([_without(old, scored.gone), scored.edges])
     if basis.everything:
         return _published(installation, basis, (told, *sides), new, (scored, _each_by_itself(told)))
@@ -116,7 +117,7 @@ def kind_night(installation: Installation, basis: Basis) -> KindNight:
         [told["report_id"], neighbours(installation.engine, basis.kind, told), scored.gone, *_decided(basis)]
     )
     reached = _reached(root, basis, start.unique(), scored, (old, new))
-    told = deliveries_of(root, basis, reached["report_id"])
+    told = read.of(reached["report_id"])
     return _published(installation, basis, (told, *marked(told)), new, (scored, reached))
 
 
@@ -141,8 +142,32 @@ def deliveries_of(root: Place, basis: Basis, reports: pl.Series | None) -> pl.Da
     return kept(beside(rows.collect(), basis.members, *MEMBER), pl.col("before").is_not_null())
 
 
-def rescore(root: Place, basis: Basis, before: pl.DataFrame, after: pl.DataFrame) -> Scored:
-    """Score what came, changed or went, and what shares a block that grew or shrank over the limit."""
+class Deliveries:
+    """The deliveries of reports, each read once: those of a report that was asked for before are held."""
+
+    def __init__(self, root: Place, basis: Basis) -> None:
+        """Begin with none."""
+        self.root, self.basis = root, basis
+        self._asked = pl.Series("report_id", [], dtype=pl.String)
+        self._held: list[pl.DataFrame] = []
+
+    def of(self, reports: pl.Series, and_also: pl.Series | None = None) -> pl.DataFrame:
+        """Return what `deliveries_of` these reports does; others too are read, to be asked for later."""
+        sought = reports if and_also is None else pl.concat([reports, and_also.rename(reports.name)])
+        new = sought.filter(~sought.is_in(self._asked.implode())).unique()
+        if new.len() or not self._held:
+            self._held.append(deliveries_of(self.root, self.basis, new))
+            self._asked = pl.concat([self._asked, new.rename("report_id")])
+        wanted = pl.col("report_id").is_in(reports.implode())
+        return pl.concat(kept(held, wanted) for held in self._held)
+
+
+def rescore(read: Deliveries, edges: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> Scored:
+    """Score what came, changed or went, and what shares a block that grew or shrank over the limit.
+
+    edges: those of the last release: what they tie to candidates is read with these, for it is likely to be reached.
+    """
+    root, basis = read.root, read.basis
     kind = basis.kind
     was, stands = (kept(side, "standing") for side in (before, after))
     if basis.everything:
@@ -154,7 +179,9 @@ def rescore(root: Place, basis: Basis, before: pl.DataFrame, after: pl.DataFrame
     again = pl.concat([came, woken])
     found = [stands.join(came, on="report_id", how="semi")]
     if woken.height or candidates.len():
-        others = deliveries_of(root, basis, pl.concat([woken["report_id"], candidates]))
+        sought = pl.concat([woken["report_id"], candidates])
+        near = _near(edges.filter(pl.col("weight") >= basis.rule.automatic), sought)
+        others = read.of(sought, and_also=pl.concat([near["a"], near["b"]]))
         found.append(kept(marked(others)[1], "standing"))
     values = pl.concat(found)
     edges = _score(_read(values, kind), again["report_id"], large, basis)
