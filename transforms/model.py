@@ -7,7 +7,8 @@ that was chosen, and what the training saw. Its digest is over all of that: the 
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Final
 
 from schemas.errors import UsageError
@@ -55,11 +56,11 @@ class Model:
         """Return the model as JSON text: `read_model` gives it back."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=1)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return 16 hex characters over all that decides a score or what is made of it."""
-        told = {k: v for k, v in asdict(self).items() if k != "seen"}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seen"}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=vars).encode()).hexdigest()[:16]
 
 
 def bits(probability: float) -> float:
