@@ -22,6 +22,7 @@ from pathlib import Path
 import generate
 
 HERE = Path(__file__).parent
+UNTOLD = ("_RJEM_MALLOC_CONF", "PYTHONDONTWRITEBYTECODE")
 ENGANG = Path(sys.executable).with_name("engang")
 
 
@@ -43,8 +44,9 @@ class Cost:
 def cost(command: Sequence[str | Path], env: dict[str, str]) -> tuple[Cost, str]:
     """Run a command to its end and return what it cost and what it printed; stops at a failure."""
     started = time.perf_counter()
-    # Polars, imported here too, writes its allocator's settings down for every process that follows.
-    own = {name: value for name, value in os.environ.items() if name != "_RJEM_MALLOC_CONF"}
+    # Polars, imported here too, writes its allocator's settings down for every process that follows. An installation
+    # has its modules compiled: where the shell forbids to keep what is compiled, each process would do so anew.
+    own = {name: value for name, value in os.environ.items() if name not in UNTOLD}
     process = subprocess.Popen([str(c) for c in command], env={**own, **env}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     output = process.stdout.read()
