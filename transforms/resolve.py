@@ -171,8 +171,10 @@ def connected(reports: pl.DataFrame, edges: pl.DataFrame, automatic: float) -> p
 
 def _placed(reports: pl.DataFrame, ids: pl.Series) -> Nodes:
     """Return of each id where it stands among the reports; -1 where it does not."""
-    sought = ids.to_frame("report_id").with_row_index("id")
-    found = reports.select("report_id", place=pl.int_range(pl.len())).join(sought, on="report_id")
+    # Lazily, so that no ids are copied: only where they stand is kept.
+    sought = ids.to_frame("report_id").lazy().with_row_index("id")
+    known = reports.lazy().select("report_id", place=pl.int_range(pl.len()))
+    found = known.join(sought, on="report_id").select("id", "place").collect()
     places = np.full(ids.len(), -1)
     places[found["id"].to_numpy()] = found["place"].to_numpy()
     return places
