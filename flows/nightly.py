@@ -25,6 +25,7 @@ take_in = stage(steps.take_in)
 reconcile = stage(receiving.reconcile)
 keep_watch = stage(steps.keep_watch)
 write_files = stage(steps.export_night)
+tidy = stage(steps.tidy)
 
 
 @stage
@@ -59,6 +60,7 @@ def nightly(export: steps.Export = "auto") -> Night:
         raise
     keep_watch(installation, get_run_logger().info)
     folder = write_files(installation, done, export)
+    tidy(installation, get_run_logger().info)
     tell_release(done, exported=folder is not None)
     if folder is not None:
         create_link_artifact(

@@ -67,7 +67,7 @@ def artifact(key: str) -> Any:
     return json.loads(data) if isinstance(data, str) and data.startswith("[") else data
 
 
-def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path) -> None:
+def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.nightly import nightly
     from flows.receive import receive
 
@@ -95,6 +95,16 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path) -> N
     assert "engang query" in release
     assert nightly().published is False
     assert "# Release 1 stands: there was nothing new" in artifact("release")
+    receiving.receive_batch(installation, [replace(third, data=third.data + b"\n")])  # the same months, a file more
+    before = claims_files(installation)
+    monkeypatch.setattr(lake, "MANY_FILES", 2)
+    assert nightly().release == 2
+    assert 0 < claims_files(installation) < before, "small files are put together"
+
+
+def claims_files(installation: Installation) -> int:
+    root = installation.settings.lake
+    return len(lake.files(root, "claims", lake.versions(root, ["claims"])["claims"]))
 
 
 def _times(told: dict[str, Any]) -> dict[str, Any]:
