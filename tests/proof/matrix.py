@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from stages import CONTRACTS, Places, Stage, Talk, Told
 
-KILLED = -signal.SIGKILL
+KILLED = {-signal.SIGKILL, -signal.SIGALRM}
+"""How a killed process ends: at a boundary by -9; at any moment by an alarm, for which it has no handler."""
 COMPARED = ("submissions", "landed", "inbox", "items", "sources", "conflicts", "records", "homes", "buckets")
 """Lists of what is seen, of which nothing may be lost or doubled."""
 
@@ -163,15 +164,15 @@ class Matrix:
         self.reader.ask({"home": str(stage.home), "env": stage.direct(self.places.s3), "pause": pause})
         where = f"{case.step} when {case.stage}, killed at {how}"
         ended = self.do(stage, case.step, watched=True, **how)["ended"]
-        assert ended in {0, KILLED}, f"{where}: ended with {ended}"
-        self.tally.kills[case.step] += ended == KILLED
+        assert ended in {0, *KILLED}, f"{where}: ended with {ended}"
+        self.tally.kills[case.step] += ended in KILLED
         kills = self.tally.kills.total()
         looks = self.after(stage, case, rebuilt=kills % 10 == 1, undo=kills % 3 == 1)
         for what, seen, told in zip(("again", "twice", "undone"), looks, expected, strict=False):
             self.tally.compare(f"{where}, {what}", seen, told)
         self.tally.read(where, self.reader.ask({}), legal)
         self.places.drop(stage)
-        return bool(ended == KILLED)
+        return ended in KILLED
 
 
 def kill_at_each(matrix: Matrix, case: Case, step: int = 1, start: int = 1) -> None:
