@@ -18,9 +18,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from flows.installation import Installation
-from infra import ledger, outbox, telemetry
-from infra.ledger_sql import now
-from infra.outbox import Event
+from infra import telemetry
+from infra.ledger import outbox
+from infra.ledger import submissions as ledger
+from infra.ledger.outbox import Event
+from infra.ledger.sql import now
 from infra.settings import Settings
 from schemas.errors import ReleaseRefused
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from infra import landing, ledger, telemetry
-from infra.landing_store import Store
-from infra.places import Place, fit_for_a_lake
+from infra import telemetry
+from infra.ledger import submissions as ledger
 from infra.settings import Settings, read_settings
+from infra.storage import landing
+from infra.storage.places import Place, fit_for_a_lake
+from infra.storage.store import Store
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from schemas.contract import Contract
     from schemas.kind import Kind
-    from transforms.register import Register
+    from transforms.register.lookup import Register
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Installation:
     def register(self) -> "Register":
         """The register of reporting units."""
         from infra.codelists import read_codelists  # noqa: PLC0415  readers of a release need no register
-        from transforms.register_build import build_register  # noqa: PLC0415  same
+        from transforms.register.build import build_register  # noqa: PLC0415  same
 
         return build_register(*read_codelists(self.settings.codelists))
 
@@ -69,7 +71,7 @@ class Installation:
     @cached_property
     def lake(self) -> Place:
         """The lake for writing, probed and made when it is first asked for; what only reads asks the settings."""
-        from infra.lake import open_lake  # noqa: PLC0415  much is told by the ledger alone
+        from infra.lake.delta import open_lake  # noqa: PLC0415  much is told by the ledger alone
 
         if not isinstance(self.settings.lake, Path):
             landing.open_store(self.settings.lake).probe()

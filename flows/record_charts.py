@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from flows.charts import Chart, waterfall, write
-from flows.record_pairs import Pair
+from flows.cli.charts import Chart, waterfall, write
+from flows.queries.pairs import Pair
 from schemas.errors import UsageError
 
 MOST: Final = 12

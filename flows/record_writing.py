@@ -2,12 +2,12 @@
 
 import polars as pl
 
-from flows.record_night import KindNight
-from flows.record_publishing import Part
-from infra import lake_records
-from infra.places import Place
+from flows.release.records.chunks import Part
+from flows.release.records.resolution import KindNight
+from infra.lake import kind_tables as lake_records
+from infra.storage.places import Place
 from schemas.record_tables import ALL
-from transforms.record_items import kept
+from transforms.records.consolidate import kept
 
 
 def write(root: Place, night: KindNight, part: Part) -> dict[str, pl.DataFrame]:

@@ -10,9 +10,9 @@ from infra import telemetry
 from schemas.claims import COUNTED
 
 if TYPE_CHECKING:
-    from flows.receipt import Receipt
-    from infra.landing import Note
-    from infra.ledger import Release
+    from flows.intake.receipt import Receipt
+    from infra.ledger.submissions import Release
+    from infra.storage.landing import Note
 
 
 def registered(receipts: Mapping[str, "Receipt"], notes: Iterable["Note"]) -> None:

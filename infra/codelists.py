@@ -23,7 +23,7 @@ NOT_STATED: Final = "9999"
 
 
 class CodeLists(NamedTuple):
-    """A snapshot as read: what `transforms.register.build_register` takes, in its order."""
+    """A snapshot as read: what `transforms.register.lookup.build_register` takes, in its order."""
 
     units: pl.DataFrame
     changes: pl.DataFrame

@@ -1,4 +1,4 @@
-"""The rules that a contract can set its rows, each checked by `transforms.rules`."""
+"""The rules that a contract can set its rows, each checked by `transforms.normalisation.rules`."""
 
 from decimal import Decimal
 from typing import Annotated, Literal

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from real_servers import endpoint_of, new_bucket, postgresql
 
-from infra.places import S3Place
+from infra.storage.places import S3Place
 
 
 @pytest.fixture(scope="module")
 def unchecked() -> Iterator[None]:
     """Leave the engine of a release's checks out of a module: it takes a second a night. Its balance is checked."""
-    from infra import checks
+    from infra.checks import engine as checks
 
     def balanced(summary: checks.ReleaseSummary) -> list[checks.Finding]:
         assert sum(summary.buckets.values()) == summary.delivered

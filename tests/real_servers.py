@@ -16,7 +16,7 @@ from typing import IO
 
 import pytest
 
-from infra.places import S3Place
+from infra.storage.places import S3Place
 
 LOCAL_POSTGRESQL = Path("/usr/lib/postgresql")
 HASTY = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB"

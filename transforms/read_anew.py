@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from schemas.claims import CLAIM_BUCKETS, READING
-from transforms.counting import counting, standing_buckets
+from transforms.submissions import counting, standing_buckets
 
 CELL: Final = ("submission_id", "bucket", "rows")
 

@@ -35,10 +35,11 @@ tune_allocator()
 from real_servers import endpoint_of, new_bucket, postgresql  # noqa: E402  same
 from small_home import HEADER, open_small  # noqa: E402  same
 
-from flows import intake  # noqa: E402  same
 from flows.installation import Installation  # noqa: E402  same
-from infra import inbox, ledger  # noqa: E402  same
-from infra.places import S3Place  # noqa: E402  same
+from flows.intake import arrivals as intake  # noqa: E402  same
+from infra.inbox import work_queue as inbox  # noqa: E402  same
+from infra.ledger import submissions as ledger  # noqa: E402  same
+from infra.storage.places import S3Place  # noqa: E402  same
 
 ROOMS = tuple(str(ROOT / room) for room in ("flows", "infra", "transforms", "schemas"))
 QUEUED = 200

@@ -18,16 +18,20 @@ tune_allocator()
 
 import polars as pl  # noqa: E402  the allocator is told first
 
-from flows.files import find  # noqa: E402  same
 from flows.installation import Installation, open_installation  # noqa: E402  same
-from flows.matching import model_in_force  # noqa: E402  same
-from flows.receiving import deliver, receive  # noqa: E402  same
-from flows.steps import nightly  # noqa: E402  same
-from infra import checks, lake_records, ledger, ledger_records, ledger_sql  # noqa: E402  same
-from transforms import match  # noqa: E402  same
-from transforms.blocking import SPAN, comparable, scored_columns  # noqa: E402  same
-from transforms.model import automatic, read_model, review  # noqa: E402  same
-from transforms.resolve import Rule, resolve  # noqa: E402  same
+from flows.intake.archives import find  # noqa: E402  same
+from flows.intake.registration import deliver, receive  # noqa: E402  same
+from flows.model_in_force import model_in_force  # noqa: E402  same
+from flows.pipeline import nightly  # noqa: E402  same
+from infra.checks import engine as checks  # noqa: E402  same
+from infra.lake import kind_tables as lake_records  # noqa: E402  same
+from infra.ledger import records as ledger_records  # noqa: E402  same
+from infra.ledger import sql as ledger_sql  # noqa: E402  same
+from infra.ledger import submissions as ledger  # noqa: E402  same
+from transforms.linkage import scoring as match  # noqa: E402  same
+from transforms.linkage.blocking import SPAN, comparable, scored_columns  # noqa: E402  same
+from transforms.linkage.clustering import Rule, resolve  # noqa: E402  same
+from transforms.linkage.model import automatic, read_model, review  # noqa: E402  same
 
 TRAINED_ON = 50_000
 REPORTS_AN_EDGE = 4
@@ -35,7 +39,7 @@ SHARED_BITS = (
     "CREATE MACRO shared_bits(a, b) AS "
     f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {SPAN})), 0)"
 )
-"""What words two reports share, as `transforms.match` asks DuckDB for it."""
+"""What words two reports share, as `transforms.linkage.scoring` asks DuckDB for it."""
 Told = dict[str, Any]
 
 

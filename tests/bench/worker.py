@@ -17,11 +17,11 @@ tune_allocator()
 
 import generate  # noqa: E402
 
-from flows.files import find  # noqa: E402
 from flows.installation import open_installation  # noqa: E402
-from flows.receiving import deliver, receive  # noqa: E402
-from flows.steps import nightly  # noqa: E402
-from infra import checks  # noqa: E402
+from flows.intake.archives import find  # noqa: E402
+from flows.intake.registration import deliver, receive  # noqa: E402
+from flows.pipeline import nightly  # noqa: E402
+from infra.checks import engine as checks  # noqa: E402
 
 
 def publish(files: Path) -> dict[str, float]:

@@ -20,11 +20,11 @@ from schemas.kind import FOLDER as KIND_FOLDER
 from schemas.kind import load_kinds
 from schemas.record_contract import check_records
 from schemas.record_tables import record
-from transforms.normalise import Normalised, normalise
-from transforms.parse import parse
-from transforms.records import NormalisedRecords, read_records
-from transforms.register import Register
-from transforms.register_build import build_register
+from transforms.normalisation.observations import Normalised, normalise
+from transforms.normalisation.records import NormalisedRecords, read_records
+from transforms.parsing.parse import parse
+from transforms.register.build import build_register
+from transforms.register.lookup import Register
 
 SETTINGS = read_settings()
 CONTRACTS = load_contracts(SETTINGS.contracts or FOLDER)

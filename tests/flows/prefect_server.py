@@ -51,7 +51,7 @@ class Server:
         command = [
             sys.executable,
             "-m",
-            "flows.prefect_server",
+            "flows.orchestration.server",
             "start",
             "--host",
             "127.0.0.1",

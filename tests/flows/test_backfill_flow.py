@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from flows import receiving, steps
+from flows import pipeline as steps
 from flows.installation import Installation, open_installation
-from flows.verify import verify
-from infra import ledger
+from flows.intake import registration as receiving
+from flows.release.verify import verify
+from infra.ledger import submissions as ledger
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "home")
 SHIPPED = Path(__file__).parents[2] / "schemas" / "contracts" / "eiti-skatt.yml"
@@ -53,7 +54,7 @@ def released(installation: Installation) -> int:
 
 
 def test_a_dry_run_tells_and_a_run_without_approval_publishes(delivered: tuple[Installation, Path]) -> None:
-    from flows.backfill import backfill
+    from flows.orchestration.backfill import backfill
 
     installation, rules = delivered
     assert backfill("eiti-skatt", rules=rules) is None
@@ -75,7 +76,7 @@ def test_a_run_waits_for_a_person(
     from prefect.client.orchestration import get_client
     from prefect.flow_runs import resume_flow_run
 
-    from flows import backfill as flows_backfill
+    from flows.orchestration import backfill as flows_backfill
 
     installation, rules = delivered
     real = flows_backfill.pause_flow_run

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from flows import intake, receiving, steps
+from flows import pipeline as steps
 from flows.installation import Installation, open_installation
-from flows.receiving import Delivery
-from infra import lake, ledger
+from flows.intake import arrivals as intake
+from flows.intake import registration as receiving
+from flows.intake.registration import Delivery
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from schemas.errors import StoreError, UsageError
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "home")
@@ -25,7 +28,7 @@ EXAMPLES = (("eiti-skatt", 0, "2009"), ("eiti-skatt", 1, "2011"), ("valg-fylke-c
 
 @pytest.fixture(autouse=True)
 def _without_delay(monkeypatch: pytest.MonkeyPatch, prefect_api: str) -> None:
-    from flows import nightly, receive
+    from flows.orchestration import nightly, receive
 
     assert prefect_api
     for task in (receive.land, receive.register, nightly.publish, nightly.reconcile, nightly.write_files):
@@ -68,8 +71,8 @@ def artifact(key: str) -> Any:
 
 
 def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.nightly import nightly
-    from flows.receive import receive
+    from flows.orchestration.nightly import nightly
+    from flows.orchestration.receive import receive
 
     plain = steps.nightly(plain_home(tmp_path / "plain"))
     installation = open_installation(home)
@@ -112,8 +115,8 @@ def _times(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_artifacts_tell_what_came_and_what_was_rejected(home: Path, tmp_path: Path) -> None:
-    from flows.nightly import nightly
-    from flows.receive import receive
+    from flows.orchestration.nightly import nightly
+    from flows.orchestration.receive import receive
 
     delivery = given(open_installation(home))[2]
     folder = tmp_path / "in"
@@ -140,7 +143,7 @@ def test_artifacts_tell_what_came_and_what_was_rejected(home: Path, tmp_path: Pa
 
 
 def test_a_refused_release_fails_the_run_and_the_last_one_stands(home: Path) -> None:
-    from flows.nightly import nightly
+    from flows.orchestration.nightly import nightly
 
     installation = open_installation(home)
     first, second, _ = given(installation)
@@ -165,8 +168,8 @@ def test_a_refused_release_fails_the_run_and_the_last_one_stands(home: Path) -> 
 
 
 def test_storage_that_fails_once_is_tried_again(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.nightly import nightly
-    from flows.receive import receive
+    from flows.orchestration.nightly import nightly
+    from flows.orchestration.receive import receive
 
     plain = steps.nightly(plain_home(tmp_path / "plain"))
     broken = Broken(monkeypatch)
@@ -184,7 +187,7 @@ def test_storage_that_fails_once_is_tried_again(home: Path, tmp_path: Path, monk
 def test_a_run_after_storage_that_kept_failing_completes_it(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import nightly
+    from flows.orchestration import nightly
 
     plain = steps.nightly(plain_home(tmp_path / "plain"))
     installation = plain_home(home)
@@ -215,8 +218,8 @@ class Broken:
 
 
 def test_a_delivery_is_no_parameter() -> None:
-    from flows.nightly import nightly
-    from flows.receive import receive
+    from flows.orchestration.nightly import nightly
+    from flows.orchestration.receive import receive
 
     assert set(receive.parameters.properties) == {"paths", "contract", "sender", "period"}
     assert set(nightly.parameters.properties) == {"export"}

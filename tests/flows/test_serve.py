@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows import serve
-from flows.deployments import deployments
+from flows.orchestration import serve
+from flows.orchestration.deployments import deployments
 from schemas.contract import FOLDER, load_contracts
 from schemas.errors import UsageError
 
@@ -73,7 +73,7 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
         served = subprocess.Popen([ENGANG, "serve", "--port", str(port)], env=env, stdout=told, stderr=told)
     try:
         found = _await_deployments(port, served)
-        nightly = next(d for d in found if d["entrypoint"] == "flows.nightly.nightly")
+        nightly = next(d for d in found if d["entrypoint"] == "flows.orchestration.nightly.nightly")
         (schedule,) = nightly["schedules"]
         assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 2 * * *", "Europe/Oslo")
         assert schedule["active"]

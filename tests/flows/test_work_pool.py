@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 from prefect_server import BIN, Server, environment, prefect_server, running
 
-from flows import steps
+from flows import pipeline as steps
 from flows.installation import open_installation
-from flows.receiving import deliver
+from flows.intake.registration import deliver
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def test_an_object_put_becomes_claims_by_notice_event_and_run(
         monkeypatch.setenv(name, value)
     env = environment(tmp_path, server.url, **settings, **keys, AWS_DEFAULT_REGION=trial.REGION)
     installation = open_installation()
-    receive = server.deployments()["flows.receive.receive"]["id"]
+    receive = server.deployments()["flows.orchestration.receive.receive"]["id"]
     poll = running([BIN / "engang", "inbox", "poll"], env, tmp_path / "poll.log")
     with worker(env, tmp_path), poll, installation.engine.connect() as ledger:
         _await(lambda: "looking for" in (tmp_path / "poll.log").read_text())
@@ -107,7 +107,7 @@ def test_a_killed_run_leaves_nothing_that_blocks_the_next(
     deliveries = [deliver(installation, "a.csv", given(p), CONTRACT, sender=None, period=p) for p in EXAMPLES]
     list(steps.receive(installation, deliveries[:1]))
     env = environment(tmp_path, server.url, **settings)
-    nightly = server.deployments()["flows.nightly.nightly"]["id"]
+    nightly = server.deployments()["flows.orchestration.nightly.nightly"]["id"]
     with worker(env, tmp_path) as process, _in_the_middle(server, nightly, settings["ENGANG_LEDGER"]) as killed:
         _kill_run(process)
         server.await_run(killed, ("CRASHED",))

@@ -17,11 +17,14 @@ import sqlalchemy as sa
 from small_home import open_small
 
 from flows import installation as opening
-from flows import receiving, steps
-from flows.reading import released, table
-from flows.receiving import deliver
-from flows.verify import lake_digest
-from infra import checks, lake, ledger
+from flows import pipeline as steps
+from flows.intake import registration as receiving
+from flows.intake.registration import deliver
+from flows.release.verify import lake_digest
+from flows.releases import released, table
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 
 DEATH = signal.SIGKILL
 

@@ -9,10 +9,10 @@ from typing import Any
 import dying
 from small_backfill import opened
 
-from flows import backfilling
-from flows.backfill_night import finish, try_out
+from flows.backfill import reread as backfilling
+from flows.backfill.publish import finish, try_out
 from flows.installation import Installation
-from infra import ledger_backfills
+from infra.ledger import backfills as ledger_backfills
 
 
 def backfill(home: Installation, told: dict[str, Any]) -> dict[str, Any]:

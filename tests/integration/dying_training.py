@@ -10,11 +10,11 @@ from typing import Any
 import dying
 from small_matching import open_matching
 
-from flows import training
 from flows.installation import Installation
-from infra import ledger_records
-from transforms import match
-from transforms.model import read_model
+from flows.matching import training
+from infra.ledger import records as ledger_records
+from transforms.linkage import scoring as match
+from transforms.linkage.model import read_model
 
 
 def train(home: Installation, told: dict[str, Any]) -> dict[str, Any]:

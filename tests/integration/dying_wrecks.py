@@ -12,12 +12,16 @@ import sqlalchemy as sa
 import wrecks
 from small_home import open_small
 
-from flows import receiving, record_night, steps
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.reading import kinds_of, released
-from flows.verify import lake_digest
-from infra import lake_records, ledger, ledger_records
-from transforms import match
+from flows.intake import registration as receiving
+from flows.release.records import resolution as record_night
+from flows.release.verify import lake_digest
+from flows.releases import kinds_of, released
+from infra.lake import kind_tables as lake_records
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
+from transforms.linkage import scoring as match
 
 
 def open_home(home: Path) -> Installation:

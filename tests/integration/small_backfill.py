@@ -6,11 +6,12 @@ from typing import Final
 
 from small_home import CONTRACTS, HEADER
 
-from flows import steps
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.night import Night
-from flows.receiving import deliver
-from infra import lake, ledger
+from flows.intake.registration import deliver
+from flows.release.build import Night
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import DEMO_CODELISTS, read_settings
 
 FILES: Final = {

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from flows.installation import Installation
-from infra import lake, ledger
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import DEMO_CODELISTS, read_settings
 
 CONTRACTS = Path(__file__).parent / "contracts"

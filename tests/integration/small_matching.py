@@ -11,8 +11,9 @@ from typing import Any, Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.receiving import deliver, receive
-from infra import lake, ledger
+from flows.intake.registration import deliver, receive
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import DEMO_CODELISTS, read_settings
 
 KIND: Final = """

@@ -11,15 +11,17 @@ from dying import balanced
 from small_backfill import FILES, changed, nightly, opened, put_in_force, submit
 from small_home import HEADER
 
-from flows import backfilling
-from flows.asking import query
-from flows.backfill_night import finish, try_out
-from flows.backfilling import Asked, start
+from flows.backfill import reread as backfilling
+from flows.backfill.publish import finish, try_out
+from flows.backfill.reread import Asked, start
 from flows.installation import Installation
-from flows.receiving import rejects_of, withdraw
-from flows.verify import verify
-from infra import checks, ledger, ledger_backfills
-from infra import tables as t
+from flows.intake.registration import rejects_of, withdraw
+from flows.queries.sql import query
+from flows.release.verify import verify
+from infra.checks import engine as checks
+from infra.ledger import backfills as ledger_backfills
+from infra.ledger import submissions as ledger
+from infra.ledger import tables as t
 from schemas.errors import StoreError, UsageError
 
 NO_GROUP = (

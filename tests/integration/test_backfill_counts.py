@@ -6,10 +6,10 @@ import pytest
 from small_backfill import nightly, opened, put_in_force, submit
 from small_home import HEADER
 
-from flows.backfill_night import finish, try_out
-from flows.backfilling import Asked, start
+from flows.backfill.publish import finish, try_out
+from flows.backfill.reread import Asked, start
 from flows.installation import Installation
-from infra import ledger
+from infra.ledger import submissions as ledger
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 

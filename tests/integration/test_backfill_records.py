@@ -8,18 +8,21 @@ import pytest
 from dying import balanced
 from small_matching import CONTRACT, HEADER, KIND, Small, as_csv, open_matching, send, small
 
-from flows import steps, training
-from flows.asking import query
-from flows.backfill_night import Outcome, finish, try_out
-from flows.backfilling import Asked, start
-from flows.deciding import decide
+from flows import pipeline as steps
+from flows.backfill.publish import Outcome, finish, try_out
+from flows.backfill.reread import Asked, start
 from flows.installation import Installation
-from flows.receiving import withdraw
-from flows.record_release import item_now, open_kind
-from flows.verify import verify
-from infra import checks, ledger, ledger_records
+from flows.intake.registration import withdraw
+from flows.matching import training
+from flows.matching.decisions import decide
+from flows.queries.kind_release import item_now, open_kind
+from flows.queries.sql import query
+from flows.release.verify import verify
+from infra.checks import engine as checks
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
 from schemas.errors import UsageError
-from transforms import match
+from transforms.linkage import scoring as match
 
 NO_COST = CONTRACT.replace("    cost: {column: cost}\n", "").replace("examples:", "ignore: [cost]\nexamples:")
 """Version 1: what it cost is not read yet."""

@@ -18,14 +18,14 @@ import polars as pl
 import pytest
 from small_home import CONTRACTS, HEADER, kept_claims, open_small
 
-from flows.asking import query
-from flows.files import find
 from flows.installation import Installation
-from flows.night import night
-from flows.reading import released, table
-from flows.receipt import Receipt
-from flows.receiving import Delivery, check_delivery, deliver, receive, rejects_of, withdraw
-from infra import ledger
+from flows.intake.archives import find
+from flows.intake.receipt import Receipt
+from flows.intake.registration import Delivery, check_delivery, deliver, receive, rejects_of, withdraw
+from flows.queries.sql import query
+from flows.release.build import night
+from flows.releases import released, table
+from infra.ledger import submissions as ledger
 from schemas.claims import BUCKETS
 from schemas.errors import StoreError, UsageError
 

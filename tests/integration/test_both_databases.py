@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.asking import query
-from flows.demo_data import demo_month
+from flows.demo.figures import demo_month
 from flows.installation import Installation, open_installation
-from flows.receiving import deliver, receive, withdraw
-from flows.steps import nightly
-from flows.verify import verify
+from flows.intake.registration import deliver, receive, withdraw
+from flows.pipeline import nightly
+from flows.queries.sql import query
+from flows.release.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 DIGESTS: dict[str, str] = {}

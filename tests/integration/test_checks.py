@@ -10,7 +10,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from infra.checks import CheckEngineError, Finding, ReleaseSummary, TableCheck, check_release, check_rows, preload
+from infra.checks.engine import (
+    CheckEngineError,
+    Finding,
+    ReleaseSummary,
+    TableCheck,
+    check_release,
+    check_rows,
+    preload,
+)
 from schemas.claims import BUCKETS, PUBLISHED, empty, frame_schema
 from schemas.errors import StoreError
 

@@ -18,8 +18,8 @@ import pytest
 from console import Ran, Run, engang
 from small_home import CONTRACTS, HEADER, open_small
 
-from flows.night import night
-from flows.receiving import deliver, receive
+from flows.intake.registration import deliver, receive
+from flows.release.build import night
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def test_help_imports_nothing_heavy() -> None:
     heavy = ("prefect", "great_expectations", "polars", "pandas", "boto3", "splink", "sqlalchemy", "duckdb", "alembic")
     script = (
         "import sys; sys.argv = ['engang', '--help']\n"
-        "from flows.cli import main\n"
+        "from flows.cli.app import main\n"
         "try:\n    main()\n"
         f"finally:\n    print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
     )
@@ -117,7 +117,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_the_console_command_gives_its_exit_codes(tmp_path: Path, files: Path) -> None:
     def engang(*arguments: str | Path) -> int:
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
+        command = [sys.executable, "-c", "from flows.cli.app import main; main()", *map(str, arguments)]
         env = {"ENGANG_HOME": str(tmp_path / "home"), "ENGANG_CONTRACTS": str(CONTRACTS), "PATH": "/usr/bin"}
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False).returncode
 

@@ -8,9 +8,10 @@ from dying import balanced
 from small_backfill import FILES, changed, nightly, opened, submit
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 from flows.installation import Installation
-from infra import checks, ledger
+from infra.checks import engine as checks
+from infra.ledger import submissions as ledger
 from infra.settings import DEMO_CODELISTS
 from schemas.errors import StoreError, UsageError
 

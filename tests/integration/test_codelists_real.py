@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from infra.codelists import read_codelists
-from transforms.register import Register, resolve, successors
-from transforms.register_build import build_register
+from transforms.register.build import build_register
+from transforms.register.lookup import Register, resolve, successors
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 CHANGES = DATA / "codelists" / "klass131_changes.csv"

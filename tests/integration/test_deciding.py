@@ -12,10 +12,12 @@ import pytest
 from console import engang
 from small_records import KIND, deliveries
 
-from flows.deciding import decide, known_reports, list_decisions, withdraw_decision
-from flows.decision_files import export_decisions, import_decisions
 from flows.installation import Installation, open_installation
-from infra import lake_records, ledger, ledger_records
+from flows.matching.decision_files import export_decisions, import_decisions
+from flows.matching.decisions import decide, known_reports, list_decisions, withdraw_decision
+from infra.lake import kind_tables as lake_records
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
 from schemas.claims import REJECT, empty
 from schemas.errors import UsageError
 

@@ -6,19 +6,19 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from flows.asking import query
-from flows.demo import run_demo
-from flows.demo_data import Clash, Item, Month, Refusal, demo_month
-from flows.demo_incidents import demo_incidents
-from flows.evaluating import Asked, evaluate
-from flows.explaining import explain
-from flows.explaining_records import explain_record
+from flows.demo.figures import Clash, Item, Month, Refusal, demo_month
+from flows.demo.incidents import demo_incidents
+from flows.demo.run import run_demo
 from flows.installation import Installation, open_installation
-from flows.night import night
-from flows.receiving import deliver, receive
-from flows.reviewing import review
-from flows.why_not import why_not
-from infra import ledger
+from flows.intake.registration import deliver, receive
+from flows.matching.evaluation import Asked, evaluate
+from flows.matching.review_queue import review
+from flows.queries.observation_story import explain
+from flows.queries.record_story import explain_record
+from flows.queries.sql import query
+from flows.queries.why_not import why_not
+from flows.release.build import night
+from infra.ledger import submissions as ledger
 from schemas.errors import UsageError
 
 INCIDENTS = "SELECT item_id, list(row_keys[1]) AS keys FROM incident_sources GROUP BY item_id"

@@ -78,7 +78,7 @@ def test_what_is_named_is_there(path: str) -> None:
 
 
 def test_prefect_yaml_says_what_is_served() -> None:
-    from flows.deployments import deployments
+    from flows.orchestration.deployments import deployments
 
     told = {d["entrypoint"]: d for d in yaml.safe_load((DEPLOY / "prefect.yaml").read_text())["deployments"]}
     served: dict[str, Any] = {str(d.entrypoint): d for d in deployments()}

@@ -115,7 +115,7 @@ def test_a_disk_that_is_only_read_tells_so(disk: Path, tmp_path: Path) -> None:
 def test_a_file_that_may_not_grow_is_told(home: Path, tmp_path: Path) -> None:
     release(tmp_path)
     limited = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", sys.executable, "-c"]
-    export = [*limited, "from flows.cli import main; main()", "export"]
+    export = [*limited, "from flows.cli.app import main; main()", "export"]
     ended = subprocess.run(export, cwd=ROOT, capture_output=True, text=True, check=False)
     told_in_one_line(Ran(ended.returncode, ended.stdout, ended.stderr), "File too large; make room for it", LOST)
     assert engang("export").code == 0

@@ -8,15 +8,16 @@ import pytest
 from small_backfill import FILES, changed, nightly, opened, submit
 from small_home import HEADER, open_small
 
-from flows.backfill_night import finish, try_out
-from flows.backfilling import Asked, start
-from flows.explaining import explain
+from flows.backfill.publish import finish, try_out
+from flows.backfill.reread import Asked, start
 from flows.installation import Installation
-from flows.night import night
-from flows.reading import released, table
-from flows.receiving import Delivery, receive
-from flows.record_kind import kind_of
-from infra import lake, ledger
+from flows.intake.registration import Delivery, receive
+from flows.queries.known_ids import kind_of
+from flows.queries.observation_story import explain
+from flows.release.build import night
+from flows.releases import released, table
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 
 NO_GROUP = (
     ("version: 1", "version: 2"),

@@ -12,15 +12,15 @@ import pytest
 import wrecks
 from wrecks import AUTOMATIC, deliver, report
 
-from flows.deciding import decide, withdraw_decision
-from flows.explaining_records import RecordStory, explain_record
 from flows.installation import Installation
-from flows.night import night
-from flows.record_history import event_in_words
-from flows.record_kind import kind_of
-from flows.record_release import item_now, open_kind
-from flows.why_not import WhyNot, why_not
-from infra import ledger
+from flows.matching.decisions import decide, withdraw_decision
+from flows.queries.item_history import event_in_words
+from flows.queries.kind_release import item_now, open_kind
+from flows.queries.known_ids import kind_of
+from flows.queries.record_story import RecordStory, explain_record
+from flows.queries.why_not import WhyNot, why_not
+from flows.release.build import night
+from infra.ledger import submissions as ledger
 from schemas.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("unchecked")

@@ -16,8 +16,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from infra import inbox, ledger, tables
-from infra.ledger_sql import writing
+from infra.inbox import work_queue as inbox
+from infra.ledger import submissions as ledger
+from infra.ledger import tables
+from infra.ledger.sql import writing
 from schemas.errors import LeaseLost
 
 AT_ONCE = timedelta(0)

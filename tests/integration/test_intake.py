@@ -14,13 +14,18 @@ import pytest
 import sqlalchemy as sa
 from small_home import HEADER, open_small
 
-from flows import draining, intake, receiving
 from flows.installation import Installation
-from flows.receipt import Receipt
-from infra import inbox, landing, ledger, tables
-from infra.landing_folder import FolderStore
-from infra.ledger_sql import writing
-from infra.places import S3Place
+from flows.intake import arrivals as intake
+from flows.intake import registration as receiving
+from flows.intake import worker as draining
+from flows.intake.receipt import Receipt
+from infra.inbox import work_queue as inbox
+from infra.ledger import submissions as ledger
+from infra.ledger import tables
+from infra.ledger.sql import writing
+from infra.storage import landing
+from infra.storage.folder import FolderStore
+from infra.storage.places import S3Place
 from schemas.errors import StoreError
 
 Put = Callable[[str, bytes], None]
@@ -144,7 +149,7 @@ def test_a_file_over_the_limit_is_parked_unread(home: Installation) -> None:
 
 
 def test_a_large_file_is_streamed_and_not_held(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows import files
+    from flows.intake import archives as files
 
     for module in (draining, files):
         monkeypatch.setattr(module, "LARGE", 20)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from small_home import HEADER, open_small
 
-from flows import intake
 from flows.events import PARKED, RECEIVED
 from flows.installation import Installation
-from infra import inbox, outbox
-from infra.landing_folder import FolderStore
+from flows.intake import arrivals as intake
+from infra.inbox import work_queue as inbox
+from infra.ledger import outbox
 from infra.settings import Telling
+from infra.storage.folder import FolderStore
 from schemas.errors import StoreError
 
 

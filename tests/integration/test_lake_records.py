@@ -12,18 +12,20 @@ import pytest
 from small_home import open_small
 from small_records import KIND, deliveries, of_items
 
-from flows.asking import query
-from flows.export import export_release
 from flows.installation import Installation
-from flows.reading import kinds_of, table
-from infra import lake, lake_records, ledger
-from infra.check_shapes import shapes
-from infra.checks import check_rows
+from flows.queries.sql import query
+from flows.release.export import export_release
+from flows.releases import kinds_of, table
+from infra.checks.engine import check_rows
+from infra.checks.expectations import shapes
+from infra.lake import delta as lake
+from infra.lake import kind_tables as lake_records
+from infra.ledger import submissions as ledger
 from schemas.claims import frame_schema
 from schemas.errors import StoreError, UsageError
 from schemas.kind import Kind
 from schemas.record_tables import internal, published
-from transforms.record_items import consolidate_records
+from transforms.records.consolidate import consolidate_records
 
 TEXT = "æøå 'quoted' 🚂"
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from small_home import HEADER, kept_claims, open_small
 
-from flows import files, receiving
-from flows.files import find
 from flows.installation import Installation
-from flows.receiving import Delivery, deliver, land, receive, reconcile, register
-from infra import landing, ledger
+from flows.intake import archives as files
+from flows.intake import registration as receiving
+from flows.intake.archives import find
+from flows.intake.registration import Delivery, deliver, land, receive, reconcile, register
+from infra.ledger import submissions as ledger
+from infra.storage import landing
 from schemas.errors import StoreError, UsageError
 
 TEXT = f"{HEADER}0301;01.01.2024;alle;709 037;\n".encode()

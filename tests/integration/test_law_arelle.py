@@ -19,7 +19,7 @@ from arelle.RuntimeOptions import RuntimeOptions
 from arelle.ValidateDuplicateFacts import DuplicateFactSet, getDuplicateFactSets
 
 from schemas.claims import AGREEMENTS, VALUE
-from transforms import law
+from transforms.observations import agreement as law
 
 Fact = tuple[Decimal, int | None]
 FactSet = list[Fact]
@@ -80,7 +80,7 @@ def fact_sets(count: int, seed: int) -> list[FactSet]:
 
 
 def by_law(sets: list[FactSet]) -> list[str]:
-    """Return how each set agrees by `transforms.law`."""
+    """Return how each set agrees by `transforms.observations.agreement`."""
     rows = [(str(number), *fact) for number, facts in enumerate(sets) for fact in facts]
     statements = pl.DataFrame(
         rows, schema={"item_id": pl.String, "value": VALUE, "decimals": pl.Int16}, orient="row"

@@ -21,7 +21,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
-from infra import ledger, ledger_open, ledger_sql, tables
+from infra.ledger import open as ledger_open
+from infra.ledger import sql as ledger_sql
+from infra.ledger import submissions as ledger
+from infra.ledger import tables
 from schemas.claims import REJECT, empty, frame_schema
 from schemas.errors import ReleaseRefused, StoreError
 

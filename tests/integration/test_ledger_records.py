@@ -11,8 +11,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect
 
-from infra import ledger, ledger_open, ledger_records, ledger_sql, tables
-from infra.ledger_records import Decision, RecordsPublished
+from infra.ledger import open as ledger_open
+from infra.ledger import records as ledger_records
+from infra.ledger import sql as ledger_sql
+from infra.ledger import submissions as ledger
+from infra.ledger import tables
+from infra.ledger.records import Decision, RecordsPublished
 from schemas.claims import REJECT, empty
 from schemas.errors import StoreError
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from small_home import HEADER, open_small
 
-from flows import steps
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.receiving import deliver
-from flows.verify import verify
-from flows.watching import status
-from infra import ledger
+from flows.intake.registration import deliver
+from flows.monitoring.status import status
+from flows.release.verify import verify
+from infra.ledger import submissions as ledger
 from schemas.errors import StoreError
 
 pytestmark = pytest.mark.usefixtures("unchecked")

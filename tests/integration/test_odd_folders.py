@@ -9,10 +9,10 @@ import wrecks
 from console import Run, engang
 from small_home import CONTRACTS, HEADER
 
-from infra import lake
-from infra.arrivals_folder import QUIET_SECONDS
-from infra.places import S3Place
+from infra.lake import delta as lake
 from infra.settings import DEMO_CODELISTS
+from infra.storage.folder_watch import QUIET_SECONDS
+from infra.storage.places import S3Place
 from schemas.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("unchecked")

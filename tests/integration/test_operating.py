@@ -14,10 +14,10 @@ from typing import Final
 import psycopg
 import pytest
 
-from flows import steps
-from flows.cli import main
+from flows import pipeline as steps
+from flows.cli.app import main
 from flows.installation import open_installation
-from flows.receiving import deliver
+from flows.intake.registration import deliver
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "infra" / "deploy"

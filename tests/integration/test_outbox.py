@@ -22,12 +22,16 @@ from receiver import Receiver, receiving
 from small_home import CONTRACTS, HEADER, open_small
 from watched import NOW, open_watched
 
-from flows import events, night, watching
+from flows import events
 from flows.installation import Installation
-from flows.receiving import Delivery, receive_batch
-from infra import checks, ledger, outbox
-from infra import tables as t
-from infra.ledger_sql import now, read, writing
+from flows.intake.registration import Delivery, receive_batch
+from flows.monitoring import status as watching
+from flows.release import build as night
+from infra.checks import engine as checks
+from infra.ledger import outbox
+from infra.ledger import submissions as ledger
+from infra.ledger import tables as t
+from infra.ledger.sql import now, read, writing
 from infra.settings import Telling, read_settings
 from schemas.errors import ReleaseRefused, StoreError, UsageError
 
@@ -265,7 +269,7 @@ def test_a_refused_release_is_told_without_what_was_delivered(
 
 
 def test_a_rebuild_tells_nobody(small: Installation) -> None:
-    from flows.verify import verify
+    from flows.release.verify import verify
 
     submit(small, "709 037")
     night.night(small)

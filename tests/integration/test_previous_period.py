@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import night
 from flows.installation import Installation, open_installation
-from flows.receiving import deliver, receive, rejects_of
+from flows.intake.registration import deliver, receive, rejects_of
+from flows.release import build as night
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 CONTRACT = """

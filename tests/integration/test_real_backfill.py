@@ -8,15 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows import steps
-from flows.asking import query
-from flows.backfill_night import finish, try_out
-from flows.backfilling import Asked, start
-from flows.files import find
+from flows import pipeline as steps
+from flows.backfill.publish import finish, try_out
+from flows.backfill.reread import Asked, start
 from flows.installation import Installation
-from flows.receiving import deliver
-from flows.verify import verify
-from infra import lake, ledger
+from flows.intake.archives import find
+from flows.intake.registration import deliver
+from flows.queries.sql import query
+from flows.release.verify import verify
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import read_settings
 from schemas.contract import FOLDER
 

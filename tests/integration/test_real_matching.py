@@ -11,15 +11,15 @@ import pytest
 from real_records import CROSSWALK, DATA, RAIL, TIME_THIEVES, febrl, power_plants, rail_files
 from small_home import open_small
 
-from flows import night as nights
-from flows.evaluating import Asked, Evaluation, evaluate
 from flows.installation import Installation
-from flows.reading import released, table
-from flows.receiving import deliver, receive
-from flows.reviewing import review
-from flows.training import Pin, train
-from flows.verify import verify
-from infra import checks
+from flows.intake.registration import deliver, receive
+from flows.matching.evaluation import Asked, Evaluation, evaluate
+from flows.matching.review_queue import review
+from flows.matching.training import Pin, train
+from flows.release import build as nights
+from flows.release.verify import verify
+from flows.releases import released, table
+from infra.checks import engine as checks
 from schemas.contract import FOLDER
 
 pytestmark = [

@@ -11,12 +11,12 @@ import pytest
 
 from infra.codelists import read_codelists
 from schemas.contract import load_contracts
-from transforms.consolidate import Consolidated, consolidate, content
-from transforms.law import agree
-from transforms.normalise import Normalised, normalise
-from transforms.parse import parse
-from transforms.register import Register
-from transforms.register_build import build_register
+from transforms.normalisation.observations import Normalised, normalise
+from transforms.observations.agreement import agree
+from transforms.observations.consolidate import Consolidated, consolidate, content
+from transforms.parsing.parse import parse
+from transforms.register.build import build_register
+from transforms.register.lookup import Register
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 CONTRACTS = load_contracts()

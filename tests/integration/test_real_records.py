@@ -9,8 +9,8 @@ from real_records import CROSSWALK, DATA, RAIL, TIME_THIEVES, febrl, power_plant
 from schemas.contract import load_contracts
 from schemas.kind import load_kinds
 from schemas.record_contract import check_records
-from transforms.parse import parse
-from transforms.records import NormalisedRecords, read_records
+from transforms.normalisation.records import NormalisedRecords, read_records
+from transforms.parsing.parse import parse
 
 CONTRACTS = load_contracts()
 KINDS = load_kinds()

@@ -13,15 +13,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows import steps
-from flows.asking import query
-from flows.explaining import Story, explain
-from flows.files import find
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.receipt import Receipt
-from flows.receiving import Delivery, deliver, rejects_of, withdraw
-from flows.verify import lake_digest, verify
-from infra import lake, ledger
+from flows.intake.archives import find
+from flows.intake.receipt import Receipt
+from flows.intake.registration import Delivery, deliver, rejects_of, withdraw
+from flows.queries.observation_story import Story, explain
+from flows.queries.sql import query
+from flows.release.verify import lake_digest, verify
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import read_settings
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

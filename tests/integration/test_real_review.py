@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from real_records import DATA, TIME_THIEVES
 
-from flows.explaining_records import explain_record
 from flows.installation import Installation, open_installation
-from flows.night import night
-from flows.receiving import Delivery, receive
-from flows.reviewing import Review, review
-from flows.training import train
-from flows.why_not import why_not
+from flows.intake.registration import Delivery, receive
+from flows.matching.review_queue import Review, review
+from flows.matching.training import train
+from flows.queries.record_story import explain_record
+from flows.queries.why_not import why_not
+from flows.release.build import night
 
 pytestmark = [
     pytest.mark.real,

@@ -14,14 +14,17 @@ from small_records import KIND as SMALL
 from small_records import deliveries
 from wrecks import deliver, open_wrecks, released, report
 
-from flows import night as nights
-from flows.deciding import decide, withdraw_decision
 from flows.installation import Installation, open_installation
-from flows.night import night
-from flows.reading import released as current
-from flows.reading import table
-from flows.verify import verify
-from infra import checks, lake_records, ledger, ledger_records
+from flows.matching.decisions import decide, withdraw_decision
+from flows.release import build as nights
+from flows.release.build import night
+from flows.release.verify import verify
+from flows.releases import released as current
+from flows.releases import table
+from infra.checks import engine as checks
+from infra.lake import kind_tables as lake_records
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
 from schemas.errors import ContractError, UsageError
 
 VIK = {"place": "Vik", "day": "2024-03-01", "speed": 40}
@@ -102,7 +105,7 @@ def test_reports_that_tell_nothing_to_compare_are_items_of_their_own(home: Insta
 
 
 def test_a_report_that_two_senders_deliver_is_one_report(home: Installation) -> None:
-    from flows.receiving import Delivery, receive
+    from flows.intake.registration import Delivery, receive
 
     file = wrecks.csv({"number": 1, "railroad": "UP", **VIK})
     files = [Delivery("a.csv", file, "wrecks", sender) for sender in ("agency", "other")]
@@ -194,7 +197,7 @@ def test_contradictory_decisions_keep_apart_what_is_different(home: Installation
 
 
 def test_a_decision_on_a_withdrawn_report_sleeps_and_wakes(home: Installation) -> None:
-    from flows.receiving import withdraw
+    from flows.intake.registration import withdraw
 
     first = deliver(home, {"number": 1, "railroad": "UP"})
     deliver(home, {"number": 2, "railroad": "NS"}, filename="more.csv")

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from small_records import KIND, deliveries, of_items
 
-from infra.check_shapes import shapes
-from infra.checks import Finding, ReleaseSummary, TableCheck, check_release, check_rows, preload
+from infra.checks.engine import Finding, ReleaseSummary, TableCheck, check_release, check_rows, preload
+from infra.checks.expectations import shapes
 from schemas.claims import BUCKETS, empty
 from schemas.record_tables import published
-from transforms.record_items import consolidate_records
+from transforms.records.consolidate import consolidate_records
 
 SHAPES = shapes(KIND)
 TABLES = published(KIND)

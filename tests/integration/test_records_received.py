@@ -10,16 +10,18 @@ import pytest
 from small_home import open_small
 from typer.testing import CliRunner
 
-from flows import cli_contracts
+from flows.cli import contracts as cli_contracts
 from flows.installation import Installation
-from flows.receipt import Receipt
-from flows.receiving import check_delivery, deliver, receive, reconcile, rejects_of, withdraw
-from infra import lake, landing, ledger
+from flows.intake.receipt import Receipt
+from flows.intake.registration import check_delivery, deliver, receive, reconcile, rejects_of, withdraw
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
+from infra.storage import landing
 from schemas.claims import frame_schema
 from schemas.contract import FOLDER
 from schemas.errors import ContractError, UsageError
 from schemas.record_tables import record
-from transforms.counting import counting
+from transforms.submissions import counting
 
 app = cli_contracts.app
 

@@ -8,10 +8,10 @@ import wrecks
 from console import Run, engang
 from wrecks import report
 
-from flows.deciding import decide
 from flows.installation import Installation, open_installation
-from flows.reviewing import answer, review, still_open
-from infra import ledger_records
+from flows.matching.decisions import decide
+from flows.matching.review_queue import answer, review, still_open
+from infra.ledger import records as ledger_records
 from schemas.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("unchecked")

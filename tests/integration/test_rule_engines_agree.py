@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from schemas.claims import VALUE
 from schemas.contract import ChangeRule, Contract, Format, Rule
-from transforms.rules import change_breaks, rule_breaks
+from transforms.normalisation.rules import change_breaks, rule_breaks
 
 ADAPTER: TypeAdapter[Rule] = TypeAdapter(Rule)
 NUMBERS = ["0", "-0", "1", "-1", "10", "10,5", "-10,000000001", "1 000", "1\u00a0000,5", "\u22123", "9" * 28, "0,1"]

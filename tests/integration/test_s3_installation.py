@@ -10,19 +10,20 @@ import polars as pl
 import pytest
 from small_home import CONTRACTS, HEADER
 
-from flows.asking import query
-from flows.explaining import explain
-from flows.export import export_release
 from flows.installation import Installation, open_installation
-from flows.night import night
-from flows.reading import released
-from flows.receipt import Receipt
-from flows.receiving import Delivery, receive, withdraw
-from flows.steps import nightly
-from flows.verify import verify
-from infra import checks, lake
-from infra.landing_s3 import S3Store
-from infra.places import S3Place
+from flows.intake.receipt import Receipt
+from flows.intake.registration import Delivery, receive, withdraw
+from flows.pipeline import nightly
+from flows.queries.observation_story import explain
+from flows.queries.sql import query
+from flows.release.build import night
+from flows.release.export import export_release
+from flows.release.verify import verify
+from flows.releases import released
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.storage.places import S3Place
+from infra.storage.s3 import S3Store
 from schemas.contract import FOLDER
 from schemas.errors import StoreError, UsageError
 

@@ -10,10 +10,10 @@ import pytest
 from small_home import open_small
 
 from flows.installation import Installation
-from flows.intake import listen, reconcile_arrivals
-from infra import inbox
-from infra.inbox_sqs import Queue, open_queue
-from infra.places import S3Place
+from flows.intake.arrivals import listen, reconcile_arrivals
+from infra.inbox import work_queue as inbox
+from infra.inbox.sqs import Queue, open_queue
+from infra.storage.places import S3Place
 from schemas.errors import StoreError, UsageError
 
 RECEIVES = 2

@@ -12,13 +12,16 @@ import sqlalchemy as sa
 from console import engang
 from watched import DUE, NOW, deliver, open_watched
 
-from flows import steps
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.watching import announce_overdue, status
-from infra import inbox, ledger, ledger_watch, outbox
-from infra import tables as t
-from infra.ledger_sql import writing
-from infra.ledger_watch import Span
+from flows.monitoring.status import announce_overdue, status
+from infra.inbox import work_queue as inbox
+from infra.ledger import monitoring as ledger_watch
+from infra.ledger import outbox
+from infra.ledger import submissions as ledger
+from infra.ledger import tables as t
+from infra.ledger.monitoring import Span
+from infra.ledger.sql import writing
 from infra.settings import Telling
 from schemas.errors import ReleaseRefused
 

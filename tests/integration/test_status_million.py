@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from watched import DUE, deliver, open_watched
 
 from flows.installation import Installation
-from flows.watching import status
-from infra.ledger_sql import writing
+from flows.monitoring.status import status
+from infra.ledger.sql import writing
 
 ROOT = Path(__file__).parents[2]
 MILLION = 1_000_000
@@ -94,7 +94,7 @@ def test_status_of_a_million_submissions(tmp_path: Path, ledger_url: str) -> Non
         "ENGANG_CONTRACTS": str(home / "contracts"),
         "ENGANG_LEDGER": ledger_url,
     }
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "status", "--at", "2025-09-20", "--json"]
+    command = [sys.executable, "-c", "from flows.cli.app import main; main()", "status", "--at", "2025-09-20", "--json"]
     seconds, cpu = [], []
     for _ in range(3):
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

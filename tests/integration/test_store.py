@@ -15,11 +15,13 @@ from typing import Any, ClassVar
 import pytest
 from real_servers import new_bucket
 
-from infra import landing, landing_s3, landing_s3_parts
-from infra.landing_folder import FolderStore
-from infra.landing_s3 import S3Store
-from infra.landing_store import Found, Store, content_hash
-from infra.places import S3Place
+from infra.storage import landing
+from infra.storage import s3 as landing_s3
+from infra.storage import s3_multipart as landing_s3_parts
+from infra.storage.folder import FolderStore
+from infra.storage.places import S3Place
+from infra.storage.s3 import S3Store
+from infra.storage.store import Found, Store, content_hash
 from schemas.errors import StoreError
 
 
@@ -207,8 +209,8 @@ def test_of_two_large_uploads_under_way_the_first_to_end_stands(s3: S3Place, mon
 GROWS = """
 import re, sys
 from pathlib import Path
-from infra.landing_s3 import S3Store
-from infra.places import S3Place
+from infra.storage.s3 import S3Store
+from infra.storage.places import S3Place
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024

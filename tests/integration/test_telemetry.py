@@ -28,7 +28,7 @@ WORK = """
 import sys
 from flows.installation import open_installation
 from flows import steps
-from flows.receiving import Delivery
+from flows.intake.registration import Delivery
 installation = open_installation()
 data = open(sys.argv[1], "rb").read()
 deliveries = [Delivery("f.csv", data, "folketall", "ssb")]

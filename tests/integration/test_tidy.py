@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from small_home import HEADER, kept_claims, open_small
 
-from flows import steps
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.receiving import deliver
-from flows.verify import verify
-from infra import lake
+from flows.intake.registration import deliver
+from flows.release.verify import verify
+from infra.lake import delta as lake
 
 DAYS = 6
 pytestmark = pytest.mark.usefixtures("unchecked")

@@ -13,14 +13,18 @@ import pytest
 from console import Run, engang
 from small_matching import KIND, Small, open_matching, send, small
 
-from flows.model_effect import effect
-from flows.night import night
-from flows.reading import released, table
-from flows.training import train
-from infra import checks, lake, lake_records, ledger, ledger_records
+from flows.matching.model_impact import effect
+from flows.matching.training import train
+from flows.release.build import night
+from flows.releases import released, table
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.lake import kind_tables as lake_records
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
 from schemas.errors import TrainingError
-from transforms import match
-from transforms.model import read_model
+from transforms.linkage import scoring as match
+from transforms.linkage.model import read_model
 
 ALIKE = ("2024-01-02", "Vik", "5", "1", "fell")
 

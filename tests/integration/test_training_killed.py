@@ -7,8 +7,8 @@ import pytest
 from killing import KILLED, Do, started
 from small_matching import send, small
 
-from flows.training import train
-from transforms import match
+from flows.matching.training import train
+from transforms.linkage import scoring as match
 
 ENOUGH = 50
 """More deaths than keeping a model has boundaries."""

@@ -12,14 +12,14 @@ from typing import Any
 import polars as pl
 
 from flows.installation import Installation, open_installation
-from flows.night import Night, night
-from flows.receipt import Receipt
-from flows.receiving import Delivery, receive
-from infra import ledger_records
+from flows.intake.receipt import Receipt
+from flows.intake.registration import Delivery, receive
+from flows.release.build import Night, night
+from infra.ledger import records as ledger_records
 from schemas.kind import Kind, read_kind
-from transforms.identify import report_id
-from transforms.match import _settings
-from transforms.model import Model, WordWeights
+from transforms.identity import report_id
+from transforms.linkage.model import Model, WordWeights
+from transforms.linkage.scoring import _settings
 
 AUTOMATIC, REVIEW = 4.0, -2.0
 PRIOR = -8

@@ -19,7 +19,11 @@ from botocore.config import Config
 from botocore.retries import adaptive, standard
 from servers import FaultyS3, Postgres
 
-from infra import inbox_sqs, lake, landing, landing_s3, ledger_sql
+from infra.inbox import sqs as inbox_sqs
+from infra.lake import delta as lake
+from infra.ledger import sql as ledger_sql
+from infra.storage import landing
+from infra.storage import s3 as landing_s3
 
 KINDS = ("500", "503", "reset", "reset after", "slow", "cut") * 4 + ("timeout", "timeout after")
 """Of requests that go wrong; those that time out take seconds."""

@@ -21,11 +21,20 @@ import sqlalchemy as sa
 import wrecks
 from boundaries import Boundaries
 
-from flows import backfill_night, backfilling, intake, receiving, steps
+from flows import pipeline as steps
+from flows.backfill import publish as backfill_night
+from flows.backfill import reread as backfilling
 from flows.installation import Installation, open_installation
-from flows.reading import kinds_of, released, table
-from flows.verify import lake_digest, verify
-from infra import lake, lake_records, landing, ledger, ledger_records, tables
+from flows.intake import arrivals as intake
+from flows.intake import registration as receiving
+from flows.release.verify import lake_digest, verify
+from flows.releases import kinds_of, released, table
+from infra.lake import delta as lake
+from infra.lake import kind_tables as lake_records
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
+from infra.ledger import tables
+from infra.storage import landing
 
 Told = dict[str, Any]
 CHANGING = {"added", "changed", "removed"}

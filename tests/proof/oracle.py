@@ -10,9 +10,9 @@ from second_account import Account, Item
 from small_deliveries import Sent, new_home
 
 from flows.installation import Installation
-from flows.reading import table
-from flows.verify import lake_digest
-from infra import ledger
+from flows.release.verify import lake_digest
+from flows.releases import table
+from infra.ledger import submissions as ledger
 
 SOURCES = ("reported_by", "original", "value", "decimals", "version", "relation", "chosen")
 CONFLICTS = ("reported_by", "value", "decimals", "lower", "upper", "outcome")

@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from flows.installation import Installation, open_installation
-from flows.reading import table
-from flows.verify import lake_digest
-from infra import ledger
+from flows.release.verify import lake_digest
+from flows.releases import table
+from infra.ledger import submissions as ledger
 
 
 def poll(home: Installation) -> list[Any]:

@@ -22,12 +22,14 @@ from servers import FaultyS3, Postgres
 from small_deliveries import Sent
 from worlds import World, new_world, register, submission_of
 
-from flows import intake, steps
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.receiving import withdraw
-from infra import inbox, ledger
+from flows.intake import arrivals as intake
+from flows.intake.registration import withdraw
+from infra.inbox import work_queue as inbox
+from infra.ledger import submissions as ledger
 from schemas.errors import EngangError
-from transforms.register import Register
+from transforms.register.lookup import Register
 
 CLEAN = (EngangError, OSError)
 """How a night may fail: told in one sentence, or what the system said of a file."""

@@ -21,15 +21,18 @@ from election import Count
 from servers import FaultyS3, faulty_s3, postgres
 from worlds import credentials
 
-from flows import intake, steps
-from flows import night as nights
+from flows import pipeline as steps
 from flows.installation import Installation
-from flows.reading import released, table
-from flows.receiving import deliver
-from flows.verify import verify
-from infra import checks, lake, ledger
-from infra.places import S3Place
+from flows.intake import arrivals as intake
+from flows.intake.registration import deliver
+from flows.release import build as nights
+from flows.release.verify import verify
+from flows.releases import released, table
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import Settings, read_settings
+from infra.storage.places import S3Place
 
 SEED = 2021
 LOST = DOUBLED = 0.05

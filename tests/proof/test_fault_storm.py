@@ -14,8 +14,8 @@ from servers import FaultyS3, Postgres, faulty_s3, postgres
 from storm import Figures, Storm
 from worlds import credentials
 
-from flows import night as nights
-from infra import checks
+from flows.release import build as nights
+from infra.checks import engine as checks
 
 SEED = 4
 LAKE_APART = "S3, the lake in a folder, and PostgreSQL"

@@ -17,9 +17,11 @@ from servers import Postgres, postgres
 from small_deliveries import Row, Sent
 from worlds import World, new_world, register, submission_of
 
-from flows import night as nights
-from flows import steps
-from infra import checks, lake, ledger
+from flows import pipeline as steps
+from flows.release import build as nights
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from schemas.errors import StoreError
 
 SENT = Sent("rettelse", "anna", (Row("0301", "2024-01", "a", "5"), Row("0301", "2024-01", "b", "7")))

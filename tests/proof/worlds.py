@@ -14,14 +14,16 @@ from servers import AWS, FaultyS3, Postgres
 from small_deliveries import Sent, contracts, file_of
 
 from flows.installation import Installation
-from infra import lake, ledger, tables
 from infra.codelists import read_codelists
-from infra.landing_store import content_hash
-from infra.places import S3Place
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
+from infra.ledger import tables
 from infra.settings import DEMO_CODELISTS, Settings, read_settings
-from transforms import identify
-from transforms.register import Register
-from transforms.register_build import build_register
+from infra.storage.places import S3Place
+from infra.storage.store import content_hash
+from transforms import identity as identify
+from transforms.register.build import build_register
+from transforms.register.lookup import Register
 
 LONG_AGO = 1_700_000_000
 

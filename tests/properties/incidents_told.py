@@ -11,8 +11,8 @@ import polars as pl
 from small_incidents import AUTOMATIC, KIND, OTHERWISE, WEIGHTS, Home
 from small_resolve import Told, slowly
 
-from infra import ledger_records
-from transforms.resolve import Rule
+from infra.ledger import records as ledger_records
+from transforms.linkage.clustering import Rule
 
 
 def published(home: Home) -> dict[str, list[Any]]:

@@ -17,15 +17,15 @@ import polars as pl
 from hypothesis import strategies as st
 from small_life import Life, as_file, lived, opened
 
-from flows import reading
+from flows import releases as reading
 from flows.installation import Installation
-from infra import ledger
 from infra.codelists import read_codelists
+from infra.ledger import submissions as ledger
 from infra.settings import DEMO_CODELISTS
 from schemas.claims import PUBLISHED, empty
 from schemas.contract import Contract, read_contract
-from transforms.register import Register
-from transforms.register_build import build_register
+from transforms.register.build import build_register
+from transforms.register.lookup import Register
 
 MUNICIPALITIES = {"0301": "Oslo", "1120": "Klepp"}
 

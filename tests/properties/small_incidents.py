@@ -19,17 +19,20 @@ import polars as pl
 from hypothesis import strategies as st
 from small_life import Life, as_file, lived, opened
 
-from flows import deciding, reading
-from flows import night as nights
+from flows import releases as reading
 from flows.installation import Installation
-from infra import lake_records, ledger, ledger_records
+from flows.matching import decisions as deciding
+from flows.release import build as nights
+from infra.lake import kind_tables as lake_records
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
 from schemas.contract import Contract, read_contract
 from schemas.kind import read_kind
-from transforms import identify
-from transforms.counting import counting
-from transforms.match import _settings
-from transforms.model import Model
-from transforms.record_items import standing
+from transforms import identity as identify
+from transforms.linkage.model import Model
+from transforms.linkage.scoring import _settings
+from transforms.records.consolidate import standing
+from transforms.submissions import counting
 
 KIND = read_kind(
     """

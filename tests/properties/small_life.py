@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flows import night as nights
-from flows import reading, receiving
+from flows import releases as reading
 from flows.installation import Installation
-from flows.receipt import Receipt
-from flows.receiving import Delivery
-from flows.verify import lake_digest
-from infra import checks, lake, ledger
+from flows.intake import registration as receiving
+from flows.intake.receipt import Receipt
+from flows.intake.registration import Delivery
+from flows.release import build as nights
+from flows.release.verify import lake_digest
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.ledger import submissions as ledger
 from infra.settings import DEMO_CODELISTS, read_settings
 
 

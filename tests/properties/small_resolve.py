@@ -7,7 +7,7 @@ from itertools import combinations
 import polars as pl
 from hypothesis import strategies as st
 
-from transforms.resolve import Resolved, Rule, resolve
+from transforms.linkage.clustering import Resolved, Rule, resolve
 
 Pair = tuple[str, str]
 EDGE = {"a": pl.String, "b": pl.String, "weight": pl.Float64}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from schemas.claims import CLAIM, VALUE, VALUE_SCALE, frame_schema
-from transforms import law
+from transforms.observations import agreement as law
 
 UNIT = Fraction(1, 10**VALUE_SCALE)
 MOST = 10**37 - 1

@@ -22,13 +22,13 @@ from second_account import Account, Item, Told, read, release
 from small_deliveries import Home, Row, Sent, Wrapping, file_of, new_home, sendings, wrappings
 from small_life import compacting, in_batches, unchecked
 
-from flows import asking
-from flows import night as nights
-from flows.explaining import explain
-from flows.verify import verify
+from flows.queries import sql as asking
+from flows.queries.observation_story import explain
+from flows.release import build as nights
+from flows.release.verify import verify
 from schemas.claims import BUCKETS
 from schemas.errors import StoreError
-from transforms import identify
+from transforms import identity as identify
 
 MANY = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 FEW = settings(MANY, max_examples=2, phases=(Phase.explicit, Phase.generate))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
-from transforms.parse import Parsed, parse
+from transforms.parsing.parse import Parsed, parse
 
 NAMES = ["unit", "year", "sum"]
 quick = settings(

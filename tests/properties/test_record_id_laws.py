@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from transforms.record_ids import FIRST, HOME, Named, at_home, holder, name
+from transforms.records.item_ids import FIRST, HOME, Named, at_home, holder, name
 
 lawful = settings(max_examples=10, deadline=None, database=None)
 REPORTS = tuple("abcde")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small_records import FIELDS, KIND, deliveries
 
 from schemas.kind import FieldSpec
-from transforms.record_content import record_changes, record_content, record_lane_sums
-from transforms.record_items import RecordsConsolidated, consolidate_records, standing
+from transforms.records.consolidate import RecordsConsolidated, consolidate_records, standing
+from transforms.records.content import record_changes, record_content, record_lane_sums
 
 EARLY, LATE = datetime(1, 1, 1), datetime(9999, 1, 1)
 SOME = settings(max_examples=20, deadline=None)

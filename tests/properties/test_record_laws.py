@@ -30,9 +30,10 @@ from small_incidents import (
 )
 from small_life import compacting, in_batches, unchecked
 
-from flows import night as nights
-from flows.verify import verify
-from infra import ledger, ledger_records
+from flows.release import build as nights
+from flows.release.verify import verify
+from infra.ledger import records as ledger_records
+from infra.ledger import submissions as ledger
 from schemas.errors import UsageError
 
 MANY = settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))

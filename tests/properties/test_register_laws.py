@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import RegisterError
-from transforms.register import Register, resolve
-from transforms.register_build import build_register
+from transforms.register.build import build_register
+from transforms.register.lookup import Register, resolve
 
 CODES = ("01", "02", "03", "04", "05", "06")
 FIRST, YEARS = 1900, 8

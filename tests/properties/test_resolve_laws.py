@@ -1,4 +1,4 @@
-"""What holds of `transforms.resolve` for any reports, edges, decisions and keys."""
+"""What holds of `transforms.linkage.clustering` for any reports, edges, decisions and keys."""
 
 import random
 from itertools import combinations, pairwise
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from small_resolve import Told, clusters, slowly, tellings
 
-from transforms.resolve import ABSENT, Rule, components, resolve, tied
+from transforms.linkage.clustering import ABSENT, Rule, components, resolve, tied
 
 lawful = settings(max_examples=20, deadline=None, database=None)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.apart import Known, across, apart, nearest
-from transforms.resolve import STEPS, Rule, resolve
+from transforms.linkage.clustering import STEPS, Rule, resolve
+from transforms.linkage.separation import Known, across, apart, nearest
 
 NODES = "abcdefgh"
 RULE = Rule(4.0, one_report_per_item=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.decisions import FILE, against, chain, contradictory, read_decisions, tied, unknown_columns
+from transforms.linkage.decisions import FILE, against, chain, contradictory, read_decisions, tied, unknown_columns
 
 A, B = "a" * 24, "b" * 24
 SAID = {"kind": "train", "a": A, "b": B, "verdict": "same", "who": "Kari", "why": "w", "at": "2026-11-22T12:00:00Z"}

@@ -17,12 +17,12 @@ import click
 import pytest
 import typer
 
-from flows.asking import query
-from flows.cli import COMMANDS, app, main
-from flows.export import export_release
+from flows.cli.app import COMMANDS, app, main
 from flows.installation import Installation, open_installation
-from flows.reading import released
-from infra import tables
+from flows.queries.sql import query
+from flows.release.export import export_release
+from flows.releases import released
+from infra.ledger import tables
 from schemas.dictionary import renewed
 from schemas.errors import UsageError
 

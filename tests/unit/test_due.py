@@ -10,7 +10,7 @@ from infra.public_holidays import public_holidays
 from schemas.contract import read_contract
 from schemas.contract_due import Due
 from schemas.errors import ContractError
-from transforms.due import before, deadlines, due_date, working_day
+from transforms.deadlines import before, deadlines, due_date, working_day
 
 DEMO = Path(__file__).parents[2] / "schemas" / "contracts" / "demo-lonn.yml"
 NONE: frozenset[date] = frozenset()

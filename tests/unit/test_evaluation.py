@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import evaluation as e
-from transforms.resolve import Rule
+from transforms.linkage import evaluation as e
+from transforms.linkage.clustering import Rule
 
 NO_DECISIONS = pl.DataFrame(schema=dict.fromkeys(("id", "a", "b", "verdict"), pl.String))
 Labels = list[tuple[str, str, str]]

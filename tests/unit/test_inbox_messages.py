@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from infra.inbox_keys import is_arrival, read_key
-from infra.inbox_messages import UnreadableMessageError, read_message
-from infra.places import S3Place
+from infra.inbox.messages import UnreadableMessageError, read_message
+from infra.inbox.object_keys import is_arrival, read_key
+from infra.storage.places import S3Place
 from schemas.errors import UsageError
 
 PLACE = S3Place("bucket", "in")

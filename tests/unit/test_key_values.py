@@ -6,7 +6,7 @@ import polars as pl
 from small_records import KIND, deliveries
 
 from schemas.kind import Key, Kind
-from transforms.blocking import blocking_keys, comparable, key_columns, key_values
+from transforms.linkage.blocking import blocking_keys, comparable, key_columns, key_values
 
 RULES = (
     (Key(field="place", prefix=3), Key(field="day", unit="month")),

@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from schemas.claims import AGREEMENTS, BOUND, CLAIM, VALUE, frame_schema
-from transforms import law
+from transforms.observations import agreement as law
 
 COLUMNS = ("item_id", "value", "decimals", *law.ORDER)
 SCHEMA = pl.Schema({name: frame_schema(CLAIM)[name] for name in COLUMNS})

@@ -11,10 +11,10 @@ import pytest
 
 from infra.codelists import read_codelists
 from schemas.contract import read_contract
-from transforms.normalise import Normalised, normalise
-from transforms.parse import parse
-from transforms.register import Register
-from transforms.register_build import build_register
+from transforms.normalisation.observations import Normalised, normalise
+from transforms.parsing.parse import parse
+from transforms.register.build import build_register
+from transforms.register.lookup import Register
 
 DEMO = Path(__file__).parents[2] / "schemas" / "codelists" / "demo"
 CONTRACT = """

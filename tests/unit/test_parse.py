@@ -16,7 +16,7 @@ import xlsxwriter
 
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
-from transforms.parse import parse
+from transforms.parsing.parse import parse
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

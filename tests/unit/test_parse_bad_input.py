@@ -12,8 +12,9 @@ import xlsxwriter
 
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
-from transforms import parse_parquet, parse_xlsx
-from transforms.parse import parse
+from transforms.parsing import parquet as parse_parquet
+from transforms.parsing import xlsx as parse_xlsx
+from transforms.parsing.parse import parse
 
 
 def contract_of(columns: tuple[str, str, str] = ("unit", "year", "sum"), **form: object) -> Contract:

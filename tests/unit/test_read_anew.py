@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 
 from schemas.claims import READING
-from transforms.counting import members
 from transforms.read_anew import frozen, released, standing
+from transforms.submissions import members
 
 COUNTED = {"delivered": 2, "claims": 2, "rejected": 0, "ignored": 0, "warnings": 0}
 SUBMISSION = {

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from transforms.record_ids import FIRST, HOME, Named, at_home, holder, name
+from transforms.records.item_ids import FIRST, HOME, Named, at_home, holder, name
 
 ITEMS = {"report_id": pl.String, "item_id": pl.String}
 

@@ -11,8 +11,8 @@ from small_records import FIELDS, KIND, deliveries, of_items
 from schemas.claims import frame_schema
 from schemas.kind import Kind
 from schemas.record_tables import CHANGE_RECORD, CONFLICT_RECORD, item, source
-from transforms.record_content import record_changes, record_content, record_lane_sums
-from transforms.record_items import RecordsConsolidated, consolidate_records, standing
+from transforms.records.consolidate import RecordsConsolidated, consolidate_records, standing
+from transforms.records.content import record_changes, record_content, record_lane_sums
 
 
 def one(*told: dict[str, Any]) -> RecordsConsolidated:

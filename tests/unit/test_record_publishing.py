@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from small_records import KIND, deliveries, of_items
 
-from flows import record_publishing
-from flows.record_night import Basis, KindNight, Scored
-from transforms.record_content import record_lane_sums
-from transforms.record_items import beside, standing
+from flows.release.records import chunks as record_publishing
+from flows.release.records.resolution import Basis, KindNight, Scored
+from transforms.records.consolidate import beside, standing
+from transforms.records.content import record_lane_sums
 
 
 def night(before: dict[str, str], after: dict[str, str]) -> KindNight:

@@ -17,9 +17,9 @@ from schemas.errors import ContractError
 from schemas.kind import Kind, read_kind
 from schemas.record_contract import check_records
 from schemas.record_tables import record
-from transforms.identify import LANES
-from transforms.parse import parse
-from transforms.records import NormalisedRecords, read_records
+from transforms.identity import LANES
+from transforms.normalisation.records import NormalisedRecords, read_records
+from transforms.parsing.parse import parse
 
 KIND = read_kind("""
 kind: mishap

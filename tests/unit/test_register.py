@@ -8,8 +8,8 @@ from polars.testing import assert_frame_equal
 from infra.codelists import CORE, read_codelists
 from infra.settings import DEMO_CODELISTS
 from schemas.errors import RegisterError
-from transforms.register import Register, normalise_name, resolve, successors
-from transforms.register_build import build_register
+from transforms.register.build import build_register
+from transforms.register.lookup import Register, normalise_name, resolve, successors
 
 UNITS = {"kind": pl.String, "code": pl.String, "name": pl.String, "valid_from": pl.Date, "valid_to": pl.Date}
 CHANGES = {

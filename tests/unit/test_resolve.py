@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import polars as pl
 import pytest
 
-from transforms.resolve import OVERRULED, Resolved, Rule, components, connected, resolve, tied
+from transforms.linkage.clustering import OVERRULED, Resolved, Rule, components, connected, resolve, tied
 
 EDGE = {"a": pl.String, "b": pl.String, "weight": pl.Float64}
 DECISION = {"id": pl.Int64, "a": pl.String, "b": pl.String, "verdict": pl.String}

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from schemas.claims import VALUE
 from schemas.contract import ChangeRule, Contract, Format, Rule
-from transforms.rules import RowRule, change_breaks, expected, rule_breaks, rule_columns
+from transforms.normalisation.rules import RowRule, change_breaks, expected, rule_breaks, rule_columns
 
 ADAPTER: TypeAdapter[Rule] = TypeAdapter(Rule)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.places import S3Place
 from infra.settings import read_settings
+from infra.storage.places import S3Place
 from schemas.errors import UsageError
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from schemas.kind import Kind, read_kind
-from transforms.trainable import FEWEST, candidate_pairs, lacking
+from transforms.linkage.training_checks import FEWEST, candidate_pairs, lacking
 
 KIND = """
 kind: mishap

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.truth_files import Truth, read_truth
+from flows.matching.truth import Truth, read_truth
 from schemas.errors import UsageError
 
 

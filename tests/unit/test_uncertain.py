@@ -6,8 +6,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.resolve import Rule
-from transforms.uncertain import uncertain, unsettled
+from transforms.linkage.clustering import Rule
+from transforms.linkage.review_queue import uncertain, unsettled
 
 RULE = Rule(4.0, one_report_per_item=False)
 NODES = "abcdefg"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.files import find
-from flows.receiving import BATCH_BYTES, Delivery, batches
+from flows.intake.archives import find
+from flows.intake.registration import BATCH_BYTES, Delivery, batches
 from infra.settings import read_settings
 from schemas.contract import read_contract
 from schemas.errors import SubmissionError, UsageError
-from transforms.parse import parse
-from transforms.unpack import likely_size, size_within, unpacked
+from transforms.parsing.gzip import likely_size, size_within, unpacked
+from transforms.parsing.parse import parse
 
 TEXT = b"unit;n\n" + b"1120;1\n" * 1000
 PACKED = gzip.compress(TEXT)

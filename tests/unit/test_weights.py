@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 import polars as pl
 import pytest
 
-from flows import charts
+from flows.cli import charts
 from schemas.errors import UsageError
-from transforms import weights as w
-from transforms.evaluation import SCORES
-from transforms.model import Model
+from transforms.linkage import waterfall as w
+from transforms.linkage.evaluation import SCORES
+from transforms.linkage.model import Model
 
 SAID = pl.DataFrame(
     {

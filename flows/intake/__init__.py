@@ -1,0 +1,1 @@
+"""From an arrival to a registered submission. Knows no release."""

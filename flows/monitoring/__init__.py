@@ -1,0 +1,1 @@
+"""What operators watch: status, obligations that are due, and the events about them."""

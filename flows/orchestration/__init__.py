@@ -1,0 +1,1 @@
+"""Prefect: flows, deployments and the served process. No other folder imports Prefect."""

@@ -1,0 +1,1 @@
+"""From registered claims to a published release, its export and its verification."""

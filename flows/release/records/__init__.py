@@ -1,0 +1,1 @@
+"""The part of a release that is published of record kinds."""

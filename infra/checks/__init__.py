@@ -1,0 +1,1 @@
+"""The checks of a staged release, by Great Expectations."""

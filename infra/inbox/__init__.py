@@ -1,0 +1,1 @@
+"""The inbox: one row for each delivered object, and the queue that announces them."""

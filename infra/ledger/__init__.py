@@ -1,0 +1,1 @@
+"""The ledger database: submissions, releases, decisions, backfills, events."""

@@ -1,0 +1,226 @@
+"""The ledger's tables, the same on SQLite and PostgreSQL. Every timestamp is UTC and stored without a zone.
+
+A change here needs a migration in `infra/migrations/versions` and its number in `HEAD`; a test compares the two.
+"""
+
+from typing import Final
+
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, false
+
+from infra.ledger.columns import SERIAL, SUBMISSION_STATUS, count, metadata, one_of, text, time
+from infra.ledger.queue_tables import backfill_partitions, backfill_readings, backfill_rejects, backfills, inbox, outbox
+from schemas.claims import BUCKETS, COUNTED, VERDICTS
+
+__all__ = [
+    "HEAD", "backfill_partitions", "backfill_readings", "backfill_rejects", "backfills", "contracts", "decisions",
+    "inbox", "metadata", "model_pins", "models", "outbox", "provisional_units", "record_homes", "record_warnings",
+    "rejects", "releases", "row_counts", "runs", "submission_partitions", "submissions",
+]  # fmt: skip
+
+HEAD: Final = "0003"
+"""The newest migration: a ledger that stands at it is opened as it is."""
+
+RUN_STATUS: Final = ("running", "done", "failed", "refused")
+
+contracts: Final = Table(
+    "contracts",
+    metadata,
+    text("digest", primary_key=True),
+    text("contract"),
+    text("text"),
+    time("first_seen"),
+)
+"""Every contract that a submission was ever read with, whole."""
+
+submissions: Final = Table(
+    "submissions",
+    metadata,
+    text("submission_id", primary_key=True),
+    text("contract"),
+    text("contract_digest", ForeignKey("contracts.digest")),
+    text("obligation"),
+    text("sender"),
+    text("filename"),
+    text("period", nullable=True),
+    text("sha256"),
+    count("bytes"),
+    time("received_at"),
+    text("status"),
+    text("content_digest", nullable=True),
+    text("batch", nullable=True),
+    *(count(name) for name in COUNTED),
+    Column("in_release", Boolean, nullable=False, server_default=false()),
+    Column("first_release", Integer, nullable=True),
+    one_of("status", SUBMISSION_STATUS),
+    # Counting is answered from this index alone, without reading the submissions.
+    Index("ix_submissions_counts", "contract", "status", "in_release", *COUNTED),
+    Index(None, "status", "in_release", "received_at"),
+    Index(None, "contract", "sender", "received_at"),
+    Index(None, "in_release"),
+    Index(None, "sha256"),
+    Index(None, "content_digest"),
+)
+"""One delivered file each; `in_release` says whether the current release counts its claims, `first_release` which one
+did so first: once written it never changes."""
+
+submission_partitions: Final = Table(
+    "submission_partitions",
+    metadata,
+    text("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    text("partition", primary_key=True),
+    count("claims"),
+    Index(None, "partition"),
+)
+"""Which months a submission's claims speak of."""
+
+rejects: Final = Table(
+    "rejects",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    text("submission_id", ForeignKey("submissions.submission_id")),
+    Column("row", Integer),
+    text("column", nullable=True),
+    text("reason"),
+    text("rule", nullable=True),
+    text("severity"),
+    text("found", nullable=True),
+    text("expected"),
+    text("hint"),
+    one_of("severity", ("critical", "warning")),
+    Index(None, "submission_id"),
+)
+"""Rows and cells that a contract refuses or warns of: `schemas.claims.REJECT`."""
+
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    text("kind"),
+    text("a"),
+    text("b"),
+    text("verdict"),
+    text("who"),
+    text("why"),
+    time("at"),
+    time("withdrawn_at", nullable=True),
+    text("withdrawn_by", nullable=True),
+    text("withdrawn_why", nullable=True),
+    Column("in_release", Boolean, nullable=False, server_default=false()),
+    text("digest"),
+    one_of("verdict", VERDICTS),
+    # The order is the code's: a database may sort text by its country's alphabet, in which "aa" comes last.
+    CheckConstraint("a <> b", name="two_reports"),
+    Index(None, "kind", "a", "b"),
+    Index(None, "in_release"),
+    Index(None, "digest", unique=True),
+)
+"""What a person decided of two reports, a before b; append-only: a withdrawal is written beside what it takes back.
+
+`digest` says all of the decision but its withdrawal: the same one is kept once. `in_release` says whether the current
+release counts it.
+"""
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    text("run_id", primary_key=True),
+    text("kind"),
+    time("started_at"),
+    time("finished_at", nullable=True),
+    text("status"),
+    text("message", nullable=True),
+    one_of("status", RUN_STATUS),
+    Index(None, "kind", "started_at"),
+)
+"""Every start of a flow and how it ended."""
+
+releases: Final = Table(
+    "releases",
+    metadata,
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    text("run_id", ForeignKey("runs.run_id"), nullable=True),
+    time("published_at"),
+    text("digest"),
+    text("digest_lanes"),
+    text("tables"),
+    text("counts"),
+    text("register_digest"),
+    text("rules_digest"),
+    Column("models", Text, nullable=False, server_default="{}"),
+)
+"""One row makes a release visible: the table versions that belong together (JSON text: name -> version).
+
+`models` says which model scored each record kind (JSON text: kind -> kind_digest, model_digest).
+"""
+
+row_counts: Final = Table(
+    "row_counts",
+    metadata,
+    text("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("release", Integer, ForeignKey("releases.release"), primary_key=True, autoincrement=False),
+    text("bucket", primary_key=True),
+    count("rows"),
+    one_of("bucket", BUCKETS),
+)
+"""How many rows of a submission ended in each bucket, written when a release changes any of them."""
+
+provisional_units: Final = Table(
+    "provisional_units",
+    metadata,
+    text("unit_id", primary_key=True),
+    text("kind"),
+    text("name"),
+)
+"""Units known only by name, in no register, for a person to resolve."""
+
+models: Final = Table(
+    "models",
+    metadata,
+    text("digest", primary_key=True),
+    text("kind"),
+    text("text"),
+    time("trained_at"),
+    text("about"),
+    Index(None, "kind", "trained_at"),
+)
+"""Every model that was ever trained for a record kind, whole (JSON text), and what it saw (`about`, JSON text)."""
+
+model_pins: Final = Table(
+    "model_pins",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    text("kind"),
+    text("digest", ForeignKey("models.digest")),
+    text("who"),
+    text("why"),
+    time("at"),
+    Index(None, "kind", "id"),
+)
+"""Which model a person chose for a record kind; append-only, the last one is in force."""
+
+record_homes: Final = Table(
+    "record_homes",
+    metadata,
+    text("kind", primary_key=True),
+    text("report_id", primary_key=True),
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    text("item_id"),
+    Index(None, "kind", "item_id"),
+)
+"""The item a report is at home in by its history, where that is not its own id.
+
+Append-only: a report's last home is in force.
+"""
+
+record_warnings: Final = Table(
+    "record_warnings",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("release", Integer, ForeignKey("releases.release"), nullable=False),
+    text("kind"),
+    text("what"),
+    text("detail"),
+    count("count"),
+    Index(None, "release", "kind"),
+)
+"""What a release's matching left out or could not do: what, of what (`detail`), how many (`count`)."""

@@ -1,0 +1,1 @@
+"""The landing zone and the arrivals: a folder or S3."""

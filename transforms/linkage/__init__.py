@@ -1,0 +1,1 @@
+"""Record linkage: blocking, scoring of pairs, clusters and their evaluation."""

@@ -1,0 +1,158 @@
+"""Raw text to claims and rejects: every row ends as claims, as a reject with its reason, or ignored by name.
+
+One call takes a batch: the raw frames of many submissions under one contract, told apart by `submission_id`.
+"""
+
+import json
+from dataclasses import dataclass
+
+import polars as pl
+
+from schemas.claims import CLAIM, frame_schema
+from schemas.contract import ClaimSpec, Contract, Take
+from transforms import identity as identify
+from transforms.normalisation.cells import accuracy_told, read_cells, take
+from transforms.normalisation.numbers import decimals_written
+from transforms.normalisation.problems import Problem, rejects_of
+from transforms.normalisation.repeated_keys import repeats
+from transforms.normalisation.row_counts import row_counts, sunk_files
+from transforms.register.lookup import Register
+
+CONTENT = ("item_id", "reported_by", "value", "decimals")
+"""What a submission says, whatever its format, encoding and order: two that say the same are one, rewrapped."""
+USUAL = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
+"""How most claims are made; what differs from it is part of what a submission says."""
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """What a batch became.
+
+    claims: the columns of `schemas.claims.CLAIM`. rejects: those of `REJECT`, warnings included.
+    counts: one row a submission: submission_id, rows, claimed, rejected, ignored (rows), claims, warnings (Int64), and
+    the lanes of its content digest (UInt64); rows = claimed + rejected + ignored, always.
+    """
+
+    claims: pl.DataFrame
+    rejects: pl.DataFrame
+    counts: pl.DataFrame
+
+
+def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> Normalised:
+    """Turn a batch of raw rows into claims, rejects and counts.
+
+    The batch has `row` Int32 and, all String, the contract's columns, `submission_id`, `sender` and `option_period`
+    (may be null).
+    """
+    cells, problems = read_cells(batch, contract, register)
+    kept = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
+    ruled = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
+    problems += ruled
+    rejects, rejected = rejects_of(kept, problems)
+    if rejected.height:
+        kept = kept.join(rejected, on=["submission_id", "row"], how="anti")
+    claims, repeated = repeats(_identified(_claims(kept, contract), contract), contract.repeat or "error")
+    rejects = pl.concat([rejects, repeated])
+    sunk = sunk_files(rejects, ruled)
+    claims = claims.join(sunk, on="submission_id", how="anti") if sunk.height else claims
+    counts = row_counts(cells, _content(claims), rejects, sunk)
+    return Normalised(claims.select(frame_schema(CLAIM).names()), rejects, counts)
+
+
+def _claims(cells: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Return one row a claim: the wide row's figures, each under its own reporter."""
+    lead = pl.lit(True)
+    parts = []
+    for i, claim in enumerate(contract.claims):
+        given = cells.filter(pl.col(claim.column) != "") if claim.missing == "skip" else cells
+        parts.append(given.lazy().select(*_shared(contract), *_own(i, claim, contract), lead.alias("lead")).collect())
+        lead = lead & (pl.col(claim.column) == "")
+    return pl.concat(parts) if len(parts) > 1 else parts[0]
+
+
+def _shared(contract: Contract) -> list[pl.Expr]:
+    told = {
+        "contract": pl.lit(contract.contract),
+        "obligation": pl.lit(contract.obligation),
+        "period_start": pl.col("_start"),
+        "period_end": pl.col("_end"),
+        **{f: pl.col(f"_{f}") for f in ("unit_id", "unit_code", "unit_name", "version", "reported_at", "action")},
+        "unit_kind": pl.col("_kind_text"),
+        "additive": pl.lit(False),
+    }
+    return [pl.col("submission_id", "sender", "row"), *(e.alias(name) for name, e in told.items())]
+
+
+def _own(index: int, claim: ClaimSpec, contract: Contract) -> list[pl.Expr]:
+    confidential = take(claim.confidential) == "true" if claim.confidential else pl.lit(False)
+    told = {
+        "reported_by": take(claim.reported_by),
+        "column": pl.lit(claim.column),
+        "original": pl.col(f"_original_{index}"),
+        "confidential": confidential,
+        "concept": pl.lit(claim.concept),
+        "breakdown": breakdown_text(contract.breakdown | claim.breakdown),
+        "unit_measure": take(claim.unit_measure),
+        "value": pl.col(f"_value_{index}"),
+        "decimals": _decimals(claim, contract).cast(pl.Int16),
+        "obs_status": take(claim.obs_status).fill_null("A") if claim.obs_status else pl.lit("A"),
+        "precedence": pl.lit(claim.precedence, dtype=pl.Int16),
+        "position": pl.lit(index, dtype=pl.Int16),
+    }
+    return [e.alias(name) for name, e in told.items()]
+
+
+def _decimals(claim: ClaimSpec, contract: Contract) -> pl.Expr:
+    """Return the accuracy: declared, as written, or that of the scale (1000 -> -3)."""
+    shift = claim.scale.log10() if claim.scale > 0 else None
+    places = int(shift) if shift is not None and shift == int(shift) else 0
+    if isinstance(claim.decimals, Take):
+        return accuracy_told(take(claim.decimals))
+    if isinstance(claim.decimals, int):
+        return pl.lit(claim.decimals)
+    if claim.decimals == "as_written":
+        return decimals_written(pl.col(claim.column), contract.format) - places
+    return pl.lit(-places if claim.decimals is None and places > 0 else None)
+
+
+def breakdown_text(parts: dict[str, Take]) -> pl.Expr:
+    """Return the breakdown as JSON object text with sorted keys, {} for none."""
+    if not parts:
+        return pl.lit("{}")
+    pieces: list[pl.Expr] = []
+    for i, key in enumerate(sorted(parts)):
+        pieces.append(pl.lit(("," if i else "{") + json.dumps(key, ensure_ascii=False) + ':"'))
+        text = take(parts[key])
+        if parts[key].map is None:  # a delivered text; a map's codes are the contract's own
+            text = text.str.replace_all(r'([\\"])', r"\$1").str.replace_all(r"[\x00-\x1f]", " ")
+        pieces += [text, pl.lit('"')]
+    return pl.concat_str(*pieces, pl.lit("}"))
+
+
+def _identified(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    slotted = contract.report_version is not None or contract.action is not None
+    slot = identify.slot_id() if slotted else pl.lit(None, dtype=pl.String).alias("slot_id")
+    month = pl.col("period_start").dt.strftime("%Y-%m").alias("partition")
+    typed = claims.lazy().cast({n: d for n, d in frame_schema(CLAIM).items() if n in claims.columns})
+    return typed.with_columns(identify.item_id(), slot, month).collect(engine="streaming")
+
+
+def _manner(claims: pl.DataFrame) -> pl.Expr:
+    """Return how each claim is made, as text: its version, and what is not as usual, which most batches lack."""
+    unusual = [
+        pl.when(pl.col(name) != usual).then(pl.format(f"{{}} {name}", name)).otherwise(pl.lit(""))
+        for name, usual in USUAL.items()
+        if (claims[name] != usual).any()
+    ]
+    return pl.concat_str(pl.col("version").cast(pl.String).fill_null(""), *unusual, separator="")
+
+
+def _content(claims: pl.DataFrame) -> pl.DataFrame:
+    """Return what became of each submission's rows: claimed, claims, and the sums of the lanes of what they say."""
+    return (
+        claims.lazy()
+        .select("submission_id", "lead", *identify.lanes(*map(pl.col, CONTENT), _manner(claims)))
+        .group_by("submission_id")
+        .agg(pl.col("lead").sum().alias("claimed"), pl.len().alias("claims"), pl.col(identify.LANES).sum())
+        .collect(engine="streaming")
+    )

@@ -1,0 +1,1 @@
+"""From the bytes of a delivered file to a raw frame of text."""

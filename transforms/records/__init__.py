@@ -1,0 +1,1 @@
+"""Records of one item: persistent ids, published fields and content hashes."""

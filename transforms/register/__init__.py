@@ -1,0 +1,1 @@
+"""The register of reporting units: how it is built and looked up."""
