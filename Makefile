@@ -1,5 +1,5 @@
-# Short names for README's commands.
-.PHONY: demo test lint bench checkov columns
+# Short names for the commands of README and CONTRIBUTING.
+.PHONY: demo test coverage golden lint hooks bench checkov reference
 
 demo: .venv
 	.venv/bin/engang demo
@@ -7,17 +7,26 @@ demo: .venv
 test: .venv
 	.venv/bin/pytest
 
+coverage: .venv
+	.venv/bin/pytest -n 2 --cov tests/contracts tests/unit tests/properties
+
+golden: .venv
+	RENEW_GOLDEN=1 .venv/bin/pytest tests/integration/cli/test_golden_output.py
+
 lint: .venv
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/codespell
+
+hooks: .venv
+	.venv/bin/pre-commit install
 
 bench: .venv
 	.venv/bin/python tests/bench/run.py
 
 checkov: .venv
-	.venv/bin/pytest -s -m slow tests/integration/test_deploy.py
+	.venv/bin/pytest -s -m slow tests/integration/deploy/test_deploy.py
 
-columns: .venv
-	.venv/bin/python -m schemas.dictionary
+reference: .venv
+	.venv/bin/python -m schemas.reference
 
 .venv: requirements-dev.txt
 	python3 -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9

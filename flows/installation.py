@@ -1,20 +1,22 @@
 """An installation opened: its settings, its ledger, its contracts and record kinds, its register of units."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from infra import telemetry
-from infra.ledger import submissions as ledger
+from infra.ledger.open import open_ledger
 from infra.settings import Settings, read_settings
 from infra.storage import landing
-from infra.storage.places import Place, fit_for_a_lake
+from infra.storage.places import Place, check_lake_place
 from infra.storage.store import Store
 from schemas.errors import UsageError
+from schemas.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from schemas.contract import Contract
@@ -22,20 +24,40 @@ if TYPE_CHECKING:
     from transforms.register.lookup import Register
 
 
+OSLO: Final = ZoneInfo("Europe/Oslo")
+"""The time zone of deadlines, schedules and the names of runs."""
+
+
+@dataclass(frozen=True)
+class Presets:
+    """Contracts, kinds and register to use instead of those that the settings name."""
+
+    contracts: "dict[str, Contract] | None" = None
+    kinds: "dict[str, Kind] | None" = None
+    register: "Register | None" = None
+
+
 @dataclass(frozen=True)
 class Installation:
-    """What every step works on; contracts and register are read when first asked for."""
+    """What every step needs; contracts, kinds and register are read on first use, unless preset."""
 
     settings: Settings
     engine: sa.Engine
+    presets: Presets = field(default_factory=Presets)
+
+    def with_presets(self, **given: Any) -> "Installation":  # noqa: ANN401  fields of `Presets`
+        """Return the same installation with these fields of `Presets` set."""
+        return replace(self, presets=replace(self.presets, **given))
 
     @cached_property
     def contracts(self) -> "dict[str, Contract]":
         """Every contract, by id."""
-        from schemas.contract import FOLDER, load_contracts  # noqa: PLC0415  readers of a release need no contracts
+        if self.presets.contracts is not None:
+            return self.presets.contracts
+        from schemas.contract import CONTRACT_FOLDER, load_contracts  # noqa: PLC0415  readers of a release need no contracts
         from schemas.record_contract import check_records  # noqa: PLC0415  same
 
-        contracts = load_contracts(self.settings.contracts or FOLDER)
+        contracts = load_contracts(self.settings.contracts or CONTRACT_FOLDER)
         for contract in contracts.values():
             check_records(contract, self.kinds)
         return contracts
@@ -43,9 +65,11 @@ class Installation:
     @cached_property
     def kinds(self) -> "dict[str, Kind]":
         """Every record kind, by name."""
-        from schemas.kind import FOLDER, load_kinds  # noqa: PLC0415  readers of a release need no contracts
+        if self.presets.kinds is not None:
+            return self.presets.kinds
+        from schemas.kind import KIND_FOLDER, load_kinds  # noqa: PLC0415  readers of a release need no contracts
 
-        return load_kinds(self.settings.kinds or FOLDER)
+        return load_kinds(self.settings.kinds or KIND_FOLDER)
 
     def kind(self, name: str) -> "Kind":
         """Return a record kind; `UsageError` that names the nearest one if there is none."""
@@ -56,6 +80,8 @@ class Installation:
     @cached_property
     def register(self) -> "Register":
         """The register of reporting units."""
+        if self.presets.register is not None:
+            return self.presets.register
         from infra.codelists import read_codelists  # noqa: PLC0415  readers of a release need no register
         from transforms.register.build import build_register  # noqa: PLC0415  same
 
@@ -63,15 +89,15 @@ class Installation:
 
     @cached_property
     def landing(self) -> Store:
-        """The landing zone, probed when it is first asked for."""
+        """The landing zone, probed on first use."""
         store = landing.open_store(self.settings.landing)
         store.probe()
         return store
 
     @cached_property
     def lake(self) -> Place:
-        """The lake for writing, probed and made when it is first asked for; what only reads asks the settings."""
-        from infra.lake.delta import open_lake  # noqa: PLC0415  much is told by the ledger alone
+        """The lake for writing, probed and created on first use; code that only reads uses `settings.lake`."""
+        from infra.lake.delta import open_lake  # noqa: PLC0415  many commands read only the ledger
 
         if not isinstance(self.settings.lake, Path):
             landing.open_store(self.settings.lake).probe()
@@ -80,7 +106,7 @@ class Installation:
 
     @cached_property
     def arrivals(self) -> Store:
-        """Where senders put what they deliver, and Engang only reads; probed when it is first asked for."""
+        """Where senders put their files; Engang only reads it. Probed on first use."""
         store = landing.open_store(self.settings.arrivals)
         store.probe(writes=False)
         return store
@@ -93,16 +119,19 @@ class Installation:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    import difflib  # noqa: PLC0415  only where a name is wrong
+    hint = did_you_mean(name, known)
+    return f"{hint} " if hint else ""
 
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}? " if near else ""
+
+def contracts_folder() -> Path | None:
+    """Return the folder of contracts that the settings name, None for the shipped ones; opens nothing."""
+    return read_settings().contracts
 
 
 def open_installation(home: Path | None = None) -> Installation:
-    """Open the installation at `home` (default ENGANG_HOME), making what is not there yet."""
+    """Open the installation at `home` (default ENGANG_HOME); create what does not exist yet."""
     settings = read_settings(home)
-    telemetry.start(settings)
-    fit_for_a_lake(settings.lake)
+    telemetry.configure(settings)
+    check_lake_place(settings.lake)
     settings.home.mkdir(parents=True, exist_ok=True)
-    return Installation(settings, ledger.open_ledger(settings.ledger_url))
+    return Installation(settings, open_ledger(settings.ledger_url))

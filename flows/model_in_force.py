@@ -1,41 +1,31 @@
-"""Which model scores a kind's reports: the one pinned in this installation, else the one that ships with the kind."""
-
-from pathlib import Path
-from typing import Final
+"""The model that scores the reports of a kind: the one pinned in this installation, else the shipped one."""
 
 from flows.installation import Installation
-from infra.ledger import records as ledger_records
+from infra.ledger import models as ledger_models
+from infra.shipped_models import shipped_model
 from schemas.errors import UsageError
 from schemas.kind import Kind
-from transforms.linkage.model import Model, read_model
-
-SHIPPED: Final = Path(__file__).parent.parent / "schemas" / "models"
-"""Models of shipped kinds, `<kind>.json`: in force until another is pinned."""
+from transforms.linkage.model import MatchModel, parse_model
 
 
-def model_in_force(installation: Installation, kind: Kind) -> Model | None:
-    """Return the model by which a kind's reports are scored; None if there is none, or nothing is compared.
+def model_in_force(installation: Installation, kind: Kind) -> MatchModel | None:
+    """Return the model in force for a kind; None if there is none, or if the kind compares no field.
 
     Raises `UsageError` for a model that was trained for another version of the kind.
     """
     if not kind.compared():
         return None
-    pinned = ledger_records.pinned_model(installation.engine, kind.kind)
-    text = pinned["text"] if pinned else _shipped(kind)
-    return None if text is None else fitting(read_model(text), kind)
+    pinned = ledger_models.find_pinned_model(installation.engine, kind.kind)
+    text = pinned["text"] if pinned else shipped_model(kind.kind)
+    return None if text is None else check_model_version(parse_model(text), kind)
 
 
-def _shipped(kind: Kind) -> str | None:
-    path = SHIPPED / f"{kind.kind}.json"
-    return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-def fitting(model: Model, kind: Kind) -> Model:
-    """Return the model; `UsageError` if it was trained for another kind or another version of it."""
+def check_model_version(model: MatchModel, kind: Kind) -> MatchModel:
+    """Return the model; `UsageError` if it was trained for another version of the kind."""
     if model.match_digest != kind.match_digest():
         raise UsageError(
             f"model {model.digest} of {model.kind} was trained for another version of the kind: found "
             f"{model.match_digest}, expected {kind.match_digest()}. Train it again (`engang train {kind.kind} --pin`), "
-            f"or put schemas/kinds/{kind.kind}.yml back as it was"
+            f"or restore schemas/kinds/{kind.kind}.yml"
         )
     return model

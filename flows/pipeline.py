@@ -1,94 +1,93 @@
-"""The way of a submission, as plain functions: callable with no server, the same under Prefect.
+"""The path of a submission, as plain functions that need no server; Prefect runs the same functions.
 
-arrivals → inbox                                                        `take_in` (flows.intake.arrivals, worker)
-bytes → landing zone → raw frame → claims and rejects → ledger          `receive` (flows.intake.registration)
+arrivals → inbox                                                         `receive_arrivals` (flows.intake)
+bytes → landing zone → raw frame → claims and rejects → ledger           `receive` (flows.intake.registration)
 — the night —
 claims that count → items → facts → staged, checked, published release   `nightly` (flows.release.build)
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeAlias
 
+from flows.export_mode import ExportMode
 from flows.installation import Installation
-from flows.intake.arrivals import take_in
+from flows.intake.arrivals import receive_arrivals
+from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
-from flows.intake.registration import Delivery, receive, reconcile
-from flows.monitoring.status import keep_watch
-from flows.release.build import Night, night
+from flows.intake.registration import receive, reconcile
+from flows.monitoring.watch import send_notifications
+from flows.release.build import night
 from flows.release.export import AUTO_ITEMS, export_release
-from flows.releases import released
+from flows.release.publish import Night
+from flows.releases import find_release
 from infra.lake import delta as lake
 from schemas.errors import ReleaseRefused, StoreError
 
 __all__ = [
     "Delivery",
-    "Export",
+    "ExportMode",
     "Night",
     "Receipt",
+    "compact_small_files",
     "export_night",
-    "keep_watch",
     "nightly",
     "receive",
+    "receive_arrivals",
     "reconcile",
-    "take_in",
-    "tidy",
+    "send_notifications",
 ]
-
-Export: TypeAlias = Literal["auto", "always", "never"]
-"""Whether a night also writes plain Parquet: auto is up to a million items."""
 
 
 def nightly(
     installation: Installation,
     progress: Callable[[str], None] = lambda _: None,
-    export: Export = "auto",
+    export: ExportMode = "auto",
 ) -> Night:
-    """Receive what arrived, and what the landing zone holds unregistered; publish what is new, export it as files.
+    """Receive arrivals and unregistered files of the landing zone; publish what is new; export it as files.
 
-    Raises `ReleaseRefused` if a check fails: nothing is published then, and the last release stands.
+    Raises `ReleaseRefused` if a check fails: then nothing is published and the last release stays current.
     """
-    take_in(installation, progress, listing=True)
+    receive_arrivals(installation, progress, listing=True)
     for receipt in reconcile(installation, progress):
         progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
     try:
         done = night(installation, progress)
     except ReleaseRefused:
-        keep_watch(installation, progress)
+        send_notifications(installation, progress)
         raise
-    keep_watch(installation, progress)
+    send_notifications(installation, progress)
     export_night(installation, done, export, progress)
-    tidy(installation, progress)
+    compact_small_files(installation, progress)
     return done
 
 
-def tidy(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
-    """Put together what day after day of small deliveries left in small files; what fails is left to the next night."""
+def compact_small_files(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Merge the small files that many small deliveries leave in the lake; a table that fails is retried next night."""
     for name in ("claims", *(f"{kind}_records" for kind in installation.kinds)):
         try:
-            files = lake.tidy(installation.settings.lake, name)
+            files = lake.merge_small_files(installation.settings.lake, name)
         except (StoreError, OSError) as error:
-            progress(f"the small files of {name} are put together another night: {error}")
+            progress(f"the small files of {name} are merged another night: {error}")
             continue
         if files:
-            progress(f"put {files} small files of {name} together")
+            progress(f"merged {files} small files of {name}")
 
 
 def export_night(
     installation: Installation,
     done: Night,
-    export: Export = "auto",
+    export: ExportMode = "auto",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Path | None:
-    """Export the release that a night left as plain files, if that is wanted and not done yet; return the folder.
+    """Export the release of a night as plain files, if requested and not done yet; return the folder.
 
-    A night that was killed before its export leaves it to the next.
+    If a night is killed before its export, the next night exports.
     """
-    small = done.counts.get("items", 0) <= AUTO_ITEMS
-    if done.release is None or export == "never" or (export == "auto" and not small):
+    is_small = done.counts.get("items", 0) <= AUTO_ITEMS
+    if done.release is None or export == "never" or (export == "auto" and not is_small):
         return None
     folder = installation.settings.exports / str(done.release)
     if folder.exists() and not done.published:
         return folder
     progress("exporting")
-    return export_release(installation, released(installation, done.release))
+    return export_release(installation, find_release(installation, done.release))

@@ -1,69 +1,57 @@
-"""A release read: which there are, its tables, the units they speak of."""
+"""Releases: find one, list them, read their tables and reporting units."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from flows.installation import Installation
-from infra.lake import delta as lake
-from infra.lake import kind_tables as lake_records
-from infra.ledger import submissions as ledger
-from schemas.claims import PUBLISHED
+from flows.published_tables import all_item_tables
+from infra.ledger import releases as ledger_releases
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
+from schemas.claims import PUBLISHED_TABLES
 from schemas.errors import UsageError
-from schemas.record_tables import published
-
-if TYPE_CHECKING:
-    from schemas.kind import Kind
 
 
-def released(installation: Installation, number: int | None = None) -> ledger.Release:
+def find_release(installation: Installation, number: int | None = None) -> Release:
     """Return release `number`, the current one by default; `UsageError` if there is none."""
     if number is None:
-        current = ledger.current_release(installation.engine)
+        current = ledger_releases.current_release(installation.engine)
         if current is None:
             raise UsageError("nothing is released yet: `engang submit` some files, then `engang nightly`")
         return current
-    for row in ledger.releases(installation.engine).filter(pl.col("release") == number).iter_rows(named=True):
-        return ledger.as_release(row)
+    rows = ledger_releases.read_releases(installation.engine).filter(pl.col("release") == number)
+    for row in rows.iter_rows(named=True):
+        return ledger_releases.as_release(row)
     raise UsageError(f"there is no release {number}: `engang releases` lists them")
 
 
-def table(installation: Installation, name: str, release: ledger.Release) -> pl.LazyFrame:
-    """Return one published table of a release, lazily: what belongs to it and nothing else.
+def read_table(installation: Installation, name: str, release: Release) -> pl.LazyFrame:
+    """Return the rows of one published table that belong to a release, lazily.
 
-    A table of a record kind that had no records yet is empty; `UsageError` for one that nothing publishes.
+    The table of a record kind without records is empty; `UsageError` for a table that is not published.
     """
-    root = installation.settings.lake
-    if name in PUBLISHED:
-        return lake.live(root, name, release["tables"])
-    for kind in installation.kinds.values():
-        if name in published(kind):
-            return lake_records.live(root, kind, name, release["tables"])
+    for tables in all_item_tables(installation):
+        if name in tables.published:
+            return tables.live(name, release["tables"])
     kinds = ", ".join(installation.kinds)
-    raise UsageError(f"no table {name!r}: a release has {', '.join(PUBLISHED)} and those of the kinds {kinds}")
-
-
-def kinds_of(installation: Installation, release: ledger.Release) -> "list[Kind]":
-    """Return the record kinds that a release has tables of."""
-    if set(release["tables"]) <= set(lake.VERSIONED):
-        return []
-    return [kind for kind in installation.kinds.values() if kind.kind in release["tables"]]
+    raise UsageError(f"no table {name!r}: a release has {', '.join(PUBLISHED_TABLES)} and those of the kinds {kinds}")
 
 
 def list_releases(installation: Installation) -> list[dict[str, Any]]:
     """Return every release: release, published_at, digest, counts."""
-    rows = ledger.releases(installation.engine).iter_rows(named=True)
+    rows = ledger_releases.read_releases(installation.engine).iter_rows(named=True)
     return [
         {**{k: r[k] for k in ("release", "published_at", "digest")}, "counts": json.loads(r["counts"])} for r in rows
     ]
 
 
-def registered_units(installation: Installation) -> pl.DataFrame:
-    """Return the register's units, one row a validity: unit_id, kind, code, name, valid_from, valid_to."""
+def list_registered_units(installation: Installation) -> pl.DataFrame:
+    """Return the register's units, one row per validity: unit_id, kind, code, name, valid_from, valid_to."""
     return installation.register.units.sort("kind", "code", "valid_from")
 
 
-def provisional_units(installation: Installation) -> pl.DataFrame:
-    """Return the units known only by name, in no register: unit_id, kind, name."""
-    return ledger.provisional_units(installation.engine)
+def list_provisional_units(installation: Installation) -> pl.DataFrame:
+    """Return the units that are known only by name and not in a register: unit_id, kind, name."""
+    return ledger_submissions.read_provisional_units(installation.engine)

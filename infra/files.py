@@ -1,27 +1,128 @@
-"""Match models as files, one each, beside the ledger that holds them too: `<home>/models/<kind>/<digest>.json`."""
+"""Files and folders written atomically: a reader sees the old content or the new, never a part of either.
+
+The content goes to a temporary name in the same folder, is synced to disk, and is then renamed to its place.
+"""
 
 import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from schemas.errors import StoreError
+import polars as pl
+
+from schemas.errors import StoreError, os_error_number
+
+PARALLEL_SYNCS: Final = 8
+"""Files of a folder that are synced at a time: the file system writes them to its journal together."""
 
 
-def keep(home: Path, kind: str, digest: str, text: str) -> Path:
-    """Write a model durably, whole or not at all, and return its file; `StoreError` if the disk does not take it."""
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file, replacing an earlier one; text becomes UTF-8. On `OSError` the earlier file stays."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write a file to; after the block the file replaces `path`.
+
+    If anything fails, `path` stays as it was and the temporary file is removed. An `OSError` names `path`.
+    """
+    temporary = temporary_path(path)
+    try:
+        yield temporary
+        sync_to_disk(temporary)
+        temporary.replace(path)
+        sync_to_disk(path.parent)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)
+        raise
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty temporary folder to fill; after the block it replaces `folder` and all that was in it.
+
+    If anything fails, `folder` stays as it was and the temporary folder is removed. Not for two writers at once.
+    """
+    temporary, previous = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("partial", "previous"))
+    # Python cannot swap two folders in one step. A process that dies between the two renames of `_swap` leaves the
+    # earlier folder under `previous` and none in its place. The next writer restores it first.
+    if previous.exists() and not folder.exists():
+        previous.rename(folder)
+    for leftover in (temporary, previous):
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        _sync_tree(temporary)
+        _swap(temporary, folder, previous)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """Return a hidden path next to `path` that no other writer uses, short enough for a file name of 255 bytes."""
+    return path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}.partial")
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or the names in a folder, are on disk and survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame to a Parquet file, in place; raises `OSError` where Polars turns one into an error of its own."""
+    try:
+        frame.write_parquet(path)
+    except pl.exceptions.ComputeError as error:
+        number = os_error_number(error)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def write_model(home: Path, kind: str, digest: str, text: str) -> Path:
+    """Write a match model to `<home>/models/<kind>/<digest>.json`; return the file.
+
+    The ledger holds every model too. Raises `StoreError` if the disk refuses.
+    """
     file = home / "models" / kind / f"{digest}.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, text)
+        write_atomic(file, text)
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}") from error
     return file
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a file durably, whole or not at all, in the place of one that may be there."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(file)
+def _swap(new: Path, folder: Path, previous: Path) -> None:
+    replaces = folder.exists()
+    if replaces:
+        folder.rename(previous)
+    try:
+        new.rename(folder)
+    except OSError:
+        if replaces:
+            previous.rename(folder)
+        raise
+    sync_to_disk(folder.parent)
+
+
+def _sync_tree(folder: Path) -> None:
+    paths = [Path(parent, name) for parent, _, names in os.walk(folder) for name in (*names, ".")]
+    with ThreadPoolExecutor(PARALLEL_SYNCS) as pool:
+        list(pool.map(sync_to_disk, paths))

@@ -12,15 +12,17 @@ from infra.storage.places import Place, read_place
 from schemas.errors import UsageError
 
 DEMO_CODELISTS: Final = Path(__file__).parent.parent / "schemas" / "codelists" / "demo"
-
-
-LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts to which plain http is no risk."""
 
 
 @dataclass(frozen=True)
-class Telling:
-    """Whom the installation tells of itself, and how."""
+class ObservabilitySettings:
+    """Where events, log lines, traces and metrics go.
+
+    webhook: URL that events are posted to; webhook_secret signs them. source: the CloudEvents source of the events.
+    log: `json` or `text`. traces_to: the OTLP endpoint of traces and metrics.
+    """
 
     webhook: str | None = field(default=None, repr=False)
     webhook_secret: str | None = field(default=None, repr=False)
@@ -32,7 +34,11 @@ class Telling:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where everything is kept and how much of it is taken at once."""
+    """Where an installation stores its data, the limits of one delivery, and what it reports to others.
+
+    arrivals_at, landing_at, lake_at: where these are, if not in the home.
+    queue, dead_letters: URLs of the queue that announces arrivals, and of its dead-letter queue.
+    """
 
     home: Path
     ledger_url: str
@@ -44,15 +50,13 @@ class Settings:
     arrivals_at: Place | None = None
     landing_at: Place | None = None
     lake_at: Place | None = None
-    """Where these are, if not in the home."""
     queue: str | None = None
     dead_letters: str | None = None
-    """URLs of the queue that tells of arrivals, and of where its messages go that cannot be read."""
-    telling: Telling = Telling()
+    observability: ObservabilitySettings = ObservabilitySettings()
 
     @property
     def arrivals(self) -> Place:
-        """Where senders put what they deliver: `<sender>/<contract>/[period=<P>/]<filename>`."""
+        """Where senders put their files: `<sender>/<contract>/[period=<P>/]<filename>`."""
         return self.arrivals_at or self.home / "arrivals"
 
     @property
@@ -70,26 +74,25 @@ class Settings:
         """Where releases are exported as plain Parquet."""
         return self.home / "releases"
 
-    def alone_in(self, home: Path) -> "Settings":
-        """Return the settings of an installation that keeps everything in a home of its own, and tells nobody."""
-        own = f"sqlite:///{home / 'ledger.db'}"
+    def isolated_in(self, home: Path) -> "Settings":
+        """Return the settings of an installation that stores everything in its own home, and sends nothing out."""
         return replace(
             self,
             home=home,
-            ledger_url=own,
+            ledger_url=f"sqlite:///{home / 'ledger.db'}",
             arrivals_at=None,
             landing_at=None,
             lake_at=None,
             queue=None,
             dead_letters=None,
-            telling=Telling(),
+            observability=ObservabilitySettings(),
         )
 
 
 def read_settings(home: Path | None = None) -> Settings:
-    """Read the settings from the environment; `home` overrules ENGANG_HOME (default ./.engang).
+    """Read the settings from the environment; `home` takes precedence over ENGANG_HOME (default ./.engang).
 
-    Raises `UsageError` for a limit that is no whole number, and for a place that is none.
+    Raises `UsageError` for a limit that is not a whole number, and for a malformed place or URL.
 
     ENGANG_LEDGER     SQLAlchemy URL, default SQLite in the home
     ENGANG_CODELISTS  folder of the code-list snapshot, default the demo's
@@ -97,11 +100,11 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_KINDS      folder of record kinds to use instead of the shipped ones
     ENGANG_MAX_FILE_BYTES, ENGANG_MAX_ARCHIVE_FILES  limits of one delivery
     ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
-    ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that tells of arrivals, and of its dead-letter queue
-    ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE names who tells
+    ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that announces arrivals, and of its dead-letter queue
+    ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE is their source
     ENGANG_LOG        json or text: log lines on standard error, by default only warnings, as text
-    PREFECT_API_URL   Prefect is hinted at events; OTEL_EXPORTER_OTLP_ENDPOINT gets traces and metrics
-    ENGANG_S3_ENDPOINT  the S3 to ask instead of AWS's own; region and credentials are given the AWS way
+    PREFECT_API_URL   events are emitted to Prefect too; OTEL_EXPORTER_OTLP_ENDPOINT gets traces and metrics
+    ENGANG_S3_ENDPOINT  an S3 service other than AWS; region and credentials come from the AWS variables, files or role
     """
     env = os.environ
     home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
@@ -119,25 +122,25 @@ def read_settings(home: Path | None = None) -> Settings:
         lake_at=_place("ENGANG_LAKE"),
         queue=env.get("ENGANG_QUEUE") or None,
         dead_letters=env.get("ENGANG_DEAD_LETTERS") or None,
-        telling=_telling(),
+        observability=_observability(),
     )
 
 
 def _place(name: str) -> Place | None:
-    told, endpoint = os.environ.get(name), os.environ.get("ENGANG_S3_ENDPOINT") or None
+    value, endpoint = os.environ.get(name), os.environ.get("ENGANG_S3_ENDPOINT") or None
     if endpoint is not None and not endpoint.startswith(("https://", "http://")):
         raise UsageError(f"ENGANG_S3_ENDPOINT: found {endpoint!r}, expected https://host[:port]")
-    return read_place(told, name, endpoint) if told else None
+    return read_place(value, name, endpoint) if value else None
 
 
-def _telling() -> Telling:
+def _observability() -> ObservabilitySettings:
     env, log = os.environ, os.environ.get("ENGANG_LOG") or None
     if log not in {None, "json", "text"}:
         raise UsageError(f"ENGANG_LOG: found {log!r}, expected json or text")
-    return Telling(
+    return ObservabilitySettings(
         webhook=_webhook(),
         webhook_secret=env.get("ENGANG_WEBHOOK_SECRET") or None,
-        source=env.get("ENGANG_SOURCE") or Telling.source,
+        source=env.get("ENGANG_SOURCE") or ObservabilitySettings.source,
         prefect_api=env.get("PREFECT_API_URL") or None,
         log=log,
         traces_to=env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
@@ -145,45 +148,45 @@ def _telling() -> Telling:
 
 
 def _webhook() -> str | None:
-    told = os.environ.get("ENGANG_WEBHOOK") or None
-    if told is None:
+    value = os.environ.get("ENGANG_WEBHOOK") or None
+    if value is None:
         return None
-    url = urlsplit(told)
-    if url.hostname is None or url.scheme not in ({"https", "http"} if url.hostname in LOCAL else {"https"}):
+    url = urlsplit(value)
+    if url.hostname is None or url.scheme not in ({"https", "http"} if url.hostname in LOCAL_HOSTS else {"https"}):
         shown = f"{url.scheme}://{url.hostname}"  # the path may be a secret
         raise UsageError(f"ENGANG_WEBHOOK: found {shown}, expected https://host/path (http only on this machine)")
-    return told
+    return value
 
 
 def _limit(name: str, default: int) -> int:
-    told = os.environ.get(name, str(default))
-    if not (told.isascii() and told.isdigit()):
-        raise UsageError(f"{name}: found {told!r}, expected a whole number")
-    return int(told)
+    value = os.environ.get(name, str(default))
+    if not (value.isascii() and value.isdigit()):
+        raise UsageError(f"{name}: found {value!r}, expected a whole number")
+    return int(value)
 
 
 def user_name() -> str:
-    """Return the name of who runs this, as the machine knows them; `UsageError` if it knows none."""
+    """Return the name of the user who runs this process; `UsageError` if the machine has none for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as error:
-        raise UsageError("the machine does not say who runs this: give --who") from error
+        raise UsageError("the user who runs this has no name on this machine: give --who") from error
 
 
 def tune_start() -> None:
-    """Spare a command what its start has no use for; call it before the first model of pydantic is made.
+    """Make a command start faster; call it before the first pydantic model is defined.
 
-    Garbage is looked for after 100,000 new objects, not 700: what is imported stays, and 240 looks at it found nothing.
-    Pydantic looks through every installed package for plugins: there is none to be used. It was a tenth of a start.
+    Garbage is collected after 100,000 new objects, not 700: imported modules stay, and 240 collections freed nothing.
+    Pydantic searches every installed package for plugins, and there are none: that took a tenth of a start.
     """
     gc.set_threshold(100_000)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def tune_allocator() -> None:
-    """Let Polars keep freed memory for seven seconds instead of giving it back at once; call it before Polars loads.
+    """Let Polars hold freed memory for seven seconds before returning it; call it before Polars is imported.
 
-    A batch needs what the one before gave back: with five seconds ten million claims took a fifth longer. The price is
-    memory: a night of a million records peaks at 2.0 GB, with half a minute at 2.7.
+    The next batch needs the same memory: with five seconds, ten million claims took a fifth longer. The price is a
+    higher peak: a night of a million records takes 2.0 GB, and 2.7 GB with half a minute.
     """
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:7000,muzzy_decay_ms:0")

@@ -1,8 +1,7 @@
-"""What the product tells of its work: log lines, and OpenTelemetry traces and metrics if an endpoint is set.
+"""Log lines, and OpenTelemetry traces and metrics if an endpoint is set.
 
-A line has a fixed message and named fields (`FIELDS`); nothing that was delivered stands in either, and an error is
-told by its type and place, for its message may quote what was delivered. With no endpoint OpenTelemetry is never
-imported.
+A line has a fixed message and named fields (`FIELDS`), and no delivered data in either. An error is logged by its type
+and place, because its message may quote delivered data. Without an endpoint OpenTelemetry is never imported.
 """
 
 import json
@@ -16,30 +15,30 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from infra.settings import Settings, Telling
+from infra.settings import ObservabilitySettings, Settings
 
 FIELDS: Final = (
     "run", "submission", "contract", "sender", "release", "status", "object", "attempts", "period", "due", "event",
     "hop", "seconds", "lag", "submissions", "delivered", "claims", "rejected", "ignored", "warnings", "items", "checks",
-    "count", "worker", "rebuild", "error",
+    "count", "contracts", "units", "worker", "rebuild", "error",
 )  # fmt: skip
 """The fields of a line: ids, states, counts and seconds."""
-NAME: Final = "engang"
-HOPS: Final = "engang.hop.duration"
-LAG: Final = "engang.lag"
-ROWS: Final = "engang.rows"
+SERVICE_NAME: Final = "engang"
+HOP_DURATION: Final = "engang.hop.duration"
+STAGE_LAG: Final = "engang.lag"
+ROW_COUNT: Final = "engang.rows"
 
 _bound: ContextVar[dict[str, object]] = ContextVar("engang_fields", default={})  # noqa: B039  never changed in place
 
 
-def log(of: str) -> logging.Logger:
+def log(part: str) -> logging.Logger:
     """Return the logger of a part of the product."""
-    return logging.getLogger(f"{NAME}.{of}")
+    return logging.getLogger(f"{SERVICE_NAME}.{part}")
 
 
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
-    """Give these fields to every line that is logged in the block."""
+    """Add these fields to every line that is logged in the block."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -49,30 +48,32 @@ def bound(**fields: object) -> Iterator[None]:
 
 @contextmanager
 def span(hop: str, **fields: Any) -> Iterator[None]:  # noqa: ANN401  text, numbers
-    """Time a hop: its fields stand on every line in the block; a span and a duration, where those are sent."""
-    told = {name: value for name, value in fields.items() if value is not None}
-    with bound(hop=hop, **told), _sent.span(hop, told) if _sent else nullcontext():
-        began = time.perf_counter()
+    """Time a hop: add its fields to every line in the block; with an endpoint, send a span and its duration."""
+    present = {name: value for name, value in fields.items() if value is not None}
+    with bound(hop=hop, **present), _exporter.span(hop, present) if _exporter else nullcontext():
+        start = time.perf_counter()
         yield
-        if _sent:
-            _sent.record(HOPS, time.perf_counter() - began, {"hop": hop})
+        if _exporter:
+            _exporter.record(HOP_DURATION, time.perf_counter() - start, {"hop": hop})
 
 
-def count_rows(contract: str, **rows: int) -> None:
-    """Count rows by what became of them (delivered, claims, rejected, ...), under their contract."""
-    for state, number in rows.items() if _sent else ():
+def record_rows(contract: str, **rows: int) -> None:
+    """Count rows of a contract by their state (delivered, claims, rejected, ...)."""
+    if _exporter is None:
+        return
+    for state, number in rows.items():
         if number:
-            _sent.add(ROWS, number, {"contract": contract, "state": state})  # type: ignore[union-attr]  # asked above
+            _exporter.add(ROW_COUNT, number, {"contract": contract, "state": state})
 
 
 def record_lag(stage: str, seconds: float) -> None:
     """Record how long after its receipt a submission reached a stage: `registered`, `released`."""
-    if _sent:
-        _sent.record(LAG, seconds, {"stage": stage})
+    if _exporter:
+        _exporter.record(STAGE_LAG, seconds, {"stage": stage})
 
 
 class _Lines(logging.Formatter):
-    """One line an event: the time in UTC, level, logger, message and fields; JSON, or text for people."""
+    """Formats a record as one line: the time in UTC, level, logger, message and fields; JSON, or text for people."""
 
     def __init__(self, form: str) -> None:
         super().__init__()
@@ -81,21 +82,22 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told: dict[str, object] = {"at": at, "level": record.levelname.lower(), "logger": record.name}
-        told["message"] = record.getMessage()
-        beside = _bound.get() | record.__dict__
-        told |= {name: beside[name] for name in FIELDS if beside.get(name) is not None}
+        level, message = record.levelname.lower(), record.getMessage()
+        known = _bound.get() | record.__dict__
+        fields: dict[str, object] = {name: known[name] for name in FIELDS if known.get(name) is not None}
         if record.exc_info and record.exc_info[0]:
-            told["error"] = record.exc_info[0].__name__
-            told["where"] = _where(record.exc_info[2])
+            fields["error"] = record.exc_info[0].__name__
+            fields["where"] = _where(record.exc_info[2])
         if self.form == "json":
-            return json.dumps(told, ensure_ascii=False, default=str)
-        fields = "".join(f" {name}={_shown(value)}" for name, value in list(told.items())[4:])
-        return f"{at} {told['level']} {record.name}: {told['message']}{fields}"
+            line = {"at": at, "level": level, "logger": record.name, "message": message} | fields
+            return json.dumps(line, ensure_ascii=False, default=str)
+        shown = "".join(f" {name}={_shown(value)}" for name, value in fields.items())
+        return f"{at} {level} {record.name}: {message}{shown}"
 
 
 def _shown(value: object) -> str:
-    return told if (told := str(value)).isprintable() else json.dumps(told)
+    text = str(value)
+    return text if text.isprintable() else json.dumps(text)
 
 
 def _where(trace: Any) -> list[str]:  # noqa: ANN401  a traceback or None
@@ -103,10 +105,10 @@ def _where(trace: Any) -> list[str]:  # noqa: ANN401  a traceback or None
 
 
 class _Stderr(logging.Handler):
-    """Writes to what is standard error now, not to what was when logging began."""
+    """Writes to the present `sys.stderr`, not to the one at the time logging was set up."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; a standard error that is gone stops nothing."""
+        """Write one line; a closed standard error stops nothing."""
         try:
             sys.stderr.write(self.format(record) + "\n")
             sys.stderr.flush()
@@ -114,8 +116,8 @@ class _Stderr(logging.Handler):
             self.handleError(record)
 
 
-class _Sent:
-    """Traces and metrics on their way to the endpoint; the packages are imported when it is made."""
+class _Exporter:
+    """Sends traces and metrics to the endpoint; making one imports OpenTelemetry."""
 
     def __init__(self, endpoint: str, source: str) -> None:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415  heavy
@@ -129,62 +131,55 @@ class _Sent:
 
         self.failed = StatusCode.ERROR
         base = endpoint.rstrip("/")
-        resource = Resource.create({"service.name": NAME, "engang.source": source})
+        resource = Resource.create({"service.name": SERVICE_NAME, "engang.source": source})
         self.traces = TracerProvider(resource=resource)
         self.traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=5)))
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics", timeout=5))
         self.metrics = MeterProvider([reader], resource=resource)
-        meter, self.tracer = self.metrics.get_meter(NAME), self.traces.get_tracer(NAME)
-        self.histograms = {name: meter.create_histogram(name, unit="s") for name in (HOPS, LAG)}
-        self.counters = {ROWS: meter.create_counter(ROWS, unit="{row}")}
+        meter, self.tracer = self.metrics.get_meter(SERVICE_NAME), self.traces.get_tracer(SERVICE_NAME)
+        self.histograms = {name: meter.create_histogram(name, unit="s") for name in (HOP_DURATION, STAGE_LAG)}
+        self.counters = {ROW_COUNT: meter.create_counter(ROW_COUNT, unit="{row}")}
 
     @contextmanager
     def span(self, hop: str, fields: dict[str, Any]) -> Iterator[None]:
         """Send a span of the block; its fields become attributes."""
         attributes = {f"engang.{name}": value for name, value in fields.items()}
-        # OpenTelemetry would record the exception with its message, which may quote what was delivered.
+        # OpenTelemetry would record the exception with its message, which may quote delivered data.
         with self.tracer.start_as_current_span(
             hop, attributes=attributes, record_exception=False, set_status_on_exception=False
         ) as current:
             try:
                 yield
-            except BaseException as error:  # all of it goes on
+            except BaseException as error:  # re-raised
                 current.set_attribute("error.type", type(error).__name__)
                 current.set_status(self.failed)
                 raise
 
-    def record(self, name: str, value: float, about: dict[str, str]) -> None:
+    def record(self, name: str, value: float, attributes: dict[str, str]) -> None:
         """Record a duration in seconds."""
-        self.histograms[name].record(value, about)
+        self.histograms[name].record(value, attributes)
 
-    def add(self, name: str, value: int, about: dict[str, str]) -> None:
-        """Count what was handled."""
-        self.counters[name].add(value, about)
-
-
-_sent: _Sent | None = None
-_started: Telling | None = None
+    def add(self, name: str, value: int, attributes: dict[str, str]) -> None:
+        """Add to a counter."""
+        self.counters[name].add(value, attributes)
 
 
-def start(settings: Settings) -> None:
-    """Log and send as the settings say; done again with the same settings it changes nothing."""
-    global _sent, _started  # noqa: PLW0603  a process logs and sends one way
-    telling = settings.telling
-    if telling == _started:
+_exporter: _Exporter | None = None
+_configured: ObservabilitySettings | None = None
+
+
+def configure(settings: Settings) -> None:
+    """Log and send as the settings say. A second call with the same settings changes nothing."""
+    global _exporter, _configured  # noqa: PLW0603  a process logs and sends one way
+    wanted = settings.observability
+    if wanted == _configured:
         return
-    root = logging.getLogger(NAME)
+    root = logging.getLogger(SERVICE_NAME)
     handler = _Stderr()
-    handler.setFormatter(_Lines(telling.log or "text"))
+    handler.setFormatter(_Lines(wanted.log or "text"))
     root.handlers = [handler]
-    root.setLevel(logging.INFO if telling.log else logging.WARNING)
+    root.setLevel(logging.INFO if wanted.log else logging.WARNING)
     root.propagate = False
-    if _sent is None and telling.traces_to is not None:
-        _sent = _Sent(telling.traces_to, telling.source)
-    _started = telling
-
-
-def flush() -> None:
-    """Send what was not sent yet, and wait for it."""
-    if _sent:
-        _sent.traces.force_flush()
-        _sent.metrics.force_flush()
+    if _exporter is None and wanted.traces_to is not None:
+        _exporter = _Exporter(wanted.traces_to, wanted.source)
+    _configured = wanted

@@ -1,7 +1,7 @@
 """The shared schema: every column of every table, declared once.
 
-Dtypes, documentation (README's columns table, `release.json`'s data dictionary), Great Expectations suites and
-the Delta tables all derive from the `Column` rows below.
+Dtypes, documentation (schemas/README.md and the data dictionary of `release.json`), Great Expectations suites and the
+Delta tables all derive from the `Column` rows below.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ VALUE_SCALE: Final = 9
 VALUE_DIGITS: Final = 28
 VALUE: Final = pl.Decimal(38, VALUE_SCALE)
 BOUND: Final = pl.Decimal(38, VALUE_SCALE + 1)
-"""Dtype of an interval's ends: half a unit of the last of nine places needs a tenth."""
+"""Dtype of the ends of an interval: half a unit of the ninth decimal place needs a tenth place."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its dtype, what it means, whether it may be null, and its value set if it has one."""
+    """One column: its dtype, its meaning, whether it may be null, and its value set if it has one."""
 
     name: str
     dtype: pl.DataType | type[pl.DataType]
@@ -32,23 +32,25 @@ UNIT_KINDS: Final = ("municipality", "county", "nation", "organisation", "school
 AGREEMENTS: Final = ("single", "complete", "consistent", "conflict")
 RELATIONS: Final = ("single", "complete", "consistent", "conflict", "additive")
 ACTIONS: Final = ("append", "replace", "withdraw")
+ACTION_RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
+"""Within a slot and version: a replacement supersedes what it replaces, a withdrawal supersedes both."""
 VERDICTS: Final = ("same", "different", "unsure")
-"""What a person can decide of two reports."""
+"""What a person can decide about two reports."""
 OBS_STATUS: Final = ("A", "B", "E", "F", "M", "P", "Q")
 """SDMX code list CL_OBS_STATUS 2.1, the codes in use: normal, break, estimated, forecast, missing, provisional,
 and Q for a value that is withheld (suppressed) because its claims conflict."""
 BUCKETS: Final = (
     "published", "duplicate", "additive", "superseded", "withdrawn", "conflict", "rejected", "ignored",
 )  # fmt: skip
-"""The law that nothing is lost: every delivered row ends in exactly one of these."""
+"""Nothing is lost: every delivered row ends in exactly one of these."""
 CLAIM_BUCKETS: Final = ("published", "duplicate", "additive", "superseded", "withdrawn", "conflict")
-COUNTED: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
-"""What is counted of every submission: rows delivered, claims made, rows rejected, rows ignored, warnings."""
-READING: Final = ("batch", "status", "content_digest", *COUNTED)
-"""What a submission has by how it was read: another reading gives it all of this anew."""
+COUNT_COLUMNS: Final = ("delivered", "claims", "rejected", "ignored", "warnings")
+"""The counts of a submission: rows delivered, claims made, rows rejected, rows ignored, warnings."""
+READING_COLUMNS: Final = ("batch", "status", "content_digest", *COUNT_COLUMNS)
+"""The columns of a submission that depend on how it was read: rereading replaces them."""
 
 REASONS: Final = {
-    "empty-file": "the file holds no rows",
+    "empty-file": "the file has no rows",
     "wrong-encoding": "the bytes are not text in the contract's encoding",
     "too-large": "a file, an archive member or a cell is over its limit",
     "unreadable": "the file is not of the contract's format",
@@ -58,10 +60,10 @@ REASONS: Final = {
     "too-few-fields": "the row has fewer fields than the header",
     "not-a-number": "text where a number should be, NaN and infinities included",
     "out-of-range": "a number beyond 28 digits or 9 decimals",
-    "missing-value": "a cell that must hold something is empty",
+    "missing-value": "a required cell is empty",
     "not-a-date": "a date or period that does not exist or is not written as declared",
-    "unknown-code": "a code that the contract's map or code list does not hold",
-    "unknown-unit": "a reporting unit that no register holds",
+    "unknown-code": "a code that is not in the contract's map or code list",
+    "unknown-unit": "a reporting unit that is in no register",
     "unit-not-valid": "a unit's code that is valid, but not on that date",
     "ambiguous-unit": "a name or code that could be several units on that date",
     "bad-check-digit": "an organisation number whose check digit is wrong",
@@ -81,7 +83,7 @@ ENVELOPE: Final = (
     Column("column", pl.String, "The column of the file, or the path in a JSON document"),
     Column("original", pl.String, "The text as delivered", nullable=True),
     Column("reported_at", pl.Datetime("us"), "When, by the report's own account", nullable=True),
-    Column("version", pl.Int64, "The report's own version: the highest of a slot stands", nullable=True),
+    Column("version", pl.Int64, "The report's own version: the highest of a slot counts", nullable=True),
     Column("action", pl.String, "What the report asks for", values=ACTIONS),
     Column("confidential", pl.Boolean, "Whether the sender marked it as confidential"),
 )
@@ -94,7 +96,7 @@ IDENTITY: Final = (
     Column("breakdown", pl.String, "Further dimensions: JSON object text, keys sorted, {} for none"),
     Column("unit_measure", pl.String, "What the value counts: an ISO 4217 currency, persons, votes"),
 )
-"""What makes two claims speak of the same item; never the sender, form, language, scale or file."""
+"""Two claims that are equal in these columns are about the same item, whatever sender, form, scale or file."""
 
 CLAIM: Final = (
     *ENVELOPE,
@@ -139,8 +141,8 @@ OBSERVATION: Final = (
     Column("decimals", pl.Int16, "Accuracy of the published figure; null is exact", nullable=True),
     Column("obs_status", pl.String, "SDMX observation status; Q when withheld", values=OBS_STATUS),
     Column("agreement", pl.String, "How its reports agree", values=AGREEMENTS),
-    Column("reports", pl.Int32, "How many claims stand behind it"),
-    Column("reporters", pl.Int32, "How many distinct reporters stand behind it"),
+    Column("reports", pl.Int32, "How many claims it is based on"),
+    Column("reporters", pl.Int32, "How many distinct reporters it is based on"),
     Column("release", pl.Int32, "The release in which this row last changed"),
     Column("partition", pl.String, "Month of period_start, YYYY-MM"),
 )
@@ -189,7 +191,7 @@ CHANGE: Final = (
     Column("partition", pl.String, "Month of period_start, YYYY-MM"),
 )
 
-PUBLISHED: Final = {"observations": OBSERVATION, "sources": SOURCE, "conflicts": CONFLICT, "changes": CHANGE}
+PUBLISHED_TABLES: Final = {"observations": OBSERVATION, "sources": SOURCE, "conflicts": CONFLICT, "changes": CHANGE}
 """The tables that a release publishes."""
 
 

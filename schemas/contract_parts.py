@@ -1,14 +1,14 @@
-"""What contracts are built of, whether they make claims or records: where a text stands, how a file is written."""
+"""The parts of all contracts, for claims and records: the sources of texts, the format of the file."""
 
-import difflib
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.claims import UNIT_KINDS
+from schemas.suggestions import did_you_mean
 
 IDENTIFIER: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-"""What names a contract or a sender: it becomes a folder of the landing zone, so nothing else may."""
+"""The pattern of contract and sender names: they become folders of the landing zone."""
 
 
 class Strict(BaseModel):
@@ -22,9 +22,9 @@ class Strict(BaseModel):
         known = [f.alias or name for name, f in cls.model_fields.items()]
         for key in given if isinstance(given, dict) else ():
             if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-                hint = f"; did you mean {near[0]!r}?" if near else "."
-                raise ValueError(f"unknown key {key!r}{hint} Known here: {', '.join(known)}")
+                hint = did_you_mean(str(key), known)
+                unknown = f"unknown key {key!r}" + (f"; {hint}" if hint else ".")
+                raise ValueError(f"{unknown} Known here: {', '.join(known)}")
         return given
 
 
@@ -32,13 +32,16 @@ class Take(Strict):
     """Where a text comes from: a column of the row, a constant, or an option of the delivery; then a code map."""
 
     column: str | None = None
+    """A column of the row."""
     value: str | None = None
+    """A constant."""
     option: Literal["period", "sender"] | None = None
+    """An option of the delivery."""
     map: dict[str, str] | None = None
-    """Code -> shared code; a code that is not in it is a reject."""
+    """Code -> shared code; a code that is not in the map is a reject."""
 
-    def named(self) -> tuple[str, ...]:
-        """Return the columns it names."""
+    def source_columns(self) -> tuple[str, ...]:
+        """Return the columns that it reads."""
         return (self.column,) if self.column else ()
 
     @model_validator(mode="after")
@@ -52,39 +55,54 @@ class Titles(Strict):
     """The obligation's title in Bokmål, Nynorsk and English."""
 
     nb: str
+    """Title in Bokmål."""
     nn: str
+    """Title in Nynorsk."""
     en: str
+    """Title in English."""
 
 
 class Sender(Strict):
-    """Who delivers: the default when the delivery does not say, and who may."""
+    """Who delivers: the default when a delivery names no sender, and who may."""
 
     default: str | None = Field(default=None, pattern=IDENTIFIER)
+    """The sender of a delivery that names none."""
     allowed: tuple[str, ...] | None = None
+    """The only senders that may deliver; by default any."""
 
 
 class Repair(Strict):
     """A declared repair of the text before it is read: a regular expression (RE2), its replacement, and why."""
 
     pattern: str
+    """Regular expression (RE2)."""
     replacement: str
+    """Replacement text; `$1` is the first group."""
     why: str
+    """Why the repair is needed."""
 
 
 class Format(Strict):
     """How the bytes are written."""
 
     type: Literal["csv", "json", "xlsx", "parquet"]
+    """The file format."""
     delimiter: str = ";"
+    """CSV: the character between fields."""
     quote: str | None = '"'
+    """CSV: the quote character; null for none."""
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
+    """Encoding of text files."""
     decimal: Literal[".", ","] = "."
+    """Decimal mark of numbers written as text."""
     thousands: Literal[" ", ".", ",", "'"] | None = None
-    """A space stands for NBSP and narrow NBSP too."""
+    """Thousands separator of numbers written as text; a space includes NBSP and narrow NBSP."""
     repairs: tuple[Repair, ...] = ()
+    """Declared repairs of the text before it is read, in order."""
     rows: str | None = None
     """JSON: path of the list of rows, `a.b`; columns are then `x.y` of the document and `a.b[].z` of a row."""
     sheet: str | None = None
+    """XLSX: name of the sheet; by default the first."""
     header_row: int = Field(default=1, ge=1)
     """CSV and XLSX: the record that names the columns."""
 
@@ -100,37 +118,46 @@ class Format(Strict):
 
 
 class Unit(Take):
-    """The reporting unit: where its code or name stands and how it resolves."""
+    """The reporting unit: the source of its code or name, and how it is resolved."""
 
     kind: Literal[UNIT_KINDS] | Take  # type: ignore[valid-type]  # one list of kinds, declared in schemas.claims
+    """The kind of reporting unit, or where the row states it."""
     by: Literal["code", "name", "organisation_number"] = "code"
+    """What the cell holds."""
     provisional: bool = False
     """Whether a unit known only by name and in no register becomes a provisional unit."""
 
 
 class Period(Take):
-    """The period: how it is written, and its last day where two cells say it."""
+    """The period: how it is written, and the source of its end where two cells give it."""
 
     type: Literal["year", "quarter", "month", "day"]
+    """Length of the period."""
     format: str | None = None
     """strptime format for `month` and `day`; default %Y-%m and %Y-%m-%d. A quarter is written 2024-Q1 or 2024K1."""
     until: Take | None = None
-    """Where the last period stands, for a span: January to March. Same type and format."""
+    """The source of the last period of a span (January to March); same type and format."""
 
 
 class ReportVersion(Strict):
-    """Which column says the report's own version: the highest of a slot stands."""
+    """The column with the report's own version or time; the highest version of a slot counts."""
 
     column: str
+    """The column."""
     type: Literal["integer", "datetime"] = "integer"
+    """How the version is written."""
     format: str | None = None
     """strptime format of a datetime; default ISO 8601."""
 
 
 class IgnoreRows(Strict):
-    """Rows that stand among the units but are none: sums, footnotes. Counted as ignored."""
+    """Rows between the units that are not units: sums, footnotes. Counted as ignored."""
 
     column: str
+    """The column to look at."""
     values: tuple[str, ...] = ()
+    """Exact texts of rows to ignore."""
     pattern: str | None = None
+    """Regular expression (RE2) that the whole text matches."""
     why: str
+    """Why these rows are ignored."""

@@ -1,18 +1,23 @@
-"""The errors of Engang, one tree.
+"""Every exception class of Engang, one tree.
 
-EngangError
-├── ContractError      a contract file is wrong: names file, key and the nearest known one
-├── SubmissionError    one delivered file cannot be read as its contract says; nothing of it is lost
-│   └── RowError       one row cannot be read: becomes a reject, never leaves the parser
-├── RegisterError      a code-list snapshot is wrong or missing
-├── StoreError         the landing zone, the ledger or the lake cannot do what was asked
-│   └── LeaseLost      another worker holds what was claimed: nothing of this was kept, the other does it
-├── ReleaseRefused     a check failed: nothing was published, the last release stands
-└── UsageError         a command was used wrongly (exit code 2)
+EngangError                     every error that Engang raises on purpose
+├── ContractError               a contract or kind file is wrong: names file, key and the nearest known one
+├── SubmissionError             one delivered file cannot be read as its contract says; none of its bytes are lost
+├── RegisterError               a code-list snapshot is wrong or missing
+├── StoreError                  the landing zone, the ledger or the lake cannot do what was asked
+│   ├── StoreAwayError          a store does not answer or cannot write: not the fault of any delivery
+│   ├── CheckEngineError        Great Expectations could not evaluate an expectation
+│   └── LeaseLost               another worker holds what this one had claimed: nothing of this one's work is stored
+├── WebhookError                the webhook's receiver did not take an event; it is posted again later
+├── UnreadableMessageError      a message of the arrivals queue is not one of the expected forms
+├── TrainingError               a match model cannot be estimated from the existing reports
+├── ReleaseRefused              a check failed: nothing was published, the last release remains current
+└── UsageError                  a command or function was used wrongly (exit code 2)
 
 Every message says what was found, what was expected and what to do.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,46 +27,14 @@ class EngangError(Exception):
 
 
 class ContractError(EngangError):
-    """A contract file is wrong."""
-
-
-class RegisterError(EngangError):
-    """A code-list snapshot is wrong or missing."""
-
-
-class StoreError(EngangError):
-    """The landing zone, the ledger or the lake cannot do what was asked."""
-
-
-class LeaseLost(StoreError):  # noqa: N818  the design's word for it
-    """Another worker holds what this one had claimed, since it did not renew its lease; nothing of this was kept."""
-
-
-class TrainingError(EngangError):
-    """A match model cannot be estimated from the reports there are."""
-
-
-class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
-    """A critical check failed on the staged release; the last release stands.
-
-    `failed` says of each failed check its table, expectation, column, what was found and what was expected.
-    """
-
-    def __init__(self, told: str, failed: Sequence[Mapping[str, object]] = ()) -> None:
-        """Take the message and the failed checks."""
-        super().__init__(told)
-        self.failed = failed
-
-
-class UsageError(EngangError):
-    """A command or function was used wrongly."""
+    """A contract or kind file is wrong."""
 
 
 @dataclass
 class SubmissionError(EngangError):
     """One delivered file cannot be read as its contract says.
 
-    `code` is one of the reasons in `schemas.claims.REASONS`; `row` and `column` say where, if known.
+    `code` is one of the reasons in `schemas.claims.REASONS`; `row` and `column` are the place, if known.
     """
 
     code: str
@@ -72,6 +45,65 @@ class SubmissionError(EngangError):
     column: str | None = None
 
     def __str__(self) -> str:
-        """Say where, what was found, what was expected, what to do."""
+        """Return a sentence: the place, what was found, what was expected, what to do."""
         where = "".join((f" row {self.row}" if self.row else "", f" column {self.column!r}" if self.column else ""))
         return f"{self.code}{where}: found {self.found}, expected {self.expected}. {self.hint}".rstrip()
+
+
+class RegisterError(EngangError):
+    """A code-list snapshot is wrong or missing."""
+
+
+class StoreError(EngangError):
+    """The landing zone, the ledger or the lake cannot do what was asked."""
+
+
+class StoreAwayError(StoreError):
+    """A store does not answer or cannot write: not the fault of any delivery, so none is blamed for it."""
+
+
+class CheckEngineError(StoreError):
+    """The check engine could not evaluate an expectation: nothing is known of the data."""
+
+
+class LeaseLost(StoreError):  # noqa: N818  the design's word for it
+    """Another worker holds what this one had claimed, because the lease was not renewed; nothing was stored."""
+
+
+class UnreadableMessageError(EngangError):
+    """A queue message is not one of the expected forms; the error describes its form and quotes none of its content."""
+
+
+class WebhookError(EngangError):
+    """The webhook's receiver did not take an event; `refused`: it works, and answered 4xx to this event."""
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        """Take the message, which does not hold the URL."""
+        super().__init__(message)
+        self.refused = refused
+
+
+class TrainingError(EngangError):
+    """A match model cannot be estimated from the existing reports."""
+
+
+class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
+    """A critical check failed on the staged release; the last release remains current.
+
+    `failed` has for each failed check its table, expectation, column, what was found and what was expected.
+    """
+
+    def __init__(self, message: str, failed: Sequence[Mapping[str, object]] = ()) -> None:
+        """Take the message and the failed checks."""
+        super().__init__(message)
+        self.failed = failed
+
+
+class UsageError(EngangError):
+    """A command or function was used wrongly."""
+
+
+def os_error_number(error: Exception) -> int | None:
+    """Return the `errno` in the message of an error of Polars or deltalake, `... (os error 28)`; None without one."""
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    return int(match[1]) if match else None

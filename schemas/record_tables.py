@@ -1,7 +1,7 @@
 """The tables of a record kind: every column declared once, from the kind's own fields.
 
-Internal: `<kind>_records` (every delivery of every report), `<kind>_reports` (the reports that stand, with their
-blocking keys), `<kind>_edges` (scored pairs), `<kind>_retired`. Published by a release: `<kind>` (one row an item),
+Internal: `<kind>_records` (every delivery of every report), `<kind>_reports` (the standing reports with their blocking
+keys), `<kind>_edges` (scored pairs), `<kind>_retired`. Published by a release: `<kind>` (one row per item),
 `<kind>_sources`, `<kind>_conflicts`, `<kind>_changes`, `<kind>_history`.
 """
 
@@ -12,10 +12,10 @@ import polars as pl
 from schemas.claims import ACTIONS, Column
 from schemas.kind import Kind
 
-ALL: Final = "all"
+SINGLE_PARTITION: Final = "all"
 """The one partition of a kind's tables."""
-RECORDS: Final = "records/"
-"""Begins what the ledger calls a submission's records of a kind, where it names the months of its claims."""
+RECORDS_PREFIX: Final = "records/"
+"""Prefix of the partition name under which the ledger lists a submission's records of a kind, next to months."""
 RECORD_AGREEMENTS: Final = ("single", "complete", "conflict")
 RECORD_RELATIONS: Final = ("single", "complete", "conflict", "redelivery")
 EVENTS: Final = ("merged", "split", "moved", "retired", "renewed")
@@ -36,7 +36,7 @@ _ENVELOPE: Final = (
     Column("rows", pl.List(pl.Int32), "Record numbers of all its rows: a report may have several parts"),
     Column("row_keys", pl.List(pl.String), "What the delivery itself calls each row, if it does", nullable=True),
     Column("reported_at", pl.Datetime("us"), "When, by the report's own account", nullable=True),
-    Column("version", pl.Int64, "The report's own version: the highest of a report stands", nullable=True),
+    Column("version", pl.Int64, "The report's own version: the highest of a report counts", nullable=True),
     Column("confidential", pl.Boolean, "Whether the sender marked it as confidential"),
 )
 _CONTENT: Final = (
@@ -53,8 +53,8 @@ def _fields(kind: Kind, *, published: bool = False) -> tuple[Column, ...]:
     )
 
 
-def record(kind: Kind) -> tuple[Column, ...]:
-    """Return the columns of `<kind>_records`, internal: one row a delivery of a report (`batch` is added)."""
+def record_columns(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of `<kind>_records`, internal: one row per delivery of a report (`batch` is added)."""
     return (
         *_ENVELOPE,
         Column("action", pl.String, "What the report asks for", values=ACTIONS),
@@ -64,8 +64,8 @@ def record(kind: Kind) -> tuple[Column, ...]:
     )
 
 
-def report(kind: Kind) -> tuple[Column, ...]:
-    """Return the columns of `<kind>_reports`, internal: one row a report that stands; `block_<n>` of `Kind.rules` n."""
+def report_index_columns(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of `<kind>_reports`, internal: one row per standing report; `block_<n>` of `Kind.rules` n."""
     count = len(kind.rules())
     keys = (Column(f"block_{n}", pl.Int64, f"Hash of rule {n}'s value", nullable=True) for n in range(count))
     return (Column("report_id", pl.String, "The report"), *keys, _RELEASE, _PARTITION)
@@ -78,7 +78,7 @@ EDGE: Final = (
     _RELEASE,
     _PARTITION,
 )
-"""`<kind>_edges`, internal: every scored pair that is worth a review or more."""
+"""`<kind>_edges`, internal: every scored pair with at least the weight for a review."""
 
 RETIRED_RECORD: Final = (
     Column("id", pl.String, "A report or an item"),
@@ -89,15 +89,15 @@ RETIRED_RECORD: Final = (
 """`<kind>_retired`, internal: rows of these ids that an earlier release wrote are no longer live."""
 
 
-def item(kind: Kind) -> tuple[Column, ...]:
-    """Return the columns of the published table `<kind>`: one row an item."""
+def item_columns(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of the published table `<kind>`: one row per item."""
     return (
         Column("item_id", pl.String, "The id of the report that founded it; never changes meaning"),
         *_fields(kind, published=True),
         Column("agreement", pl.String, "How its reports agree", values=RECORD_AGREEMENTS),
         Column("conflicting", pl.List(pl.String), "Fields on which its reports differ, sorted"),
-        Column("reports", pl.Int32, "How many reports stand behind it"),
-        Column("reporters", pl.Int32, "How many distinct reporters stand behind it"),
+        Column("reports", pl.Int32, "How many reports it is based on"),
+        Column("reporters", pl.Int32, "How many distinct reporters it is based on"),
         Column("first_reported", pl.Datetime("us"), "When it was first reported, by the reports", nullable=True),
         Column("last_reported", pl.Datetime("us"), "When it was last reported, by the reports", nullable=True),
         _RELEASE,
@@ -105,8 +105,8 @@ def item(kind: Kind) -> tuple[Column, ...]:
     )
 
 
-def source(kind: Kind) -> tuple[Column, ...]:
-    """Return the columns of `<kind>_sources`: one row a delivery of a report that counts, with every value it holds."""
+def source_table_columns(kind: Kind) -> tuple[Column, ...]:
+    """Return the columns of `<kind>_sources`: one row per counted delivery of a report, with all its values."""
     return (
         Column("item_id", pl.String, "The item"),
         Column("claim_id", pl.String, "submission_id and row: the same for ever"),
@@ -131,7 +131,7 @@ CONFLICT_RECORD: Final = (
     _RELEASE,
     _PARTITION,
 )
-"""`<kind>_conflicts`: one row a report and a field on which an item's reports differ."""
+"""`<kind>_conflicts`: one row per report and field on which an item's reports differ."""
 
 CHANGE_RECORD: Final = (
     Column("item_id", pl.String, "The item"),
@@ -143,7 +143,7 @@ CHANGE_RECORD: Final = (
     _RELEASE,
     _PARTITION,
 )
-"""`<kind>_changes`: one row an item and a release that added, changed or removed it."""
+"""`<kind>_changes`: one row per item and release that added, changed or removed it."""
 
 HISTORY: Final = (
     Column("event", pl.String, "What happened to the id", values=EVENTS),
@@ -155,22 +155,22 @@ HISTORY: Final = (
     _RELEASE,
     _PARTITION,
 )
-"""`<kind>_history`: append-only, what became of every id."""
+"""`<kind>_history`: append-only, what happened to every id."""
 
 
-def published(kind: Kind) -> dict[str, tuple[Column, ...]]:
+def published_kind_tables(kind: Kind) -> dict[str, tuple[Column, ...]]:
     """Return the tables that a release publishes of a kind, by name."""
     name = kind.kind
     return {
-        name: item(kind),
-        f"{name}_sources": source(kind),
+        name: item_columns(kind),
+        f"{name}_sources": source_table_columns(kind),
         f"{name}_conflicts": CONFLICT_RECORD,
         f"{name}_changes": CHANGE_RECORD,
         f"{name}_history": HISTORY,
     }
 
 
-def internal(kind: Kind) -> dict[str, tuple[Column, ...]]:
-    """Return the internal tables of a kind that a release names a version of (`<kind>_records` is not: as claims)."""
+def internal_kind_tables(kind: Kind) -> dict[str, tuple[Column, ...]]:
+    """Return the internal tables of a kind whose version a release records (not `<kind>_records`, as for claims)."""
     name = kind.kind
-    return {f"{name}_reports": report(kind), f"{name}_edges": EDGE, f"{name}_retired": RETIRED_RECORD}
+    return {f"{name}_reports": report_index_columns(kind), f"{name}_edges": EDGE, f"{name}_retired": RETIRED_RECORD}

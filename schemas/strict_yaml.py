@@ -1,4 +1,4 @@
-"""YAML read strictly: plain scalars are text, whole numbers, `true`, `false` or `null`, and no key stands twice."""
+"""YAML read strictly: plain scalars are text, whole numbers, `true`, `false` or `null`; duplicate keys are errors."""
 
 import re
 from collections.abc import Callable, Hashable
@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 from schemas.errors import ContractError
 
 Declared = TypeVar("Declared", bound=BaseModel)
-"""What a file declares: a contract, a kind."""
+"""The model that a file declares: a contract, a kind."""
 
 
 class _Loader(yaml.CSafeLoader):
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML has it own way
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML declares it so
 
 
 for _tag, _pattern, _first in (
@@ -27,21 +27,21 @@ for _tag, _pattern, _first in (
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    told: dict[Any, Any] = {}
+    mapping: dict[Any, Any] = {}
     for key_node, value in node.value:
         key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, Hashable) or key in told:
-            wrong = "stands twice" if isinstance(key, Hashable) else "is a list or a mapping"
+        if not isinstance(key, Hashable) or key in mapping:
+            wrong = "occurs twice" if isinstance(key, Hashable) else "is a list or a mapping"
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} {wrong}", key_node.start_mark)
-        told[key] = loader.construct_object(value, deep=True)
-    return told
+        mapping[key] = loader.construct_object(value, deep=True)
+    return mapping
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def read_mapping(text: str, name: str) -> dict[Any, Any]:
-    """Return the mapping that a YAML text is; `name` is the file to name in errors. Raises `ContractError`."""
+    """Return a YAML text as a mapping; `name` is the file to name in errors. Raises `ContractError`."""
     try:
         given = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one, in C: eight times as fast
     except yaml.YAMLError as error:
@@ -52,7 +52,7 @@ def read_mapping(text: str, name: str) -> dict[Any, Any]:
 
 
 def read_declared(text: str, name: str, what: type[Declared]) -> Declared:
-    """Return what a YAML text declares; `name` is the file to name in errors. Raises `ContractError`."""
+    """Return the model that a YAML text declares; `name` is the file to name in errors. Raises `ContractError`."""
     given = read_mapping(text, name)
     try:
         return what.model_validate(given)
@@ -63,12 +63,12 @@ def read_declared(text: str, name: str, what: type[Declared]) -> Declared:
 
 
 def load_declared(folder: Path, read: Callable[[str, str], Declared], key: str) -> dict[str, Declared]:
-    """Load every file of a folder by its own name, which is what its `key` says; raises the first `ContractError`."""
+    """Load every file of a folder by its name, which its `key` must repeat; raises the first `ContractError`."""
     found: dict[str, Declared] = {}
     for path in sorted(folder.glob("*.yml")):
         declared = read(path.read_text(encoding="utf-8"), path.name)
-        told = getattr(declared, key)
-        if told != path.stem:
-            raise ContractError(f"{path.name}: {key}: found {told!r}, expected the file's own name")
-        found[told] = declared
+        name = getattr(declared, key)
+        if name != path.stem:
+            raise ContractError(f"{path.name}: {key}: found {name!r}, expected the file's own name")
+        found[name] = declared
     return found

@@ -1,17 +1,35 @@
 """Fixtures of all tests: a fresh ledger on each database, PostgreSQL really started, and S3 over HTTP."""
 
+import os
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from real_servers import endpoint_of, new_bucket, postgresql
+from hypothesis import settings
 
 from infra.storage.places import S3Place
+from tests.support import module_process, scheduling
+from tests.support.cli_runner import engang
+from tests.support.servers import endpoint_of, new_bucket, postgresql
+
+settings.register_profile("engang", deadline=None, database=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("engang")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many workers `-n auto` means; see `tests.support.scheduling`."""
+    return scheduling.workers(config)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ModuleScheduling:
+    """Return the scheduler of a run with workers."""
+    return scheduling.ModuleScheduling(config, log)
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +75,11 @@ def new_postgresql() -> Iterator[Callable[[], str]]:
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """Give the endpoint of this session's own AWS: moto_server, a process spoken to over HTTP."""
-    with tempfile.TemporaryFile("w+") as told:
-        command = [sys.executable, str(Path(__file__).with_name("atomic_moto.py")), "-H", "127.0.0.1", "-p", "0"]
-        server = subprocess.Popen(command, stdout=told, stderr=told)
+    with tempfile.TemporaryFile("w+") as log:
+        command = module_process.command("tests.support.moto_server", "-H", "127.0.0.1", "-p", "0")
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=module_process.environment())
         try:
-            yield endpoint_of(server, told)
+            yield endpoint_of(server, log)
         finally:
             server.kill()
             server.wait()
@@ -80,3 +98,15 @@ def aws(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def s3(aws: str) -> S3Place:
     """Give a prefix of a new bucket that keeps versions."""
     return new_bucket(aws, versions=True)
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run `engang demo` once; give its folder, which tests that write copy, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch, chdir(folder):
+        for name in [name for name in os.environ if name.startswith("ENGANG_")]:
+            patch.delenv(name)
+        result = engang("demo")
+    assert (result.code, result.err) == (0, "")
+    return folder, result.out

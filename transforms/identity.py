@@ -1,7 +1,7 @@
-"""Who is who: the hashes that make two claims speak of the same item, slot, submission or content.
+"""Ids: the hashes by which two claims belong to the same item, slot, submission or content.
 
-Every hash is SHA-256 over the parts joined by the unit separator (0x1F), cut to its first hex digits, so it is the
-same on every machine and for ever. An item's id is the hash of its identity (design, law 6).
+Every hash is SHA-256 over the parts joined by the unit separator (0x1F), cut to its first hex digits: it is the same on
+every machine, for ever. An item's id is the hash of its identity, so an id never changes its meaning.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from schemas.claims import IDENTITY
 SEPARATOR: Final = "\x1f"
 FIRST_BYTES: Final = 8
 ID_DIGITS: Final = 24
-"""96 bits: among a thousand million items two share an id with probability 6e-12."""
+"""96 bits: among a thousand million items the probability that two share an id is 6e-12."""
 
 
 def _sha(*parts: pl.Expr) -> pl.Expr:
@@ -29,48 +29,48 @@ def item_id() -> pl.Expr:
 
 
 def slot_id() -> pl.Expr:
-    """Return `slot_id` String: the hash of sender, obligation, unit, period, within which a higher version stands."""
+    """Return `slot_id` String: the hash of sender, obligation, unit, period; the highest version of a slot counts."""
     parts = ("sender", "obligation", "unit_id", "period_start", "period_end")
     return _sha(*(pl.col(p).cast(pl.String) for p in parts)).alias("slot_id")
 
 
 def claim_id() -> pl.Expr:
-    """Return `claim_id` String: submission, row and position; the same claim has it for ever."""
+    """Return `claim_id` String: submission, row and position; a claim keeps it for ever."""
     return pl.concat_str("submission_id", "row", "position", separator="-").alias("claim_id")
 
 
 def submission_id(contract: str, sender: str, period: str | None, sha256: str) -> str:
-    """Return the id of a submission, 20 hex digits: the same bytes, told to mean the same, are the same submission."""
-    told = SEPARATOR.join((contract, sender, period or "", sha256))
-    return hashlib.sha256(told.encode()).hexdigest()[:20]
+    """Return a submission's id, 20 hex digits: the same bytes with the same options are the same submission."""
+    parts = SEPARATOR.join((contract, sender, period or "", sha256))
+    return hashlib.sha256(parts.encode()).hexdigest()[:20]
 
 
 def report_id() -> pl.Expr:
-    """Return `report_id` String: the hash of contract, reporter and report key; each delivery of the report has it."""
+    """Return `report_id` String: the hash of contract, reporter and report key, equal in each delivery of a report."""
     return _sha(pl.col("contract"), pl.col("reported_by"), pl.col("report_key")).alias("report_id")
 
 
-def founded_again() -> pl.Expr:
-    """Return `item_id` String for an item founded by a report whose own id names another: by report_id and `times`."""
+def refounded_item_id() -> pl.Expr:
+    """Return `item_id` String for an item founded by a report whose id is taken: the hash of report_id and `times`."""
     return _sha(pl.col("report_id"), pl.col("times").cast(pl.String)).alias("item_id")
 
 
-def record_content(text: pl.Expr) -> pl.Expr:
-    """Return `content` String: the hash of a text that says everything a record says."""
+def record_digest(text: pl.Expr) -> pl.Expr:
+    """Return `content` String: the hash of a text that has the whole content of a record."""
     return _sha(text).alias("content")
 
 
-def in_order(column: str) -> list[pl.Expr]:
-    """Return what sorts rows by a text as the text itself does, at a tenth of the cost: its first bytes, then all.
+def text_sort_keys(column: str) -> list[pl.Expr]:
+    """Return sort keys with the order of a text column, at a tenth of the cost: its first bytes, then the whole text.
 
-    Texts shorter than that are filled up with the least byte, so that what is alike so far is told apart by the text.
+    Shorter texts are padded with the least byte: where the first bytes are equal, the whole text decides.
     """
     first = pl.concat_str(pl.col(column).str.slice(0, FIRST_BYTES), pl.lit("\0" * FIRST_BYTES)).cast(pl.Binary)
     return [first.bin.slice(0, FIRST_BYTES).bin.reinterpret(dtype=pl.UInt64, endianness="big"), pl.col(column)]
 
 
-def distinct(ids: pl.Series) -> int:
-    """Return how many distinct texts there are; their hashes are counted where these are distinct already."""
+def count_distinct(ids: pl.Series) -> int:
+    """Return how many distinct texts there are; if their hashes are all distinct, only these are counted."""
     found = ids.hash().n_unique()
     return found if found == ids.len() else ids.n_unique()
 
@@ -79,19 +79,19 @@ LANES: Final = ("lane_0", "lane_1", "lane_2", "lane_3")
 
 
 def lanes(*parts: pl.Expr) -> list[pl.Expr]:
-    """Return four UInt64 expressions, 32 bits each, whose sums over rows are a digest that no order changes.
+    """Return four UInt64 expressions, 32 bits each, whose sums over rows are a digest independent of the row order.
 
-    Two independent 64-bit hashes (xxHash64, wyhash) of the parts, each in halves, so that sums of up to 2^32 rows stay
-    exact and the share of rows that leave can be subtracted. Null parts count as the empty text.
+    Two independent 64-bit hashes (xxHash64, wyhash) of the parts, each in halves: sums of up to 2^32 rows stay exact,
+    and the share of removed rows can be subtracted. Null parts count as the empty text.
     """
     text = plh.concat_str(_joined(*parts)).nchash
     return _halves(text.xxhash64(), text.wyhash())
 
 
-def laned(rows: pl.DataFrame, *parts: pl.Expr) -> pl.DataFrame:
-    """Return the `lanes` of rows as a frame: each row is put in words and hashed once, at a third of the cost.
+def frame_lanes(rows: pl.DataFrame, *parts: pl.Expr) -> pl.DataFrame:
+    """Return the `lanes` of rows as a frame: each row's text is built and hashed once, at a third of the cost.
 
-    A part may be a column of the same height as a literal; one part at least is of the rows themselves.
+    A part may be a series of the same height, as a literal; at least one part is a column of the rows.
     """
     text = plh.col("text").nchash
     hashed = rows.select(_joined(*parts).alias("text")).select(text.xxhash64().alias("xx"), text.wyhash().alias("wy"))

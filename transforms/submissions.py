@@ -1,14 +1,26 @@
-"""Which submissions count: state is a pure function of the live ones."""
+"""Which submissions count, and in which buckets their rows are before consolidation.
+
+State is a pure function of the live submissions. `mark_counting` serves every night. A backfill publishes submissions
+that are reread while all others stay as the last release has them: `add_release_state` and `pin_submissions` give that
+view, from the ledger's submissions, the row counts of the last release and the new readings. Arrivals, withdrawals and
+restorations since that release wait for the next night: they are `pinned` here.
+"""
+
+from typing import Final
 
 import polars as pl
 
+from schemas.claims import CLAIM_BUCKETS, READING_COLUMNS
 
-def counting(submissions: pl.DataFrame) -> pl.DataFrame:
+BUCKET_ROWS: Final = ("submission_id", "bucket", "rows")
+
+
+def mark_counting(submissions: pl.DataFrame) -> pl.DataFrame:
     """Return the submissions with `counts` Boolean and `rewraps` String added.
 
-    A submission counts if it is live and no live submission of its contract and sender says the same under a smaller
-    id: one content in two formats, encodings or orders is one report (design, section 5: rewrapped). `rewraps` names
-    the one that counts in its stead. Columns used: submission_id, contract, sender, status, content_digest.
+    A submission counts if it is live and no live submission of its contract and sender has the same content under a
+    smaller id: one content in two formats, encodings or orders is one report (a rewrapped one). `rewraps` is the id of
+    the one that counts instead. Columns used: submission_id, contract, sender, status, content_digest.
     """
     live = pl.col("status") == "live"
     content = pl.coalesce("content_digest", "submission_id")
@@ -19,39 +31,102 @@ def counting(submissions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def members(submissions: pl.DataFrame) -> pl.DataFrame:
-    """Return one row a reading: submission_id, batch, before, after (which release counts it), first_release.
+def counted_batches(submissions: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per (submission, batch): submission_id, batch, before, after, first_release.
 
-    A submission that is read anew (`anew`, where there is such a column) has two: that of `batch_before` counted
-    before, that of `batch` counts now, and no release has counted it yet. Columns used: in_release, counts too.
+    `before` and `after` are whether the last release and this one count the batch. A reread submission (`reread`, where
+    there is such a column) has two rows: `batch_before` counted before; `batch` counts now, and no release has counted
+    it yet. Columns used: in_release, counts too.
     """
-    told = submissions.select(
+    batches = submissions.select(
         "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after"), "first_release"
     )
-    if "anew" not in submissions.columns:
-        return told
-    anew = submissions["anew"]
-    first = pl.when(~anew).then("first_release")
-    now = told.with_columns(pl.col("before") & ~anew, first.alias("first_release"))
-    was = submissions.filter("anew").select(
+    if "reread" not in submissions.columns:
+        return batches
+    reread = submissions["reread"]
+    first = pl.when(~reread).then("first_release")
+    current = batches.with_columns(pl.col("before") & ~reread, first.alias("first_release"))
+    replaced = submissions.filter("reread").select(
         "submission_id", pl.col("batch_before").alias("batch"), pl.col("in_release").alias("before"),
         pl.lit(False).alias("after"), "first_release",
     )  # fmt: skip
-    return pl.concat([now, was])
+    return pl.concat([current, replaced])
 
 
-def standing_buckets(submissions: pl.DataFrame) -> pl.DataFrame:
+def buckets_by_status(submissions: pl.DataFrame) -> pl.DataFrame:
     """Return the buckets that a submission's own state decides: submission_id, bucket, rows.
 
-    Rejected and ignored rows are so for good; the other rows of a withdrawn submission are withdrawn, those of a
+    Rejected and ignored rows stay so for good; the other rows of a withdrawn submission are withdrawn, those of a
     rewrapped one duplicates. Columns used: submission_id, status, counts, delivered, rejected, ignored.
     """
     rest = pl.col("delivered") - pl.col("rejected") - pl.col("ignored")
-    told = submissions.select(
+    counts = submissions.select(
         "submission_id",
         "rejected",
         "ignored",
         pl.when(pl.col("status") == "withdrawn").then(rest).otherwise(0).alias("withdrawn"),
         pl.when((pl.col("status") == "live") & ~pl.col("counts")).then(rest).otherwise(0).alias("duplicate"),
     )
-    return told.unpivot(index="submission_id", variable_name="bucket", value_name="rows").filter(pl.col("rows") > 0)
+    return counts.unpivot(index="submission_id", variable_name="bucket", value_name="rows").filter(pl.col("rows") > 0)
+
+
+def add_release_state(submissions: pl.DataFrame, row_counts: pl.DataFrame) -> pl.DataFrame:
+    """Return the submissions with what the last release has of them, and whether each may be reread.
+
+    Adds `held` (rows that the release counts, in any bucket), `rewrapped` (whether it counts there as a duplicate of
+    another submission's content) and `readable`. row_counts: submission_id, bucket, rows of that release.
+    """
+    duplicate = (pl.col("bucket") == "duplicate") & (pl.col("rows") > 0)
+    held = row_counts.group_by("submission_id").agg(
+        pl.col("rows").sum().alias("held"), duplicate.any().alias("rewrapped")
+    )
+    result = submissions.join(held, on="submission_id", how="left").with_columns(
+        pl.col("held").fill_null(0), pl.col("rewrapped").fill_null(False) & ~pl.col("in_release")
+    )
+    released = (pl.col("status") == "live") & (pl.col("in_release") | pl.col("rewrapped"))
+    return result.with_columns((released | (pl.col("status") == "rejected")).alias("readable"))
+
+
+def pin_submissions(submissions: pl.DataFrame, row_counts: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+    """Return the submissions as they count when these readings apply and nothing else has changed.
+
+    readings: submission_id, batch_before (of the reading that it replaces) and `READING_COLUMNS`. A reading is left out
+    if the ledger's current reading is not the one it replaces, or if the submission may not be reread. Adds `reread`,
+    `batch_before`, `counts`, `pinned` (whether the last release's row counts stay as they are).
+    """
+    new = readings.filter(pl.col("batch").is_not_null()).rename({name: f"{name}_new" for name in READING_COLUMNS})
+    result = add_release_state(submissions, row_counts).join(new, on="submission_id", how="left")
+    reread = pl.col("readable") & pl.col("batch_new").is_not_null() & pl.col("batch").eq_missing(pl.col("batch_before"))
+    result = result.with_columns(reread.alias("reread"))
+    was_live = pl.col("in_release") | (pl.col("rewrapped") & (pl.col("status") == "live"))
+    status = pl.when("reread").then("status_new").when(was_live).then(pl.lit("live")).otherwise(pl.lit("pinned"))
+    others = [
+        pl.when("reread").then(f"{name}_new").otherwise(name).alias(name)
+        for name in READING_COLUMNS
+        if name != "status"
+    ]
+    result = result.with_columns(pl.col("batch").alias("batch_before"), status.alias("status"), *others)
+    result = mark_counting(result.drop(f"{name}_new" for name in READING_COLUMNS))
+    pinned = ~pl.col("reread") & (pl.col("counts") == pl.col("in_release"))
+    outside = pl.col("pinned") & ~pl.col("in_release")
+    return result.with_columns(pinned.alias("pinned")).with_columns(
+        pl.when(outside).then("held").otherwise("delivered").alias("delivered")
+    )
+
+
+def initial_buckets(pinned: pl.DataFrame, row_counts: pl.DataFrame) -> pl.DataFrame:
+    """Return the buckets before anything is consolidated: submission_id, bucket, rows.
+
+    pinned: the result of `pin_submissions`. Pinned submissions have the buckets of the last release. The others are
+    reread or change whether they count: they have the buckets that their own state decides, and those in which the
+    release counts their claims, which consolidation subtracts.
+    """
+    row_counts = row_counts.select(BUCKET_ROWS)
+    free = pinned.filter(~pl.col("pinned"))
+    counted = free.filter("in_release").select("submission_id")
+    parts = [
+        row_counts.join(pinned.filter("pinned"), on="submission_id", how="semi"),
+        row_counts.join(counted, on="submission_id", how="semi").filter(pl.col("bucket").is_in(CLAIM_BUCKETS)),
+        buckets_by_status(free).select(BUCKET_ROWS).cast({"rows": pl.Int64}),
+    ]
+    return pl.concat(parts).group_by("submission_id", "bucket").agg(pl.col("rows").sum())

@@ -1,7 +1,7 @@
-"""A backfill's second half: its readings staged as a release in which nothing else changes, tried or published.
+"""The second half of a backfill: stage its readings as a release in which nothing else changes; try or publish it.
 
-A dry run stages exactly what the real run publishes, tells what differs, and puts the tables back. Publishing is one
-transaction: the release, and each submission's switch to its new reading.
+A dry run stages exactly what the real run publishes, reports the differences, and restores the tables. Publishing is
+one transaction: the release, and the switch of each submission to its new reading.
 """
 
 from collections.abc import Callable
@@ -12,36 +12,38 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from flows.backfill.diff import diff_of, in_numbers
-from flows.backfill.record_inputs import HOMES, frozen_bases, homes_so_far
-from flows.backfill.reread import contract_kept, read_on, unfinished
-from flows.events import telling_refusal
+from flows.backfill.diff import diff_summary, staged_diff
+from flows.backfill.record_inputs import INITIAL_ASSIGNMENT, initial_assignments, pinned_inputs
+from flows.backfill.reread import find_unfinished, reread_submissions, stored_contract
+from flows.events import event_on_refusal
 from flows.installation import Installation
-from flows.matching.models import find_model
-from flows.matching.training import add
-from flows.release.build import Night, alone, check, moved, publish, stage
-from flows.release.records.inputs import matched_with
-from flows.release.records.resolution import Basis
+from flows.matching.models import model_by_digest
+from flows.matching.training import store_model
+from flows.release.build import check_staged, stage_observations
+from flows.release.publish import Night, changed_submissions, publish_staged, publishing_run
+from flows.release.records.inputs import KindInputs, release_models
 from flows.release.records.staging import stage_records
-from flows.release.staged import Beside, Staged
+from flows.release.staged import RereadBaseline, StagedRelease
 from infra.checks import engine as checks
+from infra.files import atomic_path, write_parquet
 from infra.lake import delta as lake
-from infra.lake import kind_tables as lake_records
+from infra.lake.item_tables import versioned_tables
 from infra.ledger import backfills as ledger_backfills
-from infra.ledger import records as ledger_records
-from infra.ledger import submissions as ledger
-from infra.parquet import write_parquet
+from infra.ledger import models as ledger_models
+from infra.ledger import releases as ledger_releases
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
 from infra.settings import user_name
 from schemas.errors import StoreError, UsageError
-from transforms.read_anew import frozen, standing
+from transforms.submissions import initial_buckets, pin_submissions
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a backfill stands: what it changes (`backfill_diff.in_numbers`, and more) of which release.
+class BackfillOutcome:
+    """The result of a backfill: what it changes in which release (`diff.diff_summary`, and more).
 
-    night: how it was published; None for a dry run. as_tried: whether that is what its last dry run found; None where
-    there was none, or another release came in between.
+    night: the publication; None for a dry run. as_tried: whether the changes are those of the last dry run; None if
+    there was none, or if another release was published in between.
     """
 
     number: int
@@ -54,49 +56,53 @@ class Outcome:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         published = None if self.night is None else self.night.release
-        told = {"backfill": self.number, "release_before": self.release_before, "release": published}
-        return {**told, "as_tried": self.as_tried, "file": str(self.file), **self.diff}
+        fields = {"backfill": self.number, "release_before": self.release_before, "release": published}
+        return {**fields, "as_tried": self.as_tried, "file": str(self.file), **self.diff}
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is staged: the backfill, the release it starts from, the submissions as they count then."""
+    """What to stage: the backfill, the release it starts from, and the submissions as they count in the new one."""
 
     backfill: ledger_backfills.Backfill
-    last: ledger.Release
-    frozen: pl.DataFrame
-    beside: Beside
-    bases: list[Basis]
+    last: Release
+    submissions: pl.DataFrame
+    baseline: RereadBaseline
+    kinds: list[KindInputs]
 
     @property
-    def anew(self) -> pl.DataFrame:
-        """The submissions that are read anew."""
-        return self.frozen.filter("anew")
+    def reread(self) -> pl.DataFrame:
+        """The submissions that are reread."""
+        return self.submissions.filter("reread")
 
 
-def try_out(installation: Installation, number: int, progress: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Read what is not read yet, and find exactly what publishing would change: stored, told, and nothing published.
+def try_backfill(
+    installation: Installation, number: int, progress: Callable[[str], None] = lambda _: None
+) -> BackfillOutcome:
+    """Reread what is not reread yet, and return and store exactly what publishing would change; publish nothing.
 
-    Raises `ReleaseRefused` where the checks would refuse it.
+    Raises `ReleaseRefused` if the checks would refuse it.
     """
-    read_on(installation, number, progress)
-    with alone(installation.engine, "backfill"):
+    reread_submissions(installation, number, progress)
+    with publishing_run(installation.engine, "backfill"):
         plan = _plan(installation, number)
         staged, _ = _stage(installation, plan, progress)
         outcome = _outcome(installation, plan, staged)
         _restore(installation, plan.last)
-        ledger_backfills.tried(installation.engine, number, plan.last["release"], outcome.diff)
+        ledger_backfills.write_dry_run(installation.engine, number, plan.last["release"], outcome.diff)
     return outcome
 
 
-def finish(installation: Installation, number: int, progress: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Read what is not read yet, and publish the readings as one release, or nothing at all.
+def finish_backfill(
+    installation: Installation, number: int, progress: Callable[[str], None] = lambda _: None
+) -> BackfillOutcome:
+    """Reread what is not reread yet, and publish the readings as one release, or nothing at all.
 
-    Raises `ReleaseRefused` if a check fails, and `StoreError`, nothing published, if it would change another thing than
-    the dry run on this same release found.
+    Raises `ReleaseRefused` if a check fails, and `StoreError` if it would change anything other than the dry run on the
+    same release found; nothing is published then.
     """
-    read_on(installation, number, progress)
-    with alone(installation.engine, "backfill") as run_id, telling_refusal(installation, run_id):
+    reread_submissions(installation, number, progress)
+    with publishing_run(installation.engine, "backfill") as run_id, event_on_refusal(installation, run_id):
         plan = _plan(installation, number)
         staged, findings = _stage(installation, plan, progress)
         outcome = _outcome(installation, plan, staged)
@@ -104,97 +110,110 @@ def finish(installation: Installation, number: int, progress: Callable[[str], No
         if tried is not None and tried["digest"] != outcome.diff["digest"]:
             _restore(installation, plan.last)
             raise StoreError(
-                f"backfill {number} would change other things than its dry run found: its submissions were withdrawn, "
-                "or came back, meanwhile. Nothing was published; try it out again with --dry-run"
+                f"backfill {number} would change other things than its dry run found: its submissions were withdrawn "
+                "or restored meanwhile. Nothing was published; try it out again with --dry-run"
             )
         progress("publishing")
-        night = publish(installation, run_id, staged, findings, moved(plan.frozen), also=_also(installation, plan))
+        night = publish_staged(
+            installation,
+            run_id,
+            staged,
+            findings,
+            changed_submissions(plan.submissions),
+            write_also=_ledger_write(installation, plan),
+        )
     return replace(outcome, night=night, as_tried=None if tried is None else True)
 
 
 def _plan(installation: Installation, number: int) -> _Plan:
     engine = installation.engine
-    told, last = unfinished(installation, number), ledger.current_release(engine)
+    backfill, last = find_unfinished(installation, number), ledger_releases.current_release(engine)
     if last is None:
         raise UsageError("nothing is released yet: there is nothing to backfill. `engang nightly` publishes")
     _restore(installation, last)
-    known = ledger.row_counts(engine, last["release"]).filter(pl.col("rows") != 0)
-    view = frozen(ledger.submissions(engine), known, ledger_backfills.readings(engine, number))
-    anew = view.filter("anew")["submission_id"].to_list()
-    reached = ledger_backfills.partitions(engine, number, anew)
-    if not anew and told["asked"]["model"] is None:
+    known = ledger_releases.read_row_counts(engine, last["release"]).filter(pl.col("rows") != 0)
+    view = pin_submissions(
+        ledger_submissions.read_submissions(engine), known, ledger_backfills.read_readings(engine, number)
+    )
+    reread = view.filter("reread")["submission_id"].to_list()
+    reached = ledger_backfills.read_reading_partitions(engine, number, reread)
+    if not reread and backfill["asked"]["model"] is None:
         raise UsageError(f"backfill {number} has nothing to publish: `engang backfills discard {number}` ends it")
-    differ = view.filter(~pl.col("fixed"))["submission_id"].to_list()
-    spoken = {*reached["partition"], *ledger.partitions(engine, ids=differ)["partition"]}
-    bases = frozen_bases(installation, view, spoken, last, told["asked"]["model"])
-    return _Plan(told, last, view, Beside(standing(view, known), reached), bases)
+    changed = view.filter(~pl.col("pinned"))["submission_id"].to_list()
+    partitions = {
+        *reached["partition"],
+        *ledger_submissions.read_submission_partitions(engine, ids=changed)["partition"],
+    }
+    kinds = pinned_inputs(installation, view, partitions, last, backfill["asked"]["model"])
+    return _Plan(backfill, last, view, RereadBaseline(initial_buckets(view, known), reached), kinds)
 
 
-def _restore(installation: Installation, last: ledger.Release) -> None:
-    """Put the tables back to what the last release has: what was staged and not published belongs to nobody."""
-    tables = lake_records.versioned(installation.kinds.values())
+def _restore(installation: Installation, last: Release) -> None:
+    """Restore the tables to those of the last release: nothing refers to what was staged and not published."""
+    tables = versioned_tables(installation.kinds.values())
     lake.restore(installation.lake, last["tables"], tables)
 
 
 def _stage(
     installation: Installation, plan: _Plan, progress: Callable[[str], None]
-) -> tuple[Staged, list[checks.Finding]]:
+) -> tuple[StagedRelease, list[checks.Finding]]:
     """Stage the release that publishing would give, and check it."""
     checks.preload()
-    staged = stage(installation, plan.frozen, plan.last, progress, plan.beside)
-    stage_records(installation, staged, plan.bases, progress)
-    staged.records = replace(staged.records, models=matched_with(plan.bases, plan.last))
-    # Whoever publishes has seen what goes: a table may shrink by any share.
-    staged.remade |= {"observations", *(basis.kind.kind for basis in plan.bases)}
+    staged = stage_observations(installation, plan.submissions, plan.last, progress, plan.baseline)
+    stage_records(installation, staged, plan.kinds, progress)
+    staged.records = replace(staged.records, models=release_models(plan.kinds, plan.last))
+    # The person who publishes has seen the diff: a table may shrink by any share.
+    staged.may_shrink |= {"observations", *(inputs.kind.kind for inputs in plan.kinds)}
     progress("checking the staged release")
-    return staged, check(installation, plan.frozen, staged, plan.last)
+    return staged, check_staged(installation, plan.submissions, staged, plan.last)
 
 
-def _outcome(installation: Installation, plan: _Plan, staged: Staged) -> Outcome:
-    """Tell what the staged release changes, and store it row by row beside the ledger's summary."""
+def _outcome(installation: Installation, plan: _Plan, staged: StagedRelease) -> BackfillOutcome:
+    """Return what the staged release changes; store every row in a file, next to the summary in the ledger."""
     number = plan.backfill["id"]
-    diff = diff_of(installation, staged, plan.last, plan.bases)
-    waiting = ledger_backfills.progress(installation.engine, number)["submissions"] - plan.anew.height
-    told = in_numbers(diff, staged, plan.last) | {
-        "submissions": plan.anew.height,
+    diff = staged_diff(installation, staged, plan.last, plan.kinds)
+    waiting = ledger_backfills.reading_progress(installation.engine, number)["submissions"] - plan.reread.height
+    summary = diff_summary(diff, staged, plan.last) | {
+        "submissions": plan.reread.height,
         "left_out_since": waiting,
-        "rejects": ledger_backfills.reasons(installation.engine, number).to_dicts(),
+        "rejects": ledger_backfills.count_reject_reasons(installation.engine, number).to_dicts(),
     }
     file = installation.settings.home / "backfills" / str(number) / "diff.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    write_parquet(diff, partial)
-    partial.replace(file)
-    return Outcome(number, plan.last["release"], told, file)
+    with atomic_path(file) as temporary:
+        write_parquet(diff, temporary)
+    return BackfillOutcome(number, plan.last["release"], summary, file)
 
 
-def _also(installation: Installation, plan: _Plan) -> Callable[[sa.Connection], None]:
-    """Return what is written with the release: the switch to the new readings, and the model that is put in force."""
-    told = plan.backfill
-    ids = plan.anew["submission_id"]
-    contract = contract_kept(installation, told["contract_digest"])
-    homes = [pl.DataFrame(schema=HOMES), *(homes_so_far(installation, basis, ids) for basis in plan.bases)]
-    switch = ledger_backfills.Switch(
-        told["id"], plan.last["release"] + 1, ids.to_list(), contract.obligation,
-        provisional=_provisional(installation, plan), homes=pl.concat(homes), anew=bool(plan.bases),
+def _ledger_write(installation: Installation, plan: _Plan) -> Callable[[sa.Connection], None]:
+    """Return the write in the release's transaction: the switch to the new readings, and the model to put in force."""
+    backfill = plan.backfill
+    ids = plan.reread["submission_id"]
+    contract = stored_contract(installation, backfill["contract_digest"])
+    no_assignments = pl.DataFrame(schema=INITIAL_ASSIGNMENT)
+    assignments = [no_assignments, *(initial_assignments(installation, inputs, ids) for inputs in plan.kinds)]
+    switch = ledger_backfills.BackfillPublished(
+        backfill["id"], plan.last["release"] + 1, ids.to_list(), contract.obligation,
+        provisional=_provisional_units(installation, plan), item_assignments=pl.concat(assignments),
+        resets_first_release=bool(plan.kinds),
     )  # fmt: skip
-    model = find_model(installation, told["asked"]["model"]) if told["asked"]["model"] else None
+    model = model_by_digest(installation, backfill["asked"]["model"]) if backfill["asked"]["model"] else None
     if model is not None:
-        add(installation, model)  # a shipped one is not in the ledger yet
+        store_model(installation, model)  # a shipped one is not in the ledger yet
 
     def _write(connection: sa.Connection) -> None:
-        ledger_backfills.switch(connection, switch)
+        ledger_backfills.publish_readings(connection, switch)
         if model is not None:
-            why = f"backfill {told['id']}"
-            ledger_records.add_pin(connection, model.kind, model.digest, who=user_name(), why=why)
+            why = f"backfill {backfill['id']}"
+            ledger_models.add_pin(connection, model.kind, model.digest, who=user_name(), why=why)
 
     return _write
 
 
-def _provisional(installation: Installation, plan: _Plan) -> pl.DataFrame:
-    """Return unit_id, kind, name of the units that only the new readings name, in no register."""
-    months = plan.beside.reached["partition"].unique().to_list()
+def _provisional_units(installation: Installation, plan: _Plan) -> pl.DataFrame:
+    """Return the units that the new readings name and no register has: unit_id, kind, name."""
+    months = plan.baseline.reached["partition"].unique().to_list()
     rows = lake.scan(installation.settings.lake, "claims", partitions=months)
-    mine = pl.col("batch").is_in(plan.anew["batch"].unique().implode())
-    units = rows.filter(mine, pl.col("unit_id").str.starts_with("provisional:")).group_by("unit_id")
+    is_reread = pl.col("batch").is_in(plan.reread["batch"].unique().implode())
+    units = rows.filter(is_reread, pl.col("unit_id").str.starts_with("provisional:")).group_by("unit_id")
     return units.agg(pl.col("unit_kind").first().alias("kind"), pl.col("unit_name").min().alias("name")).collect()

@@ -1,4 +1,4 @@
-"""What a backfill needs of records: the nights of their kinds, all else frozen, and where reports were at home."""
+"""What a backfill needs for records: resolution inputs with all else pinned, and initial item assignments."""
 
 from dataclasses import replace
 from typing import Final
@@ -6,74 +6,70 @@ from typing import Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.matching.models import find_model
-from flows.model_in_force import fitting, model_in_force
-from flows.queries.kind_release import model_of
-from flows.release.records.inputs import basis_of, in_words, kinds_with_records
-from flows.release.records.resolution import MEMBER, Basis, deliveries_of
-from infra.lake import kind_tables as lake_records
+from flows.matching.models import model_by_digest
+from flows.model_in_force import check_model_version, model_in_force
+from flows.queries.kind_release import scoring_model
+from flows.release.records.inputs import KindInputs, inputs_of, kinds_with_records, match_digests
+from flows.release.records.reading import read_deliveries, reports_in
 from infra.ledger import records as ledger_records
-from infra.ledger import submissions as ledger
+from infra.ledger.releases import Release
 from schemas.errors import UsageError
 from schemas.kind import Kind
-from schemas.record_tables import RECORDS
-from transforms.linkage.model import Model
+from schemas.record_tables import RECORDS_PREFIX
+from transforms.linkage.model import MatchModel
 
-HOMES: Final = {**ledger_records.NEW_HOME, "release": pl.Int32()}
+INITIAL_ASSIGNMENT: Final = {**ledger_records.NEW_ASSIGNMENT, "release": pl.Int32()}
 
 
-def frozen_bases(
+def pinned_inputs(
     installation: Installation,
-    frozen: pl.DataFrame,
-    spoken: set[str],
-    last: ledger.Release,
+    submissions: pl.DataFrame,
+    partitions: set[str],
+    last: Release,
     model: str | None,
-) -> list[Basis]:
-    """Return what the night of each kind starts from that a backfill reaches: models and decisions as in the release.
+) -> list[KindInputs]:
+    """Return the resolution inputs of each kind that a backfill reaches, with models and decisions as in the release.
 
-    frozen: `transforms.read_anew.frozen`; spoken: the partitions that it reaches; model: the digest of one that is put
-    in force. Raises `UsageError` where a kind was changed since the release.
+    submissions: as `transforms.submissions.pin_submissions` returns them; partitions: those that the backfill reaches;
+    model: the digest of a model to put in force. Raises `UsageError` if a kind was changed since the release.
     """
-    chosen = find_model(installation, model) if model else None
-    found = []
+    chosen = model_by_digest(installation, model) if model else None
+    all_inputs = []
     for kind in kinds_with_records(installation):
-        mine = chosen if chosen is not None and chosen.kind == kind.kind else None
-        if mine is None and f"{RECORDS}{kind.kind}" not in spoken:
+        new_model = chosen if chosen is not None and chosen.kind == kind.kind else None
+        if new_model is None and f"{RECORDS_PREFIX}{kind.kind}" not in partitions:
             continue
-        scored = fitting(mine, kind) if mine else _model_of_release(installation, kind, last)
-        basis = basis_of(installation, kind, frozen, last, scored)
-        stays = basis.decisions.with_columns(pl.col("before").alias("after"))
-        found.append(replace(basis, decisions=stays))
-    return found
+        scored = check_model_version(new_model, kind) if new_model else _model_of_release(installation, kind, last)
+        inputs = inputs_of(installation, kind, submissions, last, scored)
+        decisions = inputs.decisions.with_columns(pl.col("before").alias("after"))
+        all_inputs.append(replace(inputs, decisions=decisions))
+    return all_inputs
 
 
-def _model_of_release(installation: Installation, kind: Kind, last: ledger.Release) -> Model | None:
+def _model_of_release(installation: Installation, kind: Kind, last: Release) -> MatchModel | None:
     known = last["models"].get(kind.kind)
     if known is None:  # no release has the kind yet
         return model_in_force(installation, kind)
-    model, why = model_of(installation, kind, last) if known["model_digest"] else (None, "")
-    if why or known != in_words(kind, model):
+    model, why = scoring_model(installation, kind, last) if known["model_digest"] else (None, "")
+    if why or known != match_digests(kind, model):
         raise UsageError(f"{why or f'kind {kind.kind} was changed since the release'}: `engang nightly` first")
     return model
 
 
-def homes_so_far(installation: Installation, basis: Basis, ids: pl.Series) -> pl.DataFrame:
-    """Return where reports of these submissions are at home by default (`HOMES`), to be written down.
+def initial_assignments(installation: Installation, inputs: KindInputs, ids: pl.Series) -> pl.DataFrame:
+    """Return the default item assignments of the reports of these submissions (`INITIAL_ASSIGNMENT`), to be stored.
 
-    By default a report is at home in the item of its own id since its submission was first published. What a submission
-    says anew is first published now: so what was true of what it said is written first.
+    By default a report is assigned to the item of its own id since its submission was first published. A reread
+    submission counts as first published now, so the defaults of its old reading are stored before they would be lost.
     """
-    kind, root = basis.kind, installation.settings.lake
-    old = basis.members.filter(pl.col("submission_id").is_in(ids.implode()), pl.col("first_release").is_not_null())
-    rows = lake_records.scan(root, kind, f"{kind.kind}_records").select("report_id", *MEMBER)
-    rows = rows.filter(pl.col("batch").is_in(old["batch"].unique().implode()))
-    told = rows.join(old.lazy(), on=MEMBER, how="semi").select(pl.col("report_id").unique()).collect()
-    deliveries = deliveries_of(root, basis, told["report_id"]).join(told, on="report_id", how="semi")
+    kind, root = inputs.kind, installation.settings.lake
+    old = inputs.batches.filter(pl.col("submission_id").is_in(ids.implode()), pl.col("first_release").is_not_null())
+    deliveries = read_deliveries(root, inputs, reports_in(root, inputs, old))
     first = deliveries.group_by("report_id").agg(pl.col("first_release").min().alias("first")).drop_nulls()
-    written = ledger_records.homes_written(installation.engine, kind.kind, first["report_id"].to_list())
-    noted = written.group_by("report_id").agg(pl.col("release").min().alias("noted"))
-    default = first.join(noted, on="report_id", how="left").filter(
-        pl.col("noted").is_null() | (pl.col("noted") > pl.col("first"))
+    written = ledger_records.read_assignment_history(installation.engine, kind.kind, first["report_id"].to_list())
+    stored = written.group_by("report_id").agg(pl.col("release").min().alias("stored"))
+    default = first.join(stored, on="report_id", how="left").filter(
+        pl.col("stored").is_null() | (pl.col("stored") > pl.col("first"))
     )
     return default.select(
         pl.lit(kind.kind).alias("kind"),

@@ -1,90 +1,117 @@
-"""Charts as files, SVG or PNG: how well reports are matched, and why a pair weighs what it does.
+"""Charts as files, SVG or PNG: how well reports are matched, and where a pair's match weight comes from.
 
 Altair describes a chart and vl-convert draws it, in this process: no browser, no network.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-
+from flows.output_file import write_output
+from flows.queries.pairs import WHOLE_STEPS, Pair
 from schemas.errors import UsageError
-from transforms.linkage.waterfall import PRIOR, SUM, steps
 
 Chart = dict[str, Any]
-"""A chart as Vega-Lite has it."""
-NAMES: Final = {"pairs": "scored pairs", "items": "items", "components": "plain connected components"}
-FOR, AGAINST, WHOLE = "#2a7f62", "#b5473c", "#5b6770"
-SCALE: Final = 2
-"""A PNG's pixels a point."""
+"""A chart as Vega-Lite describes it."""
+FACETS: Final = {"pairs": "scored pairs", "items": "items", "components": "plain connected components"}
+"""What is scored -> the title of its curves."""
+MEASURES: Final = ("precision", "recall", "f1")
+POSITIVE_COLOR, NEGATIVE_COLOR, WHOLE_COLOR = "#2a7f62", "#b5473c", "#5b6770"
+PNG_SCALE: Final = 2
+"""Pixels of a PNG per point."""
+MAX_PAIRS_DRAWN: Final = 12
+CHART_LEVEL_KEYS: Final = ("$schema", "config", "datasets")
+"""Keys that a chart has once, however many charts it stacks."""
 
 
-def curves(scores: pl.DataFrame, threshold: float | None) -> Chart:
-    """Return precision, recall and F1 over thresholds; scores: `transforms.linkage.evaluation.SCORES`."""
+def curves(scores: Iterable[dict[str, Any]], threshold: float | None) -> Chart:
+    """Return precision, recall and F1 over thresholds; scores: rows of `transforms.linkage.evaluation.SCORES`."""
     import altair as alt
 
-    long = scores.with_columns(pl.col("of").replace(NAMES)).unpivot(
-        ["precision", "recall", "f1"], index=["threshold", "of"], variable_name="measure"
-    )
-    told = alt.InlineData(values=long.to_dicts())
+    points = [
+        {"threshold": row["threshold"], "of": FACETS[row["of"]], "measure": measure, "value": row[measure]}
+        for row in scores
+        for measure in MEASURES
+    ]
     line = alt.Chart().mark_line(point=alt.OverlayMarkDef(size=12))
     line = line.encode(
         x=alt.X("threshold:Q", title="threshold, bits"),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-        color=alt.Color("measure:N", title=None, sort=["precision", "recall", "f1"]),
+        color=alt.Color("measure:N", title=None, sort=list(MEASURES)),
     )
     layers = [line]
     if threshold is not None:
         rule = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x=alt.datum(threshold, type="quantitative"))
         layers.append(rule)
-    small = alt.layer(*layers, data=told).properties(width=260, height=240)
-    return _drawn(small.facet(column=alt.Column("of:N", title=None, sort=list(NAMES.values()))))
+    small = alt.layer(*layers, data=alt.InlineData(values=points)).properties(width=260, height=240)
+    return _as_chart(small.facet(column=alt.Column("of:N", title=None, sort=list(FACETS.values()))))
 
 
-def waterfall(weights: pl.DataFrame, title: str = "") -> Chart:
-    """Return how one pair's weight comes about, field by field; weights: field, level, bits, frequency_bits."""
+def waterfall(steps: Iterable[dict[str, Any]], title: str = "") -> Chart:
+    """Return how one pair's weight adds up; steps: rows of `transforms.linkage.waterfall` (`Pair.steps`)."""
     import altair as alt
 
-    whole = pl.col("step").is_in([PRIOR, SUM])
-    way = pl.when(pl.col("bits") >= 0).then(pl.lit(FOR)).otherwise(pl.lit(AGAINST))
-    told = steps(weights).with_columns(
-        pl.when(whole).then(pl.lit(WHOLE)).otherwise(way).alias("color"),
-        pl.when(whole).then("step").otherwise(pl.format("{}: {}", "step", "level")).alias("name"),
-        pl.max_horizontal("before", "after").alias("end"),
-        pl.col("bits").map_elements(lambda x: f"{x:+.2f}", return_dtype=pl.String).alias("text"),
+    bars = [_bar(step) for step in steps]
+    base = alt.Chart(alt.InlineData(values=bars)).encode(
+        y=alt.Y("name:N", title=None, sort=[bar["name"] for bar in bars], axis=alt.Axis(labelLimit=400))
     )
-    base = alt.Chart(alt.InlineData(values=told.to_dicts())).encode(
-        y=alt.Y("name:N", title=None, sort=told["name"].to_list(), axis=alt.Axis(labelLimit=400))
-    )
-    bars = base.mark_bar().encode(
+    marks = base.mark_bar().encode(
         x=alt.X("before:Q", title="match weight, bits"), x2="after:Q", color=alt.Color("color:N", scale=None)
     )
     texts = base.mark_text(align="left", dx=4).encode(x="end:Q", text="text:N")
-    return _drawn((bars + texts).properties(width=420, title=title))
+    return _as_chart((marks + texts).properties(width=420, title=title))
 
 
-def write(chart: Chart, path: Path) -> Path:
-    """Write a chart as SVG or PNG, by the file's name, whole or not at all; `UsageError` for another name."""
+def _bar(step: dict[str, Any]) -> dict[str, Any]:
+    """Return a step with the bar's name, color, text and right end."""
+    whole, bits = step["step"] in WHOLE_STEPS, step["bits"]
+    sign_color = POSITIVE_COLOR if bits >= 0 else NEGATIVE_COLOR
+    return {
+        **step,
+        "color": WHOLE_COLOR if whole else sign_color,
+        "name": step["step"] if whole else f"{step['step']}: {step['level']}",
+        "end": max(step["before"], step["after"]),
+        "text": f"{bits:+.2f}",
+    }
+
+
+def write_waterfalls(pairs: Sequence[Pair], path: Path) -> Path:
+    """Draw the first weighed pairs, one below the other, as SVG or PNG; `UsageError` if no pair was weighed."""
+    weighed = [pair for pair in pairs if pair.steps][:MAX_PAIRS_DRAWN]
+    if not weighed:
+        raise UsageError("nothing to draw: no two reports of this item were weighed")
+    return write_chart(_stacked([waterfall(pair.steps, _title(pair)) for pair in weighed]), path)
+
+
+def _title(pair: Pair) -> str:
+    ends = (f"{row['reported_by']} {row['report_id'][:8]}" for row in (pair.a, pair.b))
+    return f"{' and '.join(ends)}: {pair.weight:.2f} bits"
+
+
+def _stacked(charts: Sequence[Chart]) -> Chart:
+    first = charts[0]
+    if len(charts) == 1:
+        return first
+    stack: Chart = {key: first[key] for key in CHART_LEVEL_KEYS if key in first}
+    if "datasets" in first:
+        stack["datasets"] = {name: rows for chart in charts for name, rows in chart["datasets"].items()}
+    parts = [{key: value for key, value in chart.items() if key not in CHART_LEVEL_KEYS} for chart in charts]
+    return {**stack, "vconcat": parts}
+
+
+def write_chart(chart: Chart, path: Path) -> Path:
+    """Write a chart as SVG or PNG, by the file's name, whole or not at all; `UsageError` for any other name."""
     import vl_convert
 
     suffix = path.suffix.lower()
-    if suffix not in {".svg", ".png"}:
-        raise UsageError(f"{path}: expected a name that ends in .svg or .png")
-    told = (
-        vl_convert.vegalite_to_svg(chart, allowed_base_urls=[]).encode()
-        if suffix == ".svg"
-        else vl_convert.vegalite_to_png(chart, scale=SCALE, allowed_base_urls=[])
-    )
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(told)
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    return path
+    if suffix == ".svg":
+        return write_output(path, vl_convert.vegalite_to_svg(chart, allowed_base_urls=[]))
+    if suffix == ".png":
+        return write_output(path, vl_convert.vegalite_to_png(chart, scale=PNG_SCALE, allowed_base_urls=[]))
+    raise UsageError(f"{path}: expected a name that ends in .svg or .png")
 
 
-def _drawn(chart: Any) -> Chart:  # noqa: ANN401  any of Altair's charts
-    """Return what Altair made as plain values, checked against Vega-Lite's schema."""
-    told: Chart = chart.configure_view(stroke=None).to_dict()
-    return told
+def _as_chart(chart: Any) -> Chart:  # noqa: ANN401  any of Altair's charts
+    """Return an Altair chart as plain values, checked against Vega-Lite's schema."""
+    plain: Chart = chart.configure_view(stroke=None).to_dict()
+    return plain

@@ -1,36 +1,36 @@
-"""A new contract to fill in: every key that most need, explained where it stands."""
+"""A new contract to fill in: the keys that most contracts need, each with a comment."""
 
 import re
 from pathlib import Path
 from typing import Final
 
-from schemas.contract import FOLDER, IDENTIFIER
+from schemas.contract import CONTRACT_FOLDER, IDENTIFIER
 from schemas.errors import UsageError
 
 SAMPLE_BYTES: Final = 64 * 1024
-TEMPLATE: Final = """\
-# {contract}: what one delivery looks like and what its rows say. `engang check FILE -c {contract}` tries it out.
+CONTRACT_TEMPLATE: Final = """\
+# {contract}: the format of a delivery and the meaning of its rows. Try it: `engang check FILE -c {contract}`.
 contract: {contract}
 version: 1
-obligation: {contract}            # the reporting duty; several contracts may answer the same one
+obligation: {contract}            # the reporting duty; several contracts may serve the same one
 title: {{nb: FYLL INN, nn: FYLL INN, en: FILL IN}}
-agency: FILL IN                   # who asks for the report
+agency: FILL IN                   # who requires the report
 legal_basis: FILL IN
 rhythm: yearly                    # once, daily, weekly, monthly, quarterly, yearly, four-yearly, event
-hours_per_report: null            # what one report costs its sender, if it is known
+hours_per_report: null            # what one report costs its sender, if known
 # due: {{after_period: {{months: 1, days: 15}}}}                    # or: on: {{month: 6, day: 1}}; senders: [a, b]
-sender: {{default: null}}         # or: allowed: [a, b]; `engang submit --sender` says who delivers
+sender: {{default: null}}         # or: allowed: [a, b]; `engang submit --sender` names the sender
 format:
   type: csv                       # csv, json (with `rows: path.to.list`), xlsx (with `sheet`, `header_row`), parquet
   delimiter: "{delimiter}"
   encoding: utf-8                 # utf-8, latin-1, cp1252, utf-16
   decimal: ","
-# Every column is mapped below, or ignored here by name; any other is an alarm.
+# Every column must be mapped below or listed here; any other column is reported as an error.
 ignore: []
 unit: {{column: {unit}, kind: municipality, by: code}}          # by: code, name or organisation_number
 period: {{option: period, type: year}}                          # or: column: ...; type: year, quarter, month, day
 breakdown: {{}}                                                  # e.g. sex: {{column: kjonn, map: {{"1": M, "2": F}}}}
-repeat: error                     # a key twice in one file: sum, error, warn, distinct
+repeat: error                     # the same key twice in one file: sum, error, warn, distinct
 claims:
   - concept: fill_in
     column: {value}
@@ -39,7 +39,7 @@ claims:
     missing: reject               # an empty cell: reject the row, or skip the claim
 rules:
   - {{id: not-negative, check: range, column: {value}, min: 0, severity: critical}}
-# Rows as delivered, and what they must become: the contract's own test.
+# Rows as delivered, and the claims they must give: the contract's own test.
 examples:
   - name: one row
     options: {{period: "2024", sender: someone}}
@@ -51,21 +51,21 @@ examples:
 
 
 def write_contract(contract: str, example: Path | None, to: Path | None) -> Path:
-    """Write `<contract>.yml`, its columns taken from a CSV file if one is given, and return its path.
+    """Write `<contract>.yml`, with the columns of a CSV file if one is given, and return its path.
 
-    It is written to the folder `to`, by default to the shipped contracts. Raises `UsageError` if the name cannot be
-    one, the file is no CSV with a header, or the contract is there already.
+    `to` is its folder, by default that of the shipped contracts. Raises `UsageError` for an invalid name, a file that
+    is no CSV with a header, or a contract that exists.
     """
     if not re.fullmatch(IDENTIFIER, contract):
-        raise UsageError(f"{contract!r} cannot name a contract: expected small letters, digits, '.', '_' and '-'")
-    path = (to or FOLDER) / f"{contract}.yml"
+        raise UsageError(f"{contract!r} is no name for a contract: expected small letters, digits, '.', '_' and '-'")
+    path = (to or CONTRACT_FOLDER) / f"{contract}.yml"
     if path.exists():
-        raise UsageError(f"{path} is there already: edit it, or choose another name")
+        raise UsageError(f"{path} exists: edit it, or choose another name")
     delimiter, columns = _header(example) if example else (";", ["kommunenr", "antall"])
     unit, value = _quoted(columns[0]), _quoted(columns[-1])
     row = delimiter.join(["0301", *("x" for _ in columns[2:]), "1"])
     given = f"      {delimiter.join(columns)}\n      {row}"
-    text = TEMPLATE.format(contract=contract, delimiter=delimiter, unit=unit, value=value, given=given)
+    text = CONTRACT_TEMPLATE.format(contract=contract, delimiter=delimiter, unit=unit, value=value, given=given)
     if columns[1:-1]:
         text = text.replace("ignore: []", f"ignore: [{', '.join(map(_quoted, columns[1:-1]))}]")
     path.parent.mkdir(parents=True, exist_ok=True)

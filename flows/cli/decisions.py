@@ -1,4 +1,4 @@
-"""Commands of those who decide what is the same: decide, decisions."""
+"""Commands for deciding whether reports are one item: decide, decisions."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,113 +6,130 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import Json, app, echo_json, one_line, open_here, say, show
+from flows.cli.terminal import (
+    JsonOption,
+    WhoOption,
+    app,
+    open_here,
+    print_json,
+    print_table,
+    print_warning,
+)
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Iterable
 
-decisions = typer.Typer(
+decisions_app = typer.Typer(
     help="List, withdraw, export and import decisions on which reports are one item.", invoke_without_command=True
 )
-app.add_typer(decisions, name="decisions")
+app.add_typer(decisions_app, name="decisions")
 
-Report = Annotated[str, typer.Argument(help="Id of a report, or of an item: that of the report that founded it.")]
-Why = Annotated[str, typer.Option("--why", help="The reason, for those who come after.")]
-Who = Annotated[str | None, typer.Option("--who", help="Who decides, if not the user who runs this.")]
+ReportArgument = Annotated[
+    str, typer.Argument(help="Id of a report, or of an item: then the report that founded the item.")
+]
+ReasonOption = Annotated[str, typer.Option("--why", help="The reason, for later readers.")]
 DecisionFile = Annotated[Path, typer.Argument(help="A file of CSV or JSON lines, by its name: .csv or .jsonl.")]
-KindName = Annotated[str | None, typer.Option("--kind", "-k", help="Only those of one record kind.")]
-Withdrawn = Annotated[bool, typer.Option("--withdrawn", help="Those withdrawn too.")]
+KindOption = Annotated[str | None, typer.Option("--kind", "-k", help="Only decisions on this record kind.")]
+WithdrawnOption = Annotated[bool, typer.Option("--withdrawn", help="Include withdrawn decisions.")]
 
 
-@app.command()
-def decide(  # noqa: PLR0913  the command's own arguments and options
-    a: Report,
-    b: Report,
+@app.command("decide")
+def decide_command(  # noqa: PLR0913  the command's own arguments and options
+    a: ReportArgument,
+    b: ReportArgument,
     verdict: Annotated[str, typer.Argument(help="same, different or unsure.")],
-    why: Why,
-    who: Who = None,
+    why: ReasonOption,
+    who: WhoOption = None,
     *,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
-    """Decide whether two reports are one item: it binds from the next nightly on, until it is withdrawn."""
-    from flows.matching.decisions import decide as run
+    """Decide whether two reports are one item: in force from the next nightly until the decision is withdrawn."""
+    from flows.matching.decisions import decide
 
-    made = run(open_here(), (a, b), verdict, why=why, who=who)
-    told = asdict(made.decision)
-    for warning in made.warnings:
-        say(f"mind: {one_line(warning)}")
+    result = decide(open_here(), (a, b), verdict, why=why, who=who)
+    decision = asdict(result.decision)
+    for warning in result.warnings:
+        print_warning(warning)
     if json:
-        echo_json({"id": made.id, **told, "new": made.new, "warnings": made.warnings})
-    elif made.new:
-        typer.echo(f"decision {made.id}: {told['a']} and {told['b']} ({told['kind']}): {verdict}")
-        typer.echo("`engang nightly` applies it" if verdict != "unsure" else "it is kept, and changes nothing")
+        print_json({"id": result.id, **decision, "new": result.new, "warnings": result.warnings})
+    elif result.new:
+        typer.echo(f"decision {result.id}: {decision['a']} and {decision['b']} ({decision['kind']}): {verdict}")
+        typer.echo("`engang nightly` applies it" if verdict != "unsure" else "it is recorded and changes no item")
     else:
-        typer.echo(f"nothing new: decision {made.id} by {told['who']} says so already")
+        typer.echo(f"no change: decision {result.id} by {decision['who']} already has this verdict")
 
 
-@decisions.callback()
-def listing(context: typer.Context, *, json: Json = False) -> None:
-    """List the decisions that stand (without a subcommand)."""
+@decisions_app.callback()
+def decisions_command(context: typer.Context, *, json: JsonOption = False) -> None:
+    """List the decisions that are not withdrawn (without a subcommand)."""
     if context.invoked_subcommand is None:
-        list_decisions(json=json)
+        list_decisions_command(json=json)
 
 
-@decisions.command("list")
-def list_decisions(kind: KindName = None, *, withdrawn: Withdrawn = False, json: Json = False) -> None:
-    """List decisions, oldest first: what was decided of which reports, by whom, why, when."""
-    from flows.matching.decisions import list_decisions as run
+@decisions_app.command("list")
+def list_decisions_command(
+    kind: KindOption = None, *, withdrawn: WithdrawnOption = False, json: JsonOption = False
+) -> None:
+    """List decisions, oldest first: the two reports, the verdict, who decided, when and why."""
+    from flows.matching.decisions import list_decisions
 
-    found = run(open_here(), kind, withdrawn=withdrawn)
+    decisions = list_decisions(open_here(), kind, withdrawn=withdrawn)
     if json:
-        echo_json(found.to_dicts())
-    elif found.height:
-        show(_shown(found, withdrawn=withdrawn))
+        print_json(decisions.to_dicts())
+    elif decisions.height:
+        print_table(_table_rows(decisions.iter_rows(named=True), withdrawn=withdrawn))
     else:
-        typer.echo("no decision stands" if not withdrawn else "nothing was ever decided")
+        typer.echo("no decision was ever made" if withdrawn else "no decision is in force")
 
 
-def _shown(found: "pl.DataFrame", *, withdrawn: bool) -> list[dict[str, Any]]:
+def _table_rows(decisions: "Iterable[dict[str, Any]]", *, withdrawn: bool) -> list[dict[str, Any]]:
+    """Return the columns that a table shows, times to the second."""
     names = ["id", "kind", "a", "b", "verdict", "who", "at", "why"]
     names += ["withdrawn_at", "withdrawn_by", "withdrawn_why"] if withdrawn else []
+    rows = ({name: row[name] for name in names} for row in decisions)
     return [
         {name: value.replace(microsecond=0) if name.endswith("at") and value else value for name, value in row.items()}
-        for row in found.select(names).to_dicts()
+        for row in rows
     ]
 
 
-@decisions.command("withdraw")
-def withdraw_decision(decision: int, why: Why, who: Who = None, *, json: Json = False) -> None:
-    """Withdraw a decision: from the next nightly on, the release is as if it had never been made."""
-    from flows.matching.decisions import withdraw_decision as run
+@decisions_app.command("withdraw")
+def withdraw_decision_command(
+    decision: int, why: ReasonOption, who: WhoOption = None, *, json: JsonOption = False
+) -> None:
+    """Withdraw a decision: the next nightly publishes as if it had never been made."""
+    from flows.matching.decisions import withdraw_decision
 
-    changed = run(open_here(), decision, why=why, who=who)
+    changed = withdraw_decision(open_here(), decision, why=why, who=who)
     if json:
-        echo_json({"id": decision, "withdrawn": True, "changed": changed})
+        print_json({"id": decision, "withdrawn": True, "changed": changed})
     else:
-        typer.echo("withdrawn; `engang nightly` publishes without it" if changed else "it was withdrawn before")
+        typer.echo("withdrawn; `engang nightly` publishes without it" if changed else "already withdrawn")
 
 
-@decisions.command("export")
-def export_decisions(file: DecisionFile, *, json: Json = False) -> None:
-    """Write every decision to a file, those withdrawn too, for `engang decisions import` here or elsewhere."""
-    from flows.matching.decision_files import export_decisions as run
+@decisions_app.command("export")
+def export_decisions_command(file: DecisionFile, *, json: JsonOption = False) -> None:
+    """Write all decisions to a file, withdrawn ones included, for `engang decisions import` here or elsewhere."""
+    from flows.matching.decision_files import export_decisions
 
-    count = run(open_here(), file)
+    count = export_decisions(open_here(), file)
     if json:
-        echo_json({"file": str(file), "decisions": count})
+        print_json({"file": str(file), "decisions": count})
     else:
         typer.echo(f"{file}: {count} decisions")
 
 
-@decisions.command("import")
-def import_decisions(file: DecisionFile, *, json: Json = False) -> None:
-    """Add the decisions of a file: all, or none if one of them is wrong. What is known already changes nothing."""
-    from flows.matching.decision_files import import_decisions as run
+@decisions_app.command("import")
+def import_decisions_command(file: DecisionFile, *, json: JsonOption = False) -> None:
+    """Add the decisions of a file: all of them, or none if one is wrong. Decisions already known change nothing."""
+    from flows.matching.decision_files import import_decisions
 
-    done = run(open_here(), file)
-    for warning in done.warnings:
-        say(f"mind: {one_line(warning)}")
+    result = import_decisions(open_here(), file)
+    for warning in result.warnings:
+        print_warning(warning)
     if json:
-        echo_json(asdict(done))
+        print_json(asdict(result))
     else:
-        typer.echo(f"{file}: {done.new} decisions are new, {done.withdrawn} now withdrawn, {done.known} known already")
+        typer.echo(
+            f"{file}: {result.new} new decisions, {result.withdrawn} now withdrawn, {result.known} already known"
+        )

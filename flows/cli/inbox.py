@@ -1,122 +1,131 @@
-"""Commands of those who look after what arrives: inbox list, retry, dismiss, redrive, poll."""
+"""Commands on the inbox: inbox list, retry, dismiss, redrive, poll."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import Json, app, echo_json, one_line, open_here, plain, say, show
+from flows.cli.terminal import (
+    JsonOption,
+    WhoOption,
+    app,
+    one_line,
+    open_here,
+    plain_text,
+    print_json,
+    print_progress,
+    print_table,
+)
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from flows.installation import Installation
 
-inbox = typer.Typer(help="What arrived: list it, try again or give up what was parked.", invoke_without_command=True)
-app.add_typer(inbox, name="inbox")
+inbox_app = typer.Typer(
+    help="Files that arrived: list them, retry or dismiss parked ones.", invoke_without_command=True
+)
+app.add_typer(inbox_app, name="inbox")
 
-SHOWN_PARKED = 50
-WHICH = "Which parked objects: `engang inbox list`."
+MAX_OBJECTS_LISTED = 50
+IDS_HELP = "Numbers of parked objects: `engang inbox list` shows them."
 
 
-@inbox.callback()
-def main(context: typer.Context) -> None:
-    """List what arrived and is not done yet, when no command is named."""
+@inbox_app.callback()
+def inbox_command(context: typer.Context) -> None:
+    """List the objects that are not done (without a subcommand)."""
     if context.invoked_subcommand is None:
-        list_()
+        list_inbox_command()
 
 
-@inbox.command("list")
-def list_(
-    *, all_: Annotated[bool, typer.Option("--all", help="What was given up, too.")] = False, json: Json = False
+@inbox_app.command("list")
+def list_inbox_command(
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Include dismissed objects.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """List how much waits, is being worked on or is parked, by sender; what is parked and why; the dead letters."""
-    from infra.inbox import work_queue as box
+    """List what waits, is being processed or is parked, by sender; why objects are parked; the dead letters."""
+    from flows.intake.inbox import list_inbox
 
-    engine = open_here().engine
-    counts, parked, letters = box.counts(engine), box.parked(engine, SHOWN_PARKED), _dead_letters()
-    closed = box.closed(engine, SHOWN_PARKED).to_dicts() if all_ else []
+    listing = list_inbox(open_here(), MAX_OBJECTS_LISTED)
+    closed = listing.closed if all_ else []
     if json:
-        told = {"done": box.done_count(engine), "open": counts.to_dicts(), "parked": parked.to_dicts()}
-        echo_json({**told, "dead_letters": letters, **({"closed": closed} if all_ else {})})
+        fields = {"done": listing.done, "open": listing.open, "parked": listing.parked}
+        print_json({**fields, "dead_letters": listing.dead_letters, **({"closed": closed} if all_ else {})})
         return
-    if counts.height:
-        show(counts.to_dicts(), ["status", "sender", "objects", "bytes", "oldest"])
-    for row in parked.iter_rows(named=True):
+    if listing.open:
+        print_table(listing.open, ["status", "sender", "objects", "bytes", "oldest"])
+    for row in listing.parked:
         typer.echo(one_line(f"parked {row['id']}: {row['object']} after {row['attempts']} tries: {row['reason']}"))
     for row in closed:
         typer.echo(one_line(f"closed {row['id']}: {row['object']}: {row['reason']}"))
-    _tell_letters(letters)
-    waiting = "nothing waits" if counts.is_empty() else _advice(parked.height)
-    typer.echo(f"{plain(box.done_count(engine))} done; {waiting}")
+    _print_dead_letters(listing.dead_letters)
+    advice = _advice(parked=bool(listing.parked)) if listing.open else "nothing waits"
+    typer.echo(f"{plain_text(listing.done)} done; {advice}")
 
 
-def _advice(parked: int) -> str:
-    if not parked:
-        return "`engang inbox poll --once --drain` receives what waits"
-    return "`engang inbox retry` tries again what is parked, `engang inbox dismiss` gives it up"
+def _advice(*, parked: bool) -> str:
+    if parked:
+        return "`engang inbox retry` tries parked objects again, `engang inbox dismiss` gives them up"
+    return "`engang inbox poll --once --drain` receives what waits"
 
 
-@inbox.command()
-def retry(
-    ids: Annotated[list[int] | None, typer.Argument(help=WHICH)] = None,
+@inbox_app.command("retry")
+def retry_command(
+    ids: Annotated[list[int] | None, typer.Argument(help=IDS_HELP)] = None,
     *,
     all_: Annotated[bool, typer.Option("--all", help="Every parked object.")] = False,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
-    """Let parked objects wait to be received anew, when what parked them is put right."""
-    from infra.inbox import work_queue as box
+    """Receive parked objects again, once the reason is fixed."""
+    from flows.intake.inbox import retry_parked
 
     if bool(ids) == all_:
-        raise UsageError("say which parked objects: their numbers, or --all; `engang inbox list` shows them")
-    done = box.retry(open_here().engine, None if all_ else ids)
+        raise UsageError("name the parked objects: their numbers, or --all; `engang inbox list` shows them")
+    retried = retry_parked(open_here(), None if all_ else ids)
     if json:
-        echo_json({"retried": done})
+        print_json({"retried": retried})
         return
-    typer.echo(f"{len(done)} parked objects wait again" if done else "none of these is parked")
+    typer.echo(f"{len(retried)} parked objects wait again" if retried else "none of these is parked")
 
 
-@inbox.command()
-def dismiss(
-    ids: Annotated[list[int], typer.Argument(help=WHICH)],
-    why: Annotated[str, typer.Option("--why", help="The reason, for those who come after.")],
-    who: Annotated[str | None, typer.Option("--who", help="Who decides, if not the user who runs this.")] = None,
+@inbox_app.command("dismiss")
+def dismiss_command(
+    ids: Annotated[list[int], typer.Argument(help=IDS_HELP)],
+    why: Annotated[str, typer.Option("--why", help="The reason, for later readers.")],
+    who: WhoOption = None,
     *,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
-    """Give up parked objects, with the reason: they stay listed (`list --all`) and count as parked no more."""
-    from flows.intake.arrivals import dismiss as run
+    """Give up parked objects, with a reason: they no longer count as parked; `list --all` still shows them."""
+    from flows.intake.inbox import dismiss_parked
 
-    done = run(open_here(), ids, why=why, who=who)
+    dismissed = dismiss_parked(open_here(), ids, why=why, who=who)
     if json:
-        echo_json({"dismissed": done})
+        print_json({"dismissed": dismissed})
         return
-    others = ", ".join(str(each) for each in sorted({*ids} - {*done}))
-    typer.echo(f"{len(done)} parked objects are dismissed" + (f"; not parked: {others}" if others else ""))
+    others = ", ".join(map(str, sorted({*ids} - {*dismissed})))
+    typer.echo(f"{len(dismissed)} parked objects are dismissed" + (f"; not parked: {others}" if others else ""))
 
 
-@inbox.command()
-def redrive(*, json: Json = False) -> None:
-    """Move the dead letters back to the queue, when what made them so is put right."""
-    from flows.intake.arrivals import dead_letter_queue
+@inbox_app.command("redrive")
+def redrive_command(*, json: JsonOption = False) -> None:
+    """Move the dead letters back to the queue, once their cause is fixed."""
+    from flows.intake.inbox import redrive_dead_letters
 
-    installation = open_here()
-    queue, letters = installation.settings.queue, dead_letter_queue(installation)
-    if queue is None or letters is None:
-        raise UsageError("there is no queue: set ENGANG_QUEUE and ENGANG_DEAD_LETTERS to the URLs of both")
-    moved = letters.redrive(queue)
+    count = redrive_dead_letters(open_here())
     if json:
-        echo_json({"moved": moved})
+        print_json({"moved": count})
     else:
-        typer.echo(f"{moved} messages go back to the queue")
+        typer.echo(f"{count} messages go back to the queue")
 
 
-@inbox.command()
-def poll(
+@inbox_app.command("poll")
+def poll_command(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
-    drain: Annotated[bool, typer.Option("--drain", help="Receive what arrived, too.")] = False,
-    json: Json = False,
+    once: Annotated[bool, typer.Option("--once", help="Poll once, then exit.")] = False,
+    drain: Annotated[bool, typer.Option("--drain", help="Also receive what arrived.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Look for what arrives, in the folder or by the queue, note it and tell of it, until stopped."""
+    """Poll the folder or the queue for new files, record them in the inbox and announce them, until stopped."""
     installation = open_here()
     if once:
         _poll_once(installation, drain=drain, json=json)
@@ -124,38 +133,33 @@ def poll(
     import signal
     import threading
 
-    from flows.intake.arrivals import watch
+    from flows.intake.arrivals import watch_arrivals
 
     stop = threading.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, lambda *_: stop.set())
-    say(f"looking for what arrives in {installation.settings.arrivals}, until stopped")
-    watch(installation, stop, lambda receipts: say(f"received {len(receipts)} files"), drains=drain)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print_progress(f"polling {installation.settings.arrivals} for new files, until stopped")
+    watch_arrivals(
+        installation, stop, lambda receipts: print_progress(f"received {len(receipts)} files"), process=drain
+    )
 
 
 def _poll_once(installation: "Installation", *, drain: bool, json: bool) -> None:
-    from flows.intake import arrivals as intake
+    from flows.intake.arrivals import receive_notifications, reconcile_arrivals
+    from flows.intake.worker import process_inbox
 
-    told = intake.listen(installation)
-    new = told.new + intake.reconcile_arrivals(installation)
-    received = len(intake.drain(installation, progress=say)) if drain else 0
+    result = receive_notifications(installation)
+    new = result.new + reconcile_arrivals(installation)
+    received = len(process_inbox(installation, progress=print_progress)) if drain else 0
     if json:
-        echo_json({"new": new, "messages": told.messages, "left": told.left, "received": received})
+        print_json({"new": new, "messages": result.messages, "left": result.remaining, "received": received})
     else:
         typer.echo(f"{new} new objects" + (f", {received} received" if drain else ""))
 
 
-def _dead_letters() -> dict[str, Any] | None:
-    """Return how many dead letters there are and what some of them are; None where there is no queue for them."""
-    from flows.intake.arrivals import dead_letter_queue
-
-    queue = dead_letter_queue(open_here())
-    return None if queue is None else queue.dead_letters()._asdict()
-
-
-def _tell_letters(letters: dict[str, Any] | None) -> None:
+def _print_dead_letters(letters: dict[str, Any] | None) -> None:
     if letters is None:
         return
     typer.echo(f"{letters['messages']} dead letters")
     for reason in sorted(set(letters["reasons"])):
-        typer.echo(one_line(f"  {letters['reasons'].count(reason)} of those looked at: {reason}"))
+        typer.echo(one_line(f"  {letters['reasons'].count(reason)} of those read: {reason}"))

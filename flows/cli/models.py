@@ -1,88 +1,98 @@
-"""Commands of those who answer for the matching of records: train, evaluate, models."""
+"""Commands on match models: train, evaluate, models."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import Json, app, echo_json, one_line, open_here, plain, say, show
+from flows.cli.terminal import (
+    JsonOption,
+    WhoOption,
+    app,
+    open_here,
+    plain_text,
+    print_json,
+    print_progress,
+    print_table,
+    print_warning,
+)
 
 if TYPE_CHECKING:
     from flows.matching.evaluation import Evaluation
-    from flows.matching.model_impact import Effect
-    from flows.matching.training import Trained
+    from flows.matching.model_impact import ModelImpact
+    from flows.matching.training import TrainingResult
 
-models = typer.Typer(
+models_app = typer.Typer(
     help="List, show, choose, export and import the match models of record kinds.", invoke_without_command=True
 )
-app.add_typer(models, name="models")
+app.add_typer(models_app, name="models")
 
-KindName = Annotated[str, typer.Argument(metavar="KIND", help="Which record kind, e.g. rail_accident.")]
-Digest = Annotated[str, typer.Argument(help="The model's digest, or as many first characters as tell it.")]
-Who = Annotated[str | None, typer.Option("--who", help="Who decides, if not the user who runs this.")]
-Why = Annotated[str | None, typer.Option("--why", help="The reason, for those who come after.")]
+KindArgument = Annotated[str, typer.Argument(metavar="KIND", help="A record kind, e.g. rail_accident.")]
+DigestArgument = Annotated[str, typer.Argument(help="The model's digest, or enough of its first characters.")]
+OptionalReason = Annotated[str | None, typer.Option("--why", help="The reason, for later readers.")]
 ModelFile = Annotated[Path, typer.Argument(help="A model as JSON.")]
-SAMPLES = 5
-SHORT = {"P": "precision", "R": "recall", "F1": "f1"}
-WIDEST = 60
+MAX_SAMPLE_ROWS = 5
+MAX_CELL_CHARACTERS = 60
 """Characters of a value that a table shows."""
+SCORE_COLUMNS = {"P": "precision", "R": "recall", "F1": "f1"}
 
 
-@app.command()
-def train(
-    kind: KindName,
+@app.command("train")
+def train_command(
+    kind: KindArgument,
     *,
-    pin: Annotated[bool, typer.Option("--pin", help="Put the model in force, too.")] = False,
-    why: Why = None,
-    who: Who = None,
-    json: Json = False,
+    pin: Annotated[bool, typer.Option("--pin", help="Also put the model in force.")] = False,
+    why: OptionalReason = None,
+    who: WhoOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Estimate a match model from the reports that stand, and tell what it would change; a kind's first is in force."""
-    from flows.matching.training import Pin
-    from flows.matching.training import train as run
+    """Train a match model on the standing reports and print what it would change. A kind's first model is in force."""
+    from flows.matching.training import PinRequest, train
 
     installation = open_here()
-    done = run(installation, installation.kind(kind), Pin(wanted=pin, who=who, why=why), say)
+    request = PinRequest(wanted=pin, who=who, why=why)
+    result = train(installation, installation.kind(kind), request, print_progress)
     if json:
-        echo_json(done.as_dict())
+        print_json(result.as_dict())
     else:
-        _show_trained(done)
+        _print_training(result)
 
 
-def _show_trained(done: "Trained") -> None:
-    from transforms.linkage.model import automatic, review
-    from transforms.linkage.waterfall import model_levels
-
-    model = done.model
-    typer.echo(f"model {model.digest} of {model.kind}{'' if done.new else ', as it was trained before'}: {done.file}")
-    typer.echo("it saw " + ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in model.seen.items()))
-    show(_rounded(model_levels(model).to_dicts()))
-    threshold = automatic(done.kind, model)
-    typer.echo(f"one item by itself: from {_bits(threshold)}; shown for review: from {_bits(review(done.kind, model))}")
-    _show_effect(done.effect, model.digest)
-    if done.before == model.digest:
-        typer.echo("the model was in force before")
-    elif done.pinned:
-        first = " (the kind had none)" if done.before is None else ""
+def _print_training(result: "TrainingResult") -> None:
+    model, fields = result.model, result.as_dict()
+    typer.echo(f"model {model.digest} of {model.kind}{'' if result.new else ', same as before'}: {result.file}")
+    _print_training_data(model.seen)
+    print_table(_rounded(fields["levels"]))
+    joined, reviewed = _bits(fields["threshold"]), _bits(fields["review"])
+    typer.echo(f"joined automatically from {joined}; shown for review from {reviewed}")
+    _print_impact(result.effect, model.digest)
+    if result.before == model.digest:
+        typer.echo("the model was already in force")
+    elif result.pinned:
+        first = " (the kind had none)" if result.before is None else ""
         typer.echo(f"the model is in force{first}: the next `engang nightly` matches with it")
     else:
         typer.echo(f'put it in force: engang models pin {model.kind} {model.digest} --why "…" --yes')
 
 
-def _show_effect(effect: "Effect | None", digest: str) -> None:
-    if effect is None:
-        typer.echo("nothing of the kind is released yet, so it changes nothing")
+def _print_training_data(seen: dict[str, Any]) -> None:
+    typer.echo("training data: " + ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in seen.items()))
+
+
+def _print_impact(impact: "ModelImpact | None", digest: str) -> None:
+    if impact is None:
+        typer.echo("no record of this kind is released yet, so it changes nothing")
         return
-    told = ", ".join(f"{n} {name}" for name, n in effect.counts().items() if n)
+    counts = ", ".join(f"{n} {name}" for name, n in impact.counts().items() if n)
     typer.echo(
-        f"in force, {digest} makes of release {effect.release} ({effect.items} items, matched with "
-        f"{effect.before or 'no model'}): {told or 'the same'}"
+        f"model {digest} would change release {impact.release} ({impact.items} items, matched with "
+        f"{impact.before or 'no model'}) as follows: {counts or 'no change'}"
     )
-    rows = effect.as_dict(SAMPLES)
+    rows = impact.as_dict(MAX_SAMPLE_ROWS)
     for name in ("history", "changes"):
         if rows[name]:
             typer.echo(f"some of the {name}:")
-            show(rows[name])
+            print_table(rows[name])
 
 
 def _bits(weight: float) -> str:
@@ -90,173 +100,170 @@ def _bits(weight: float) -> str:
 
 
 def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with numbers as a table shows them."""
+    """Return rows with numbers rounded to four digits."""
     return [{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
 
 
-@app.command()
-def evaluate(  # noqa: PLR0913  the command's own arguments and options
-    kind: KindName,
+@app.command("evaluate")
+def evaluate_command(  # noqa: PLR0913  the command's own arguments and options
+    kind: KindArgument,
     truth: Annotated[Path, typer.Option("--truth", help="Parquet or CSV: the deliveries' row key, and a label.")],
     key: Annotated[str | None, typer.Option(help="The column of the row key, if not the contract's.")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the label, if it cannot be told.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of the label, if it is not found by itself.")] = None,
     *,
     chart: Annotated[Path | None, typer.Option(help="Write the curves to this file, .svg or .png.")] = None,
-    errors: Annotated[int, typer.Option(min=0, help="How many of the worst errors to show, each way.")] = 3,
-    show_values: Annotated[bool, typer.Option("--show-values", help="Show personal values, too.")] = False,
-    json: Json = False,
+    errors: Annotated[int, typer.Option(min=0, help="How many of the worst errors of each sort to show.")] = 3,
+    show_values: Annotated[bool, typer.Option("--show-values", help="Also show personal values.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Compare the items of the current release with what is known to be true: precision, recall, F1, worst errors."""
-    from flows.matching.evaluation import Asked
-    from flows.matching.evaluation import evaluate as run
+    """Compare the items of the current release with known truth: precision, recall, F1, worst errors."""
+    from flows.matching.evaluation import EvaluationRequest, evaluate
 
     installation = open_here()
-    asked = Asked(truth, key, label, errors, show_values)
-    found = run(installation, installation.kind(kind), asked)
+    request = EvaluationRequest(truth, key, label, errors, show_values)
+    evaluation = evaluate(installation, installation.kind(kind), request)
     if chart is not None:
-        from flows.cli.charts import curves, write
+        from flows.cli.charts import curves, write_chart
 
-        say(f"chart: {write(curves(found.scores, found.threshold), chart)}")
+        scores = evaluation.scores.iter_rows(named=True)
+        print_progress(f"chart: {write_chart(curves(scores, evaluation.threshold), chart)}")
     if json:
-        echo_json(found.as_dict())
+        print_json(evaluation.as_dict())
     else:
-        _show_evaluation(found)
+        _print_evaluation(evaluation)
 
 
-def _show_evaluation(found: "Evaluation") -> None:
-    for note in found.notes:
-        say(f"mind: {one_line(note)}")
+def _print_evaluation(evaluation: "Evaluation") -> None:
+    for note in evaluation.notes:
+        print_warning(note)
     typer.echo(
-        f"{found.kind}, release {found.release}, model {found.model or 'none'}: the truth names {found.reports} of "
-        f"{found.of} reports; {found.true} pairs of them are one item"
+        f"{evaluation.kind}, release {evaluation.release}, model {evaluation.model or 'none'}: the truth covers "
+        f"{evaluation.reports} of {evaluation.of} reports; {evaluation.true} pairs of them are one item"
     )
-    show(_over_thresholds(found))
+    print_table(_over_thresholds(evaluation))
     typer.echo("(P precision, R recall; components: what plain connected components would give)")
-    for name, rows in (
-        ("in one item, two by the truth", found.false),
-        ("one by the truth, in two items", found.missed),
+    for sort, pairs in (
+        ("joined, but two items in truth", evaluation.false),
+        ("not joined, but one item in truth", evaluation.missed),
     ):
-        for pair in rows:
-            by = f"compared by {pair['compared_by']}" if pair["compared_by"] else "never compared: no blocking rule"
+        for pair in pairs:
+            rules = f"compared by {pair['compared_by']}" if pair["compared_by"] else "never compared: no blocking rule"
             weight = "" if pair["weight"] is None else f", weight {pair['weight']:.2f} bits"
-            typer.echo(f"\n{name}: {pair['a']} and {pair['b']} ({by}{weight})")
-            show([{k: _cut(v) if k in {"a", "b"} else v for k, v in field.items()} for field in pair["fields"]])
+            typer.echo(f"\n{sort}: {pair['a']} and {pair['b']} ({rules}{weight})")
+            print_table([{k: _shortened(v) if k in {"a", "b"} else v for k, v in f.items()} for f in pair["fields"]])
 
 
-def _over_thresholds(found: "Evaluation") -> list[dict[str, Any]]:
-    """Return a row a threshold: what pairs, items and plain connected components reach there."""
+def _over_thresholds(evaluation: "Evaluation") -> list[dict[str, Any]]:
+    """Return a row per threshold: the scores of pairs, items and plain connected components."""
     rows: dict[float, dict[str, Any]] = {}
-    for score in found.scores.iter_rows(named=True):
-        used = "in use" if score["threshold"] == found.threshold else ""
-        bits = "" if found.threshold is None else f"{score['threshold']:.2f}"
+    for score in evaluation.scores.iter_rows(named=True):
+        used = "in use" if score["threshold"] == evaluation.threshold else ""
+        bits = "" if evaluation.threshold is None else f"{score['threshold']:.2f}"
         row = rows.setdefault(score["threshold"], {"bits": bits, " ": used})
-        row |= {f"{score['of']} {short}": f"{score[name]:.4f}" for short, name in SHORT.items()}
+        row |= {f"{score['of']} {short}": f"{score[name]:.4f}" for short, name in SCORE_COLUMNS.items()}
     return list(rows.values())
 
 
-def _cut(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else plain(value)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+def _shortened(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else plain_text(value)
+    return text if len(text) <= MAX_CELL_CHARACTERS else f"{text[: MAX_CELL_CHARACTERS - 1]}…"
 
 
-@models.callback()
-def listing(context: typer.Context, *, json: Json = False) -> None:
-    """List the models there are (without a subcommand)."""
+@models_app.callback()
+def models_command(context: typer.Context, *, json: JsonOption = False) -> None:
+    """List the models (without a subcommand)."""
     if context.invoked_subcommand is None:
-        list_models(json=json)
+        list_models_command(json=json)
 
 
-@models.command("list")
-def list_models(*, json: Json = False) -> None:
-    """List the models there are, and which is in force for its kind."""
-    from flows.matching.models import list_models as run
+@models_app.command("list")
+def list_models_command(*, json: JsonOption = False) -> None:
+    """List the models, and which is in force for its kind."""
+    from flows.matching.models import list_models
 
-    found = run(open_here())
+    rows = list_models(open_here())
     if json:
-        echo_json(found)
-    elif not found:
-        typer.echo("no model is here: `engang train KIND` makes one")
+        print_json(rows)
+    elif not rows:
+        typer.echo("no model yet: `engang train KIND` makes one")
     else:
-        show([_model_row(row) for row in found])
+        print_table([_model_row(row) for row in rows])
 
 
 def _model_row(row: dict[str, Any]) -> dict[str, Any]:
-    trained = row["trained_at"].replace(microsecond=0) if row["trained_at"] else "shipped"
-    force = "in force" if row["in_force"] else ""
     return {
         "kind": row["kind"],
         "digest": row["digest"],
-        "trained": trained,
+        "trained": row["trained_at"].replace(microsecond=0) if row["trained_at"] else "shipped",
         "reports": row["seen"].get("reports"),
-        " ": force,
+        " ": "in force" if row["in_force"] else "",
     }
 
 
-@models.command("show")
-def show_model(digest: Digest, *, json: Json = False) -> None:
-    """Show what a model saw and what it says of each level of each field."""
-    from flows.matching.models import find_model
-    from transforms.linkage.waterfall import model_levels
+@models_app.command("show")
+def show_model_command(digest: DigestArgument, *, json: JsonOption = False) -> None:
+    """Show a model's training data and the weight of each level of each field."""
+    from flows.matching.models import describe_model, model_by_digest
 
-    model = find_model(open_here(), digest)
-    levels = model_levels(model).to_dicts()
-    told = {"kind": model.kind, "digest": model.digest, "best": model.best, "seen": model.seen}
+    model = describe_model(model_by_digest(open_here(), digest))
     if json:
-        echo_json({**told, "levels": levels})
+        print_json(model)
         return
-    typer.echo(f"model {model.digest} of {model.kind}; the best F1 is to be expected from {_bits(model.best)}")
-    typer.echo("it saw " + ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in model.seen.items()))
-    show(_rounded(levels))
+    typer.echo(f"model {model['digest']} of {model['kind']}; the best F1 is expected from {_bits(model['best'])}")
+    _print_training_data(model["seen"])
+    print_table(_rounded(model["levels"]))
 
 
-@models.command("pin")
-def pin_model(  # noqa: PLR0913  the command's own arguments and options
-    kind: KindName,
-    digest: Digest,
-    why: Annotated[str, typer.Option("--why", help="The reason, for those who come after.")],
-    who: Who = None,
+@models_app.command("pin")
+def pin_model_command(  # noqa: PLR0913  the command's own arguments and options
+    kind: KindArgument,
+    digest: DigestArgument,
+    why: Annotated[str, typer.Option("--why", help="The reason, for later readers.")],
+    who: WhoOption = None,
     *,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without this it is only told what it would change.")
-    ] = False,
-    json: Json = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only print what would change.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Put a model in force for its kind, or without --yes tell what that would change."""
-    from flows.matching.models import pin_model as run
-    from flows.matching.training import Pin
+    """Put a model in force for its kind; without --yes, print what that would change."""
+    from flows.matching.models import pin_model
+    from flows.matching.training import PinRequest
 
     installation = open_here()
-    done = run(installation, installation.kind(kind), digest, Pin(wanted=yes, who=who, why=why))
+    request = PinRequest(wanted=yes, who=who, why=why)
+    result = pin_model(installation, installation.kind(kind), digest, request)
     if json:
-        effect = done.effect and done.effect.as_dict(SAMPLES)
-        echo_json({"digest": done.model.digest, "pinned": done.pinned, "changed": done.changed, "effect": effect})
+        impact = result.effect and result.effect.as_dict(MAX_SAMPLE_ROWS)
+        fields = {"digest": result.model.digest, "pinned": result.pinned, "changed": result.changed}
+        print_json({**fields, "effect": impact})
         return
-    _show_effect(done.effect, done.model.digest)
-    if not done.pinned:
+    _print_impact(result.effect, result.model.digest)
+    if not result.pinned:
         typer.echo("nothing was changed: give --yes to put it in force")
     else:
-        typer.echo("in force: the next `engang nightly` matches with it" if done.changed else "it was in force before")
+        typer.echo(
+            "in force: the next `engang nightly` matches with it" if result.changed else "it was already in force"
+        )
 
 
-@models.command("export")
-def export_model(digest: Digest, file: ModelFile, *, json: Json = False) -> None:
+@models_app.command("export")
+def export_model_command(digest: DigestArgument, file: ModelFile, *, json: JsonOption = False) -> None:
     """Write a model to a file, for `engang models import` here or elsewhere."""
-    from flows.matching.models import export_model as run
+    from flows.matching.models import export_model
 
-    model = run(open_here(), digest, file)
+    model = export_model(open_here(), digest, file)
     if json:
-        echo_json({"digest": model.digest, "kind": model.kind, "file": str(file)})
+        print_json({"digest": model.digest, "kind": model.kind, "file": str(file)})
     else:
         typer.echo(f"{file}: model {model.digest} of {model.kind}")
 
 
-@models.command("import")
-def import_model(file: ModelFile, *, json: Json = False) -> None:
-    """Keep a model from a file; `engang models pin` puts it in force."""
-    from flows.matching.models import import_model as run
+@models_app.command("import")
+def import_model_command(file: ModelFile, *, json: JsonOption = False) -> None:
+    """Add a model from a file; `engang models pin` puts it in force."""
+    from flows.matching.models import import_model
 
-    model, new = run(open_here(), file)
+    model, new = import_model(open_here(), file)
     if json:
-        echo_json({"digest": model.digest, "kind": model.kind, "new": new})
+        print_json({"digest": model.digest, "kind": model.kind, "new": new})
     else:
-        typer.echo(f"model {model.digest} of {model.kind} {'is kept' if new else 'was kept before'}")
+        typer.echo(f"model {model.digest} of {model.kind} {'is added' if new else 'was added before'}")

@@ -1,94 +1,97 @@
-"""What `explain`, `why-not` and `review` print of records."""
+"""What `explain`, `why-not` and `review` print about records."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import typer
 
-from flows.cli.side_by_side import show_wrapped, shown
+from flows.cli.side_by_side import display_text, print_wrapped
 from flows.cli.terminal import one_line
-from flows.matching.review_queue import Question
-from flows.queries.item_history import decision_in_words, event_in_words
+from flows.matching.review_queue import ReviewQuestion
+from flows.queries.item_history import decision_sentence, event_sentence
 from flows.queries.pairs import MARKS, Pair
 from flows.queries.record_story import RecordStory
-from flows.queries.why_not import WhyNot, mean_in_words, tie_in_words
+from flows.queries.why_not import WhyNot, mean_sentence, tie_sentence
 
-ABREAST: Final = 3
-"""So many reports stand side by side."""
-BRIEF: Final = 32
-"""Characters of a value where all of it was shown before."""
-MOST_APART: Final = 5
-"""So many of the items that were kept apart are printed."""
-AGREEMENTS: Final = {
+REPORTS_PER_TABLE: Final = 3
+"""How many reports one table shows side by side."""
+BRIEF_CHARACTERS: Final = 32
+"""Characters of a value that was printed in full before."""
+MAX_SEPARATE_ITEMS: Final = 5
+"""How many of the items that were kept separate are printed."""
+AGREEMENT_MARKS: Final = {
     "none": "", "one": "·", "same": "=", "near": "~", "versions": "~", "conflict": "≠",
 }  # fmt: skip
-"""How reports agree on a field: told by none, by one, the same, nearly, in several versions, in conflict."""
+"""How reports agree on a field: reported by none, by one, the same, nearly, in several versions, in conflict."""
 
 
-def tell_story(story: RecordStory) -> None:
-    """Print the story of an item: where its id is, its row, its reports, what ties them, what was kept apart."""
-    say(story.now)
+def print_story(story: RecordStory) -> None:
+    """Print an item: where its id is now, its row, its reports, what joins them, which items were kept separate."""
+    print_text(story.now)
     for event in story.history:
-        say(f"  {event_in_words(event)}")
+        print_text(f"  {event_sentence(event)}")
     for note in story.notes:
-        say(note)
+        print_text(note)
     if story.item is None:
         return
     item = story.item
-    differ = f" on {', '.join(item['conflicting'])}" if item["conflicting"] else ""
-    say(
-        f"\n{story.kind} {story.item_id}: {item['reports']} reports by {item['reporters']}, {item['agreement']}{differ}"
-    )
-    names = _names(story.reports)
-    _tell_fields(story, names)
+    fields = f" on {', '.join(item['conflicting'])}" if item["conflicting"] else ""
+    counts = f"{item['reports']} reports by {item['reporters']}"
+    print_text(f"\n{story.kind} {story.item_id}: {counts}, {item['agreement']}{fields}")
+    names = _short_names(story.reports)
+    _print_fields(story, names)
     typer.echo("\nreports")
     columns = ["report", "report_id", "relation", "lead", "filename", "row", "row_keys", "sender", "submission_id"]
     rows = [{**row, "report": names[row["report_id"]]} for row in story.reports]
-    show_wrapped(rows, columns, ["filename", "row_keys"])
+    print_wrapped(rows, columns, ["filename", "row_keys"])
     for pair in story.pairs:
         typer.echo("")
-        tell_pair(pair, names, story.automatic, brief=True)
+        print_pair(pair, names, story.automatic, brief=True)
     if story.left_out:
-        say(f"\n{story.left_out} more pairs of its reports are not shown")
-    _tell_ties(story)
+        print_text(f"\n{story.left_out} more pairs of its reports are not shown")
+    _print_ties(story)
 
 
-def _names(reports: Sequence[dict[str, Any]]) -> dict[str, str]:
+def _short_names(reports: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Return a short name for each report: its number and its reporter."""
     ids = list(dict.fromkeys(row["report_id"] for row in reports))
-    by = {row["report_id"]: row["reported_by"] for row in reports}
-    return {report: f"{n} {one_line(by[report])}" for n, report in enumerate(ids, start=1)}
+    reporters = {row["report_id"]: row["reported_by"] for row in reports}
+    return {report: f"{n} {one_line(reporters[report])}" for n, report in enumerate(ids, start=1)}
 
 
-def _tell_fields(story: RecordStory, names: dict[str, str]) -> None:
-    stands = [row for row in story.reports if row["standing"]]
-    for start in range(0, len(stands), ABREAST):
-        some = {names[row["report_id"]]: row for row in stands[start : start + ABREAST]}
+def _print_fields(story: RecordStory, names: dict[str, str]) -> None:
+    standing = [row for row in story.reports if row["standing"]]
+    for start in range(0, len(standing), REPORTS_PER_TABLE):
+        reports = {names[row["report_id"]]: row for row in standing[start : start + REPORTS_PER_TABLE]}
         rows = [
-            {"": AGREEMENTS[field["agreement"]], "field": field["field"], "published": field["published"]}
-            | {name: row[field["field"]] for name, row in some.items()}
+            {"": AGREEMENT_MARKS[field["agreement"]], "field": field["field"], "published": field["published"]}
+            | {name: row[field["field"]] for name, row in reports.items()}
             for field in story.fields
         ]
         typer.echo("")
-        show_wrapped(rows, ["", "field", "published", *some], ["published", *some])
-    differ = [field for field in story.fields if field["agreement"] == "conflict"]
-    for chosen in dict.fromkeys(field["chosen"] for field in differ):
-        fields = [field["field"] for field in differ if field["chosen"] == chosen]
-        say(f"where reports differ, published is {chosen}: {', '.join(fields)}")
+        print_wrapped(rows, ["", "field", "published", *reports], ["published", *reports])
+    conflicts = [field for field in story.fields if field["agreement"] == "conflict"]
+    for chosen in dict.fromkeys(field["chosen"] for field in conflicts):
+        fields = [field["field"] for field in conflicts if field["chosen"] == chosen]
+        print_text(f"where reports differ, {chosen} is published: {', '.join(fields)}")
 
 
-def tell_pair(
+def print_pair(
     pair: Pair, names: dict[str, str] | None = None, automatic: float | None = None, *, brief: bool = False
 ) -> None:
-    """Print two reports' weight as a waterfall: what each field says, and the sum so far; brief: values cut short."""
-    say(f"{_who(pair.a, names)} and {_who(pair.b, names)}: {_weight(pair, automatic)}; {_met(pair)}")
+    """Print the match weight of two reports as a waterfall: each field's weight and the sum so far.
+
+    brief: print only the start of long values.
+    """
+    reports = f"{_report_name(pair.a, names)} and {_report_name(pair.b, names)}"
+    print_text(f"{reports}: {_weight(pair, automatic)}; {_blocking_rules(pair)}")
     values = {row["field"]: {end: _brief(row[end]) if brief else row[end] for end in "ab"} for row in pair.fields}
     rows = [{**step, **values.get(step["step"], {"a": None, "b": None}), "sum": step["after"]} for step in pair.steps]
     if rows:
-        show_wrapped(rows[:-1], ["step", "level", "a", "b", "bits", "sum"], ["a", "b"])
+        print_wrapped(rows[:-1], ["step", "level", "a", "b", "bits", "sum"], ["a", "b"])
 
 
-def _who(report: dict[str, Any], names: dict[str, str] | None) -> str:
+def _report_name(report: dict[str, Any], names: dict[str, str] | None) -> str:
     return names[report["report_id"]] if names else f"{report['reported_by']} {report['report_id']}"
 
 
@@ -97,83 +100,85 @@ def _weight(pair: Pair, automatic: float | None) -> str:
     return weight if automatic is None else f"{weight}, {automatic:.2f} make one item"
 
 
-def _met(pair: Pair) -> str:
+def _blocking_rules(pair: Pair) -> str:
     return f"compared by {'; '.join(pair.compared_by)}" if pair.compared_by else "never compared: no blocking rule fits"
 
 
 def _brief(value: object) -> str:
-    told = shown(value)
-    return told if len(told) <= BRIEF else f"{told[: BRIEF - 3]}..."
+    text = display_text(value)
+    return text if len(text) <= BRIEF_CHARACTERS else f"{text[: BRIEF_CHARACTERS - 3]}..."
 
 
-def _tell_ties(story: RecordStory) -> None:
-    """Print the decisions about an item's reports, the ties that could not hold, and what was kept apart from it."""
+def _print_ties(story: RecordStory) -> None:
+    """Print the decisions on an item's reports, ties that were overruled, and items that were kept separate."""
     for decision in story.decisions:
-        waits = "" if decision["applied"] else " (waits for `engang nightly`)"
-        say(f"\n{decision_in_words(decision)}{waits}: {decision['a']} and {decision['b']}")
+        pending = "" if decision["applied"] else " (waits for `engang nightly`)"
+        print_text(f"\n{decision_sentence(decision)}{pending}: {decision['a']} and {decision['b']}")
     for tie in story.overruled:
-        say(f"\n{tie_in_words(tie)}")
-    kept = [near for near in story.apart if near["reason"] != "weight"]
-    for near in kept[:MOST_APART]:
-        pair = f"report {near['other_id']} weighs {near['weight']:.2f} bits with {near['report_id']}"
-        say(f"\nkept apart: item {near['other_item']}, whose {pair}: {_why(near)}")
-    more, light = len(kept[MOST_APART:]), len(story.apart) - len(kept)
+        print_text(f"\n{tie_sentence(tie)}")
+    separate = [item for item in story.separate_items if item["reason"] != "weight"]
+    for item in separate[:MAX_SEPARATE_ITEMS]:
+        pair = f"report {item['other_id']} weighs {item['weight']:.2f} bits with {item['report_id']}"
+        print_text(f"\nkept separate: item {item['other_item']}, whose {pair}: {_reason(item)}")
+    more, light = len(separate[MAX_SEPARATE_ITEMS:]), len(story.separate_items) - len(separate)
     if more:
-        say(f"\n{more} more items are kept apart: --json tells of all")
+        print_text(f"\n{more} more items are kept separate: --json lists them all")
     if light:
-        say(f"\n{light} more items are near, and weigh too little: `engang review {story.kind}` asks about such pairs")
+        print_text(
+            f"\n{light} more items are similar, with too little weight: `engang review {story.kind}` asks about them"
+        )
 
 
-def _why(near: dict[str, Any]) -> str:
+def _reason(item: dict[str, Any]) -> str:
+    """Return what keeps an item separate, in words."""
     return {
-        "decision": f"decision {', '.join(map(str, near['decisions']))} calls them different",
-        "reporter": f"one reporter reports an item once, and {', '.join(near['reporters'])} reported both",
-        "coherence": mean_in_words(near["pairs"], near["weighed"], near["absent"], near["mean"]),
+        "decision": f"decision {', '.join(map(str, item['decisions']))} calls them different",
+        "reporter": f"one reporter reports an item once, and {', '.join(item['reporters'])} reported both",
+        "coherence": mean_sentence(item["pairs"], item["weighed"], item["absent"], item["mean"]),
         "nothing": "nothing: the next `engang nightly` joins them",
-    }[near["reason"]]
+    }[item["reason"]]
 
 
-def tell_why(told: WhyNot) -> None:
+def print_why_not(result: WhyNot) -> None:
     """Print why two reports are not one item."""
-    for sentence in told.why:
-        say(sentence)
-    if told.pair is None:
+    for sentence in result.why:
+        print_text(sentence)
+    if result.pair is None:
         return
     typer.echo("")
-    _tell_meetings(told)
+    _print_blocking(result)
     typer.echo("")
-    tell_pair(told.pair, automatic=told.automatic)
+    print_pair(result.pair, automatic=result.automatic)
 
 
-def _tell_meetings(told: WhyNot) -> None:
+def _print_blocking(result: WhyNot) -> None:
+    """Print a row per blocking rule: what it reads of each report, and whether that is the same."""
     rows = [
-        {**rule, "": "=" if rule["shared"] else "≠", "a": _parts(rule["a"]), "b": _parts(rule["b"])}
-        for rule in told.meetings
+        {**rule, "": "=" if rule["shared"] else "≠", "a": _key(rule["a"]), "b": _key(rule["b"])}
+        for rule in result.blocking
     ]
-    show_wrapped(rows, ["", "rule", "a", "b", "reports", "over_limit"], ["a", "b"])
+    print_wrapped(rows, ["", "rule", "a", "b", "reports", "over_limit"], ["a", "b"])
 
 
-def _parts(parts: list[str | None]) -> str:
+def _key(parts: list[str | None]) -> str:
     return " + ".join("(nothing)" if part is None else part for part in parts)
 
 
-def tell_question(question: Question, automatic: float, place: str) -> None:
-    """Print two reports side by side with what each field weighs, differences marked."""
+def print_question(question: ReviewQuestion, automatic: float, place: str) -> None:
+    """Print two reports side by side with each field's match weight, differences marked."""
     pair = question.pair
     more = f", {question.pairs - 1} more pairs of the two items are open" if question.pairs > 1 else ""
-    say(
-        f"{place}: {pair.weight:.2f} bits, {automatic:.2f} make one item; "
-        f"{question.reports} reports in both items{more}"
-    )
-    heads = [shown(f"{row['reported_by']} {end}") for row, end in zip((pair.a, pair.b), pair.ends, strict=True)]
+    weights = f"{pair.weight:.2f} bits, {automatic:.2f} make one item"
+    print_text(f"{place}: {weights}; {question.reports} reports in both items{more}")
+    heads = [display_text(f"{row['reported_by']} {end}") for row, end in zip((pair.a, pair.b), pair.ends, strict=True)]
     rows = [
         {"": MARKS[row["mark"]], "field": row["field"], heads[0]: row["a"], heads[1]: row["b"], "level": row["level"],
          "bits": None if row["bits"] is None else row["bits"] + row["frequency_bits"]}
         for row in pair.fields
     ]  # fmt: skip
-    show_wrapped(rows, ["", "field", *heads, "level", "bits"], heads)
+    print_wrapped(rows, ["", "field", *heads, "level", "bits"], heads)
 
 
-def say(text: str) -> None:
-    """Print a line or more: nothing delivered moves the cursor."""
+def print_text(text: str) -> None:
+    """Print lines of text: control characters in delivered values are replaced, so they move no cursor."""
     typer.echo("\n".join(one_line(line) for line in text.split("\n")))

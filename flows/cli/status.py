@@ -1,117 +1,125 @@
-"""Commands of those who keep watch: status, events."""
+"""Commands for monitoring: status, events."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import FOUND_PROBLEMS, Json, app, echo_json, open_here, plain, show
+from flows.cli.terminal import (
+    FOUND_PROBLEMS,
+    JsonOption,
+    app,
+    open_here,
+    plain_text,
+    print_json,
+    print_table,
+)
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from flows.monitoring.status import Status
 
 
-@app.command()
-def status(
+@app.command("status")
+def status_command(
     at: Annotated[
-        str | None, typer.Option(help="A day, YYYY-MM-DD, whose deadlines to look at; today by default.")
+        str | None, typer.Option(help="Check the deadlines as of this day, YYYY-MM-DD; today by default.")
     ] = None,
     *,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
-    """Tell who is late, what waits, what failed; exit code 1 if anything needs a person."""
-    from flows.monitoring.status import status as run
+    """Show late deliveries, the inbox, the last nightly and failures; exit code 1 if anything needs action."""
+    from flows.monitoring.status import status
 
-    told = run(open_here(), _day(at))
+    current = status(open_here(), _parse_day(at))
     if json:
-        echo_json(told.as_dict())
+        print_json(current.as_dict())
     else:
-        _tell(told)
-    if told.problems:
+        _print_status(current)
+    if current.problems:
         raise typer.Exit(FOUND_PROBLEMS)
 
 
-@app.command()
-def events(
+@app.command("events")
+def events_command(
     *,
-    send: Annotated[bool, typer.Option("--send", help="Post what is due to ENGANG_WEBHOOK now.")] = False,
-    json: Json = False,
+    send: Annotated[bool, typer.Option("--send", help="Post the due events to ENGANG_WEBHOOK now.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """List the events that the webhook has not taken yet (exit code 1 if `--send` leaves any)."""
-    from infra.ledger import outbox
+    """List the events not yet delivered to the webhook (exit code 1 if `--send` fails to deliver any)."""
+    from flows.events import deliver_outbox, unsent_events
 
     installation = open_here()
     failed = 0
     if send:
-        from flows.events import deliver_outbox
-
-        told, failed = deliver_outbox(installation)
-        typer.echo(f"{told} events told, {failed} not", err=json)
-    left = outbox.unsent(installation.engine).to_dicts()
+        delivered, failed = deliver_outbox(installation)
+        typer.echo(f"{delivered} delivered, {failed} failed", err=json)
+    waiting = unsent_events(installation)
     if json:
-        echo_json(left)
-    elif left:
-        show(left, ["at", "type", "subject", "attempts", "not_before", "problem"])
+        print_json(waiting)
+    elif waiting:
+        print_table(waiting, ["at", "type", "subject", "attempts", "not_before", "problem"])
     elif not send:
-        typer.echo("every event is told")
+        typer.echo("all events are delivered")
     if failed:
         raise typer.Exit(FOUND_PROBLEMS)
 
 
-def _day(told: str | None) -> dt.date | None:
+def _parse_day(text: str | None) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(told) if told else None
+        return dt.date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise UsageError(f"--at: found {told!r}, expected a day as YYYY-MM-DD") from error
+        raise UsageError(f"--at: found {text!r}, expected a day as YYYY-MM-DD") from error
 
 
-def _tell(told: "Status") -> None:
-    _tell_obligations(told)
+def _print_status(status: "Status") -> None:
+    _print_obligations(status)
     typer.echo("")
-    show([{"what": what, "is": is_} for what, is_ in _rows(told)])
-    for parked in told.inbox["parked_objects"]:
+    print_table([{"what": what, "is": value} for what, value in _rows(status)])
+    for parked in status.inbox["parked_objects"]:
         typer.echo(f"parked {parked['id']}: {parked['object']}: {parked['reason']}")
+    for warning in status.record_warnings:
+        typer.echo(f"warning: {warning['kind']}: {warning['what']}: {warning['detail']} ({warning['count']} reports)")
     typer.echo("")
-    for problem in told.problems:
+    for problem in status.problems:
         typer.secho(f"! {problem}", fg="red")
-    typer.echo(f"{len(told.problems)} things need a person" if told.problems else "nothing needs a person")
+    typer.echo(f"{len(status.problems)} problems need action" if status.problems else "no action needed")
 
 
-def _tell_obligations(told: "Status") -> None:
+def _print_obligations(status: "Status") -> None:
     rows = [
         {
-            "contract": o.contract, "period": o.period, "due": o.due, "delivered": _of(o.delivered, o.expected),
+            "contract": o.contract, "period": o.period, "due": o.due, "delivered": _share(o.delivered, o.expected),
             "late": len(o.late), "next": o.next_period, "next due": o.next_due,
-            "next delivered": _of(o.next_delivered, o.next_expected),
+            "next delivered": _share(o.next_delivered, o.next_expected),
         }
-        for o in told.obligations
+        for o in status.obligations
     ]  # fmt: skip
-    show(rows)
-    if told.undeclared:
-        typer.echo(f"no due date declared: {', '.join(told.undeclared)}")
+    print_table(rows)
+    if status.undeclared:
+        typer.echo(f"no due date declared: {', '.join(status.undeclared)}")
 
 
-def _of(some: int, total: int) -> str:
-    return f"{some} of {total}"
+def _share(count: int, total: int) -> str:
+    return f"{count} of {total}"
 
 
-def _rows(told: "Status") -> list[tuple[str, str]]:
-    box, release, nightly = told.inbox, told.release, told.nightly
-    states = f"{box['waiting']} waiting, {box['leased']} leased, {box['parked']} parked"
-    oldest = f", the oldest since {_minute(box['oldest_waiting'])}" if box["oldest_waiting"] else ""
+def _rows(status: "Status") -> list[tuple[str, str]]:
+    inbox, release, nightly = status.inbox, status.release, status.nightly
+    states = f"{inbox['waiting']} waiting, {inbox['leased']} being processed, {inbox['parked']} parked"
+    oldest = f", the oldest since {_minute(inbox['oldest_waiting'])}" if inbox["oldest_waiting"] else ""
     last = nightly["last"]
-    ended = f"{last['status']}, began {_minute(last['started_at'])}" if last else "none yet"
-    number = f"{release['release']}, {release['age_hours']} hours old" if release["release"] else "none yet"
-    letters = "no queue" if box["dead_letters"] is None else plain(box["dead_letters"])
+    run = f"{last['status']}, started {_minute(last['started_at'])}" if last else "none yet"
+    current = f"{release['release']}, {release['age_hours']} hours old" if release["release"] else "none yet"
+    letters = "no queue" if inbox["dead_letters"] is None else plain_text(inbox["dead_letters"])
     return [
         ("inbox", states + oldest),
         ("dead letters", letters),
-        ("release", number),
-        ("submissions since the last nightly", plain(release["waiting"])),
-        ("last nightly", ended),
-        ("nightlies refused, failed since one went well", f"{nightly['refused_since']}, {nightly['failed_since']}"),
-        ("events not told", plain(told.outbox["unsent"])),
+        ("release", current),
+        ("submissions since the last nightly", plain_text(release["waiting"])),
+        ("last nightly", run),
+        ("nightlies refused, failed since the last success", f"{nightly['refused_since']}, {nightly['failed_since']}"),
+        ("events not delivered", plain_text(status.outbox["unsent"])),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: the app they register with, and how they print.
+"""What all commands share: the Typer app they register with, common options, and printing.
 
 Results go to standard output, progress and errors to standard error.
 """
@@ -10,23 +10,31 @@ import typer
 
 app = typer.Typer(
     name="engang",
-    help="Public bodies report each item once: deliver reports, publish a release, ask it anything.",
+    help="Public bodies report each item once: deliver reports, publish a release, query it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+WhoOption = Annotated[str | None, typer.Option("--who", help="Who decides; by default the user who runs this.")]
+ReleaseOption = Annotated[int | None, typer.Option("--release", "-r", help="Number of a release; by default the last.")]
 FOUND_PROBLEMS = 1
 WRONG_USE = 2
+"""Exit codes: the command ran and found problems; the command was called wrongly."""
 
 
-def say(text: str) -> None:
-    """Tell progress, on standard error."""
+def print_progress(text: str) -> None:
+    """Print a line of progress to standard error."""
     typer.secho(text, err=True, dim=True)
 
 
-def show(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -> None:
+def print_warning(text: str) -> None:
+    """Print a warning to standard error, on one line."""
+    print_progress(f"warning: {one_line(text)}")
+
+
+def print_table(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -> None:
     """Print rows as an aligned table: text left, numbers right."""
     names = list(columns or (rows[0] if rows else ()))
     aligned = [_aligned(name, [row[name] for row in rows]) for name in names]
@@ -34,30 +42,35 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -
         typer.echo("  ".join(line).rstrip())
 
 
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    typer.echo(as_json(value))
+
+
 def _aligned(name: str, values: list[object]) -> list[str]:
-    """Return a column's cells under its name, all of one width."""
-    cells = [name, *(one_line(plain(value)) for value in values)]
+    """Return a column's name and cells, padded to the same width."""
+    cells = [name, *(one_line(plain_text(value)) for value in values)]
     width = max(map(len, cells))
     numbers = bool(values) and all(value is None or is_number(value) for value in values)
     return [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
 
 
 def one_line(text: str) -> str:
-    """Return a text as a line may show it: nothing delivered moves the cursor or turns the line around."""
+    """Return a text that is safe to print on one line: control characters are replaced, so they move no cursor."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is shown as a number."""
+    """Return whether a value is printed as a number."""
     from decimal import Decimal
 
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def plain(value: object) -> str:
-    """Return a value as text: decimals without their empty places, nothing for null."""
+def plain_text(value: object) -> str:
+    """Return a value as text: decimals without trailing zeros, nothing for null."""
     from decimal import Decimal
 
     if value is None:
@@ -68,22 +81,24 @@ def plain(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return JSON: decimals are exact numbers, dates ISO 8601 text, NaN null, what JSON does not know its text."""
+    """Return JSON: exact decimals, ISO 8601 dates, null for NaN, and the text of any type that JSON lacks."""
     import simplejson
 
-    return simplejson.dumps(_tidy(value), ensure_ascii=False, indent=1, use_decimal=True, ignore_nan=True, default=str)
+    return simplejson.dumps(
+        _json_value(value), ensure_ascii=False, indent=1, use_decimal=True, ignore_nan=True, default=str
+    )
 
 
-def _tidy(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
+def _json_value(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
     import datetime as dt
     from decimal import Decimal
 
     if isinstance(value, dict):
-        return {k: _tidy(v) for k, v in value.items()}
+        return {k: _json_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_tidy(v) for v in value]
+        return [_json_value(v) for v in value]
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else Decimal(plain(value))
+        return int(value) if value == value.to_integral_value() else Decimal(plain_text(value))
     return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
 
@@ -92,8 +107,3 @@ def open_here() -> Any:  # noqa: ANN401  flows.installation.Installation, import
     from flows.installation import open_installation
 
     return open_installation()
-
-
-def echo_json(value: object) -> None:
-    """Print a value as JSON."""
-    typer.echo(as_json(value))

@@ -1,9 +1,9 @@
-"""What the demo's invented incidents are made of: places, kinds of incidents, and the words of two who tell of one."""
+"""What the demo's invented incidents are made of: places, types of incident, and how two agencies describe each."""
 
 from dataclasses import dataclass
 from typing import Final
 
-PLACES: Final = {
+INCIDENT_PLACES: Final = {
     "1120": ("Solbakken sykehjem", "Furulia skole"), "1121": ("Granheim sykehjem", "Bjørkelunden skole"),
     "1508": ("Fjordglimt sykehjem", "Måsebukta skole"), "1515": ("Havblikk sykehjem", "Skjærgården skole"),
     "1580": ("Lyngtunet sykehjem", "Steinrøysa skole"), "1815": ("Øyheimen sykehjem", "Ærfuglen skole"),
@@ -15,10 +15,11 @@ PLACES: Final = {
 
 
 @dataclass(frozen=True)
-class Sort:
-    """One sort of incident: how each agency names it, how each tells of it, and the details that both may tell.
+class IncidentType:
+    """One type of incident.
 
-    Both texts hold {a}, {b} and {c}; `a`, `b` and `c` are what may stand there.
+    word, code: what the doctors and the supervisor call it. doctor, supervisor: their descriptions, with the
+    placeholders {a}, {b} and {c}. a, b, c: the details that replace the placeholders.
     """
 
     word: str
@@ -30,8 +31,8 @@ class Sort:
     c: tuple[str, ...]
 
 
-SORTS: Final = {
-    "fall": Sort(
+INCIDENT_TYPES: Final = {
+    "fall": IncidentType(
         "Fall", "T1",
         "Falt {a} etter å ha snublet i {b}. Vondt i {c}, sendt til legevakt.",
         "Person ble funnet på gulvet {a}. Årsak oppgis å være {b}. Undersøkt for skade i {c}.",
@@ -39,7 +40,7 @@ SORTS: Final = {
         ("rullatoren", "dørterskelen", "vått gulv", "en ledning", "gulvteppet", "en vaskebøtte", "en skolesekk"),
         ("hoften", "håndleddet", "hodet", "kneet", "skulderen", "ankelen", "albuen"),
     ),
-    "medication": Sort(
+    "medication": IncidentType(
         "Legemiddelfeil", "T2",
         "Ga {a} {b} uten at det var ordinert. Oppdaget av {c}.",
         "Avvik i legemiddelhåndtering: {a} utdelt {b}. Meldt videre av {c} samme dag.",
@@ -47,7 +48,7 @@ SORTS: Final = {
         ("dobbel dose", "fra feil dosett", "til feil person", "etter at kuren var ferdig", "ved feil måltid"),
         ("nattevakten", "tilkallingsvikaren", "avdelingslederen", "farmasøyten", "helsesykepleieren"),
     ),
-    "violence": Sort(
+    "violence": IncidentType(
         "Vold", "T3",
         "Slått med {a} {b}. Krangelen begynte om {c}.",
         "Utagering {b}, {a} brukt mot en annen. Utløst av uenighet om {c}.",
@@ -55,7 +56,7 @@ SORTS: Final = {
         ("i dagligstuen", "i skolegården", "under måltidet", "i skyssen", "i gymsalen", "utenfor rommet"),
         ("en plass", "fjernkontrollen", "en telefon", "medisinene", "en lue", "køen"),
     ),
-    "missing": Sort(
+    "missing": IncidentType(
         "Savnet person", "T4",
         "Ikke å finne etter {a}. Kom til rette {b}, {c}.",
         "Leteaksjon etter {a}; vedkommende ble gjenfunnet {b}, {c}.",
@@ -63,7 +64,7 @@ SORTS: Final = {
         ("ved elven", "på busstasjonen", "i nabolagets hage", "i kjelleren", "på kirkegården", "ved skogkanten"),
         ("lettkledd", "søkkvåt", "uskadd", "forvirret", "gjennomfrosset"),
     ),
-    "fire": Sort(
+    "fire": IncidentType(
         "Brann", "T5",
         "Tok fyr i {a} {b}. Slukket med {c}.",
         "Branntilløp, {a} antent {b}. Håndtert med {c} før brannvesenet kom.",
@@ -71,7 +72,7 @@ SORTS: Final = {
         ("på kjøkkenet", "i vaskeriet", "på lærerværelset", "i aktivitetsrommet", "på vaktrommet"),
         ("brannteppe", "pulverapparat", "husslangen", "skumslukker", "håndklær"),
     ),
-    "food": Sort(
+    "food": IncidentType(
         "Mat", "T6",
         "Fikk {a} til {b} tross allergi. Reagerte med {c}.",
         "Servering av {a} i strid med matplan ({b}). Symptomer: {c}.",
@@ -80,13 +81,13 @@ SORTS: Final = {
         ("utslett", "pustebesvær", "oppkast", "hevelse", "magesmerter"),
     ),
 }  # fmt: skip
-"""Sort as the kind names it -> its words."""
-GRADES: Final = ("lav", "middels", "høy", "svært høy")
+"""Type of incident in the record kind -> its texts."""
+SEVERITY_GRADES: Final = ("lav", "middels", "høy", "svært høy")
 """The supervisor's words for severity 1 to 4."""
-VAGUE: Final = (
+VAGUE_TEXTS: Final = (
     "Uønsket hendelse. Se journal.",
     "Hendelsen er fulgt opp lokalt.",
     "Melding mottatt per telefon, utfyllende opplysninger ettersendes.",
     "Avvik registrert, ingen ytterligere beskrivelse.",
 )
-"""What is told where nobody took the time to tell."""
+"""Descriptions that contain no details."""

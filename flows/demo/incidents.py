@@ -1,8 +1,8 @@
-"""The demo's incidents: what two agencies were told of a month's events, and the truth about which reports are of one.
+"""The demo's incidents: reports to two agencies about a month's events, and which reports are about the same event.
 
-A pure function of the seed, as the month's figures are. Events are drawn first; each office then tells of its events
-with its own number, clock, spelling and words. The shipped model `schemas/models/incident.json` is what
-`engang train incident` made of the deliveries of the seeds `TRAINED_ON`, in a home of their own.
+A pure function of the seed, like the month's figures. Events are drawn first; then each office reports its events with
+its own case number, clock, spelling and words. The shipped model `schemas/models/incident.json` is what
+`engang train incident` made of the deliveries of the seeds `TRAINING_SEEDS`, in a separate home.
 """
 
 import random
@@ -12,67 +12,71 @@ from typing import Any, Final
 
 from flows.demo import files as demo_files
 from flows.demo.figures import MUNICIPALITIES, first_day
-from flows.demo.incident_texts import GRADES, PLACES, SORTS, VAGUE
-from flows.intake.registration import Delivery
+from flows.demo.incident_texts import INCIDENT_PLACES, INCIDENT_TYPES, SEVERITY_GRADES, VAGUE_TEXTS
+from flows.intake.deliveries import Delivery
 
-TRAINED_ON: Final = range(101, 141)
+TRAINING_SEEDS: Final = range(101, 141)
 DOCTOR: Final = ("demo-hendelse-helse", "helsemeldingen")
 SUPERVISOR: Final = ("demo-hendelse-tilsyn", "kommunetilsynet")
-"""Contract and sender."""
-TOLD_TWICE: Final = 37
-"""Events that both agencies were told of, so that the reports show it."""
-BARELY: Final = 4
-"""Events that both were told of, of which one report says next to nothing."""
-ALONE: Final = 30
-"""Events that one agency was told of: so many each."""
-LOOKALIKES: Final = 4
-"""Pairs of events at one place within an hour, of which each agency was told one."""
-LIFE: Final = {"sykehjem": ("sjukeheim", "sykeheim", "bo- og omsorgssenter"), "skole": ("skule", "barneskole", "skole")}
-"""What else people call a care home or a school."""
+"""Contract and sender of each agency."""
+REPORTED_TWICE: Final = 37
+"""Events reported to both agencies, in enough detail to match."""
+REPORTED_VAGUELY: Final = 4
+"""Events reported to both agencies, one of the reports with hardly any detail."""
+REPORTED_ONCE: Final = 30
+"""Events reported to one agency only: this many for each agency."""
+LOOKALIKE_PAIRS: Final = 4
+"""Pairs of events at the same place within an hour, one reported to each agency."""
+PLACE_SYNONYMS: Final = {
+    "sykehjem": ("sjukeheim", "sykeheim", "bo- og omsorgssenter"),
+    "skole": ("skule", "barneskole", "skole"),
+}
+"""Other words for a care home or a school."""
 
 
 @dataclass(frozen=True)
-class Event:
-    """What happened. sort: a key of `SORTS`; details: what stands for {a}, {b} and {c} in the words told of it."""
+class IncidentEvent:
+    """What happened. type: a key of `INCIDENT_TYPES`; details: what replaces {a}, {b} and {c} in its descriptions."""
 
     number: int
     code: str
     place: str
     at: datetime
-    sort: str
+    type: str
     severity: int
     hurt: int
     details: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Report:
-    """What one office says of an event, by a number of its own; `story` None is in the agency's usual words."""
+class IncidentReport:
+    """One office's report of an event under its own case number; `story` None: in the agency's usual words."""
 
     key: str
-    event: Event
+    event: IncidentEvent
     story: str | None = None
     version: int = 1
 
 
 @dataclass(frozen=True)
-class Incidents:
-    """The month's deliveries and the truth: report key -> number of the event; the keys of those corrected.
+class DemoIncidents:
+    """The month's deliveries and the truth about them.
 
-    barely: the pairs of keys of which one says next to nothing, so that a person must look.
+    truth: report key -> number of the event. corrected: the keys of corrected reports. uncertain: pairs of report keys
+    about one event where one report has hardly any detail, so that a person must decide.
     """
 
     deliveries: tuple[Delivery, ...]
     truth: dict[str, int]
     corrected: frozenset[str]
-    barely: frozenset[tuple[str, str]]
+    uncertain: frozenset[tuple[str, str]]
 
 
-def demo_incidents(seed: int) -> Incidents:
-    """Return the seed's incidents: the same for ever."""
+def demo_incidents(seed: int) -> DemoIncidents:
+    """Return the seed's incidents, always the same."""
     rng = random.Random(f"incidents {seed}")  # noqa: S311  invented events, not secrets
     start = first_day(seed)
-    doctor, supervisor, barely = _told(rng, datetime(start.year, start.month, start.day))  # noqa: DTZ001  local
+    doctor, supervisor, vague = _draw_reports(rng, datetime(start.year, start.month, start.day))  # noqa: DTZ001  local
     month = f"{start:%Y-%m}"
     doctor = [replace(report, key=f"H-{month}-{n:03}") for n, report in enumerate(doctor, 1)]
     supervisor = [replace(report, key=f"T-{month}-{n:03}") for n, report in enumerate(supervisor, 1)]
@@ -81,59 +85,65 @@ def demo_incidents(seed: int) -> Incidents:
         keys.setdefault(report.event.number, []).append(report.key)
     wrong = replace(doctor[0], event=replace(doctor[0].event, hurt=doctor[0].event.hurt + 3, severity=4))
     files = [
-        (f"hendelser-helse-{month}.csv", demo_files.doctors(map(_line, [wrong, *doctor[1:]])), DOCTOR),
-        (f"hendelser-tilsyn-{month}.json", demo_files.cases(month, map(_case, supervisor)), SUPERVISOR),
+        (f"hendelser-helse-{month}.csv", demo_files.doctors_file(map(_line, [wrong, *doctor[1:]])), DOCTOR),
+        (f"hendelser-tilsyn-{month}.json", demo_files.cases_file(month, map(_case, supervisor)), SUPERVISOR),
         (
             f"hendelser-helse-{month}-corrected.csv",
-            demo_files.doctors([_line(replace(doctor[0], version=2))]),
+            demo_files.doctors_file([_line(replace(doctor[0], version=2))]),
             DOCTOR,
         ),
     ]
-    return Incidents(
+    return DemoIncidents(
         deliveries=tuple(Delivery(name, data, contract, sender) for name, data, (contract, sender) in files),
         truth={report.key: report.event.number for report in (*doctor, *supervisor)},
         corrected=frozenset([doctor[0].key]),
-        barely=frozenset((keys[n][0], keys[n][1]) for n in barely),
+        uncertain=frozenset((keys[n][0], keys[n][1]) for n in vague),
     )
 
 
-def truth_file(incidents: Incidents) -> bytes:
-    """Return the truth as a file for `engang evaluate`: the report's own number, and the event it is of."""
+def truth_file(incidents: DemoIncidents) -> bytes:
+    """Return the truth as a file for `engang evaluate`: the key of each report and the number of its event."""
     return "".join(f"{a},{b}\n" for a, b in [("report", "event_id"), *incidents.truth.items()]).encode()
 
 
-def _told(rng: random.Random, start: datetime) -> tuple[list[Report], list[Report], list[int]]:
-    """Return what the doctors and the supervisor's offices report, and the events of which one says little.
+def _draw_reports(rng: random.Random, start: datetime) -> tuple[list[IncidentReport], list[IncidentReport], list[int]]:
+    """Return the doctors' reports, the supervisor's reports, and the numbers of the vaguely reported events.
 
-    Both lists begin with a report of one event; what follows is in the order of time.
+    Both lists begin with a report of the first event; the rest is in order of time.
     """
-    count = TOLD_TWICE + BARELY + 2 * ALONE + LOOKALIKES
+    count = REPORTED_TWICE + REPORTED_VAGUELY + 2 * REPORTED_ONCE + LOOKALIKE_PAIRS
     events = [_event(rng, start, n) for n in range(1, count + 1)]
-    both, rest = events[: TOLD_TWICE + BARELY], events[TOLD_TWICE + BARELY :]
-    twins = [_twin(rng, event, count + n) for n, event in enumerate(rest[2 * ALONE :], 1)]
-    doctor = [Report("", event) for event in (*both, *rest[:ALONE], *rest[2 * ALONE :])]
-    supervisor = [_retold(rng, event) for event in both[:TOLD_TWICE]]
-    supervisor += [Report("", _hardly(rng, event), _vague(rng, event)) for event in both[TOLD_TWICE:]]
-    supervisor += [Report("", event) for event in (*rest[ALONE : 2 * ALONE], *twins)]
+    both, rest = events[: REPORTED_TWICE + REPORTED_VAGUELY], events[REPORTED_TWICE + REPORTED_VAGUELY :]
+    lookalikes = [_lookalike(rng, event, count + n) for n, event in enumerate(rest[2 * REPORTED_ONCE :], 1)]
+    doctor = [IncidentReport("", event) for event in (*both, *rest[:REPORTED_ONCE], *rest[2 * REPORTED_ONCE :])]
+    supervisor = [_second_report(rng, event) for event in both[:REPORTED_TWICE]]
+    supervisor += [
+        IncidentReport("", _from_hearsay(rng, event), _vague_text(rng, event)) for event in both[REPORTED_TWICE:]
+    ]
+    supervisor += [IncidentReport("", event) for event in (*rest[REPORTED_ONCE : 2 * REPORTED_ONCE], *lookalikes)]
 
-    def _when(report: Report) -> tuple[bool, datetime, int]:
+    def _order(report: IncidentReport) -> tuple[bool, datetime, int]:
         return report.event.number != 1, report.event.at, report.event.number
 
-    return sorted(doctor, key=_when), sorted(supervisor, key=_when), [event.number for event in both[TOLD_TWICE:]]
+    return sorted(doctor, key=_order), sorted(supervisor, key=_order), [event.number for event in both[REPORTED_TWICE:]]
 
 
-def _event(rng: random.Random, start: datetime, number: int) -> Event:
+def _event(rng: random.Random, start: datetime, number: int) -> IncidentEvent:
     code = rng.choice(list(MUNICIPALITIES))
-    sort = rng.choice(list(SORTS))
-    return Event(
+    type_ = rng.choice(list(INCIDENT_TYPES))
+    return IncidentEvent(
         number=number,
         code=code,
-        place=PLACES[code][rng.random() < 0.4],  # noqa: PLR2004  more happens in care
+        place=INCIDENT_PLACES[code][rng.random() < 0.4],  # noqa: PLR2004  care homes have more incidents
         at=start + timedelta(days=rng.randrange(28), minutes=5 * rng.randrange(12 * 7, 12 * 21)),
-        sort=sort,
+        type=type_,
         severity=rng.choices((1, 2, 3, 4), (4, 5, 3, 1))[0],
         hurt=rng.choices((0, 1, 2, 3), (3, 6, 2, 1))[0],
-        details=(rng.choice(SORTS[sort].a), rng.choice(SORTS[sort].b), rng.choice(SORTS[sort].c)),
+        details=(
+            rng.choice(INCIDENT_TYPES[type_].a),
+            rng.choice(INCIDENT_TYPES[type_].b),
+            rng.choice(INCIDENT_TYPES[type_].c),
+        ),
     )
 
 
@@ -141,82 +151,83 @@ def _chance(rng: random.Random, share: float) -> bool:
     return rng.random() < share
 
 
-def _retold(rng: random.Random, event: Event) -> Report:
-    """Return the other agency's report of an event; one of the same minute may be told in few words."""
-    told = _otherwise(rng, event)
-    return Report("", told, _vague(rng, event) if told.at == event.at and _chance(rng, 0.5) else None)
+def _second_report(rng: random.Random, event: IncidentEvent) -> IncidentReport:
+    """Return the other agency's report of an event; a report of the same minute may be vague."""
+    seen = _as_seen_by_another(rng, event)
+    return IncidentReport("", seen, _vague_text(rng, event) if seen.at == event.at and _chance(rng, 0.5) else None)
 
 
-def _vague(rng: random.Random, event: Event) -> str:
-    return f"{rng.choice(VAGUE)} ({event.details[2]})"
+def _vague_text(rng: random.Random, event: IncidentEvent) -> str:
+    return f"{rng.choice(VAGUE_TEXTS)} ({event.details[2]})"
 
 
-def _otherwise(rng: random.Random, event: Event) -> Event:
-    """Return the event as another office has it: another clock, another spelling, now and then another figure."""
-    told = replace(event, at=_moved(rng, event.at, rng.choice((0, 0, 5, 10, 15, 30, 45))))
+def _as_seen_by_another(rng: random.Random, event: IncidentEvent) -> IncidentEvent:
+    """Return the event as another office records it: another clock, another spelling, sometimes other figures."""
+    seen = replace(event, at=_shifted(rng, event.at, rng.choice((0, 0, 5, 10, 15, 30, 45))))
     if _chance(rng, 0.5):
-        told = replace(told, place=_called(rng, event.place))
+        seen = replace(seen, place=_other_name(rng, event.place))
     if _chance(rng, 0.2):
-        told = replace(told, severity=min(4, told.severity + 1))
+        seen = replace(seen, severity=min(4, seen.severity + 1))
     if _chance(rng, 0.15):
-        told = replace(told, hurt=max(0, told.hurt + rng.choice((-1, 1))))
+        seen = replace(seen, hurt=max(0, seen.hurt + rng.choice((-1, 1))))
     if _chance(rng, 0.08):
-        sort, (_, b, c) = SORTS[event.sort], event.details
-        told = replace(told, details=(rng.choice(sort.a), b, c))
-    return told
+        type_, (_, b, c) = INCIDENT_TYPES[event.type], event.details
+        seen = replace(seen, details=(rng.choice(type_.a), b, c))
+    return seen
 
 
-def _hardly(rng: random.Random, event: Event) -> Event:
-    """Return the event as an office has it that knows it by hearsay: another clock and other figures."""
-    at = _moved(rng, event.at, rng.choice((20, 30, 45)))
-    return replace(event, at=at, severity=_near(event.severity), hurt=event.hurt + 1)
+def _from_hearsay(rng: random.Random, event: IncidentEvent) -> IncidentEvent:
+    """Return the event as an office records it from hearsay: another clock and other figures."""
+    at = _shifted(rng, event.at, rng.choice((20, 30, 45)))
+    return replace(event, at=at, severity=_next_grade(event.severity), hurt=event.hurt + 1)
 
 
-def _twin(rng: random.Random, event: Event, number: int) -> Event:
-    """Return another event of that sort, at that place, within the hour, like it in one detail."""
-    sort, (a, b, c) = SORTS[event.sort], event.details
-    details = (*(rng.choice([d for d in of if d != told]) for of, told in ((sort.a, a), (sort.b, b))), c)
-    at = _moved(rng, event.at, rng.choice((20, 40, 60)))
-    return replace(event, number=number, at=at, severity=_near(event.severity), hurt=event.hurt + 1, details=details)
+def _lookalike(rng: random.Random, event: IncidentEvent, number: int) -> IncidentEvent:
+    """Return another event of the same type and place within the hour, with one detail in common."""
+    type_, (a, b, c) = INCIDENT_TYPES[event.type], event.details
+    details = (*(rng.choice([d for d in options if d != own]) for options, own in ((type_.a, a), (type_.b, b))), c)
+    at = _shifted(rng, event.at, rng.choice((20, 40, 60)))
+    severity = _next_grade(event.severity)
+    return replace(event, number=number, at=at, severity=severity, hurt=event.hurt + 1, details=details)
 
 
-def _near(severity: int) -> int:
-    """Return a grade beside that one."""
+def _next_grade(severity: int) -> int:
+    """Return an adjacent grade."""
     return severity - 1 if severity > 1 else severity + 1
 
 
-def _moved(rng: random.Random, at: datetime, minutes: int) -> datetime:
-    """Return the time so much earlier or later, the same day."""
-    moved = at + rng.choice((-1, 1)) * timedelta(minutes=minutes)
-    return moved if moved.date() == at.date() else at
+def _shifted(rng: random.Random, at: datetime, minutes: int) -> datetime:
+    """Return the time, these minutes earlier or later if that is the same day."""
+    shifted = at + rng.choice((-1, 1)) * timedelta(minutes=minutes)
+    return shifted if shifted.date() == at.date() else at
 
 
-def _called(rng: random.Random, place: str) -> str:
-    """Return a place as others call it, or with two letters swapped."""
+def _other_name(rng: random.Random, place: str) -> str:
+    """Return another name of the place, or its name with two letters swapped."""
     name, what = place.split(" ")
     if _chance(rng, 0.3):
         n = rng.randrange(1, len(name) - 1)
         return f"{name[:n]}{name[n + 1]}{name[n]}{name[n + 2 :]} {what}"
-    return f"{name} {rng.choice(LIFE[what])}"
+    return f"{name} {rng.choice(PLACE_SYNONYMS[what])}"
 
 
-def _line(report: Report) -> list[str]:
+def _line(report: IncidentReport) -> list[str]:
     """Return a row of the doctors' file."""
-    event, sort = report.event, SORTS[report.event.sort]
+    event, type_ = report.event, INCIDENT_TYPES[report.event.type]
     name = MUNICIPALITIES[event.code][0]
-    story = report.story or sort.doctor.format(**dict(zip("abc", event.details, strict=True)))
+    story = report.story or type_.doctor.format(**dict(zip("abc", event.details, strict=True)))
     return [
         report.key, str(report.version), f"Kommunelegen i {name}", event.code, name, event.place,
-        f"{event.at:%d.%m.%Y}", f"{event.at:%H.%M}", sort.word, str(event.severity), str(event.hurt or "-"), story,
+        f"{event.at:%d.%m.%Y}", f"{event.at:%H.%M}", type_.word, str(event.severity), str(event.hurt or "-"), story,
     ]  # fmt: skip
 
 
-def _case(report: Report) -> dict[str, Any]:
+def _case(report: IncidentReport) -> dict[str, Any]:
     """Return a row of the supervisor's file."""
-    event, sort = report.event, SORTS[report.event.sort]
-    story = report.story or sort.supervisor.format(**dict(zip("abc", event.details, strict=True)))
+    event, type_ = report.event, INCIDENT_TYPES[report.event.type]
+    story = report.story or type_.supervisor.format(**dict(zip("abc", event.details, strict=True)))
     return {
         "saksnr": report.key, "kontor": f"Tilsynskontor {event.code[:2]}", "kommune": event.code,
-        "virksomhet": event.place, "dag": f"{event.at:%Y-%m-%d}", "tid": f"{event.at:%H:%M}", "kode": sort.code,
-        "grad": GRADES[event.severity - 1], "personskader": event.hurt, "hendelse": story,
+        "virksomhet": event.place, "dag": f"{event.at:%Y-%m-%d}", "tid": f"{event.at:%H:%M}", "kode": type_.code,
+        "grad": SEVERITY_GRADES[event.severity - 1], "personskader": event.hurt, "hendelse": story,
     }  # fmt: skip

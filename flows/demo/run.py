@@ -1,4 +1,4 @@
-"""The demo: a month of invented deliveries, received and published like any other, and told in plain words."""
+"""The demo: a month of invented deliveries, received and published like any other, and a report of the result."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -8,30 +8,31 @@ from typing import Any, Final
 
 import polars as pl
 
-from flows.demo.figures import Month, demo_month
-from flows.demo.incidents import Incidents, demo_incidents, truth_file
-from flows.demo.report import FoundIncidents, find_incidents, next_commands, tell_incidents
+from flows.demo.figures import DemoMonth, demo_month
+from flows.demo.incidents import DemoIncidents, demo_incidents, truth_file
+from flows.demo.report import IncidentFindings, find_incidents, incident_lines, next_commands
 from flows.installation import Installation
 from flows.pipeline import Receipt, nightly, receive
-from flows.releases import released, table
-from infra.ledger import submissions as ledger
+from flows.releases import find_release, read_table
+from infra.ledger import releases as ledger_releases
+from infra.ledger import submissions as ledger_submissions
 from infra.storage.store import bytes_of
 from schemas.claims import REASONS
 from schemas.errors import UsageError
-from transforms.submissions import counting
+from transforms.submissions import mark_counting
 
-FOUND_CHARACTERS: Final = 30
-TRUTH: Final = "hendelser-truth.csv"
-"""What is true of the incidents: for `engang evaluate`, delivered to nobody."""
-QUERY: Final = "SELECT unit_name, concept, value, unit_measure FROM observations WHERE agreement = 'consistent'"
+MAX_FOUND_CHARACTERS: Final = 30
+TRUTH_FILE: Final = "hendelser-truth.csv"
+"""Which incident reports are about the same event: input of `engang evaluate`, never delivered."""
+EXAMPLE_QUERY: Final = "SELECT unit_name, concept, value, unit_measure FROM observations WHERE agreement = 'consistent'"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the current release and the ledger say of the month's submissions.
+class FigureFindings:
+    """What the current release and the ledger contain from the month's submissions of figures.
 
-    files: one row a submission. items, sources, conflicts: the release's rows about them. rejects: the ledger's.
-    buckets: rows by bucket. hours: the month's burden of asking for the same figure twice.
+    files: one row per submission. items, sources, conflicts: the release's rows. rejects: the ledger's. buckets: rows
+    by bucket. hours: the month's burden of reporting the same figure twice.
     """
 
     release: int
@@ -47,130 +48,130 @@ class Found:
 def run_demo(
     installation: Installation, seed: int = 1, echo: Callable[[str], None] = print, program: str = "engang"
 ) -> None:
-    """Write the seed's month to `<home>/demo`, deliver it, publish a release and tell what was found.
+    """Write the seed's month to `<home>/demo`, deliver it, publish a release and print a report.
 
-    `program` is how to call the command. Done again it changes nothing, and says so. Raises `UsageError` in a home that
-    holds deliveries which are not the demo's: invented figures never stand among real ones.
+    `program` is how to call the command. A second run changes nothing and prints so. Raises `UsageError` in a home with
+    deliveries other than the demo's: invented figures must not mix with real ones.
     """
-    _alone(installation)
+    _refuse_real_deliveries(installation)
     month, incidents = demo_month(seed), demo_incidents(seed)
-    folder = _write(installation.settings.home / "demo" / f"{month.start:%Y-%m}", month, incidents)
-    echo(f"A month of invented figures about real municipalities: {month.start:%B %Y}, files in {folder}")
-    echo("Delivering and publishing (the checks take some seconds to start) ...")
+    folder = _write_files(installation.settings.home / "demo" / f"{month.start:%Y-%m}", month, incidents)
+    echo(f"One month of invented reports about real municipalities: {month.start:%B %Y}, files in {folder}")
+    echo("Receiving and publishing (the checks take some seconds to start) ...")
     receipts = [receipt for batch in receive(installation, month.deliveries) for receipt in batch]
-    others = [receipt for batch in receive(installation, incidents.deliveries) for receipt in batch]
-    done = nightly(installation)
-    if not done.published:
-        echo(f"Nothing changed: all of it was delivered before, and release {done.release} stands.")
-    found = find(installation, {receipt.submission_id for receipt in receipts})
-    events = find_incidents(installation, {receipt.submission_id for receipt in others})
-    for line in tell(month, receipts, found):
+    incident_receipts = [receipt for batch in receive(installation, incidents.deliveries) for receipt in batch]
+    night = nightly(installation)
+    if not night.published:
+        echo(f"Nothing changed: everything was delivered before, and release {night.release} stays current.")
+    figures = find_figures(installation, {receipt.submission_id for receipt in receipts})
+    events = find_incidents(installation, {receipt.submission_id for receipt in incident_receipts})
+    for line in figure_lines(month, receipts, figures):
         echo(line)
-    for line in _tell_more(installation, incidents, found, events, program):
+    for line in _remaining_lines(installation, incidents, figures, events, program):
         echo(line)
 
 
-def _alone(installation: Installation) -> None:
-    others = {name for name in ledger.contracts(installation.engine)["contract"] if not name.startswith("demo-")}
+def _refuse_real_deliveries(installation: Installation) -> None:
+    contracts = ledger_submissions.read_contracts(installation.engine)["contract"]
+    others = {name for name in contracts if not name.startswith("demo-")}
     if others:
         raise UsageError(
-            f"{installation.settings.home} holds deliveries for {', '.join(sorted(others))}, and the demo's figures "
-            "are invented: give it a home of its own, `ENGANG_HOME=./engang-demo engang demo`"
+            f"{installation.settings.home} contains deliveries for {', '.join(sorted(others))}, and the demo's figures "
+            "are invented: run it in a home of its own, `ENGANG_HOME=./engang-demo engang demo`"
         )
 
 
-def _write(folder: Path, month: Month, incidents: Incidents) -> Path:
+def _write_files(folder: Path, month: DemoMonth, incidents: DemoIncidents) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for delivery in (*month.deliveries, *incidents.deliveries):
         (folder / delivery.filename).write_bytes(bytes_of(delivery.data))
-    (folder / TRUTH).write_bytes(truth_file(incidents))
+    (folder / TRUTH_FILE).write_bytes(truth_file(incidents))
     return folder
 
 
-def find(installation: Installation, ids: set[str]) -> Found:
-    """Return what the current release and the ledger say of these submissions."""
-    release, engine = released(installation), installation.engine
-    mine = pl.col("submission_id").is_in(ids)
+def find_figures(installation: Installation, ids: set[str]) -> FigureFindings:
+    """Return what the current release and the ledger contain from these submissions."""
+    release, engine = find_release(installation), installation.engine
+    own = pl.col("submission_id").is_in(ids)
     agencies = {name: contract.agency for name, contract in installation.contracts.items()}
     agency = pl.col("contract").replace_strict(agencies, return_dtype=pl.String).alias("agency")
-    files = counting(ledger.submissions(engine)).filter(mine).with_columns(agency)
-    sources = table(installation, "sources", release).filter(mine).collect().with_columns(agency)
-    items = table(installation, "observations", release).collect().join(sources, on="item_id", how="semi")
-    conflicts = table(installation, "conflicts", release).filter(mine).collect().with_columns(agency)
-    buckets = ledger.row_counts(engine, release["release"]).filter(mine).group_by("bucket").agg(pl.col("rows").sum())
-    return Found(
-        release["release"],
-        files,
-        items,
-        sources,
-        conflicts,
-        ledger.rejects(engine).filter(mine),
-        dict(buckets.iter_rows()),
-        _hours(installation, sources, items),
-    )
+    files = mark_counting(ledger_submissions.read_submissions(engine)).filter(own).with_columns(agency)
+    sources = read_table(installation, "sources", release).filter(own).collect().with_columns(agency)
+    items = read_table(installation, "observations", release).collect().join(sources, on="item_id", how="semi")
+    conflicts = read_table(installation, "conflicts", release).filter(own).collect().with_columns(agency)
+    counts = ledger_releases.read_row_counts(engine, release["release"]).filter(own)
+    buckets = dict(counts.group_by("bucket").agg(pl.col("rows").sum()).iter_rows())
+    rejects = ledger_submissions.read_rejects(engine).filter(own)
+    hours = _hours(installation, sources, items)
+    return FigureFindings(release["release"], files, items, sources, conflicts, rejects, buckets, hours)
 
 
 def _hours(installation: Installation, sources: pl.DataFrame, items: pl.DataFrame) -> float:
-    """Return the hours spent on figures that another form gives too, the dearest form of each left out.
+    """Return the hours spent on figures that another form contains too; of each figure's forms the costliest is free.
 
-    A form is one contract about one unit; the hours it costs are shared evenly among its figures.
+    A form is one contract about one unit; its hours are divided equally among its figures.
     """
     costs = {name: float(c.hours_per_report or 0) for name, c in installation.contracts.items()}
-    told = sources.join(items.select("item_id", "unit_id"), on="item_id")
+    figures = sources.join(items.select("item_id", "unit_id"), on="item_id")
     hours = pl.col("contract").replace_strict(costs, return_dtype=pl.Float64) / pl.len().over("contract", "unit_id")
-    forms = told.with_columns(hours.alias("hours")).group_by("item_id", "contract").agg(pl.col("hours").sum())
-    spared = forms.group_by("item_id").agg(pl.col("hours").sum() - pl.col("hours").max())
-    return float(spared["hours"].sum())
+    forms = figures.with_columns(hours.alias("hours")).group_by("item_id", "contract").agg(pl.col("hours").sum())
+    saved = forms.group_by("item_id").agg(pl.col("hours").sum() - pl.col("hours").max())
+    return float(saved["hours"].sum())
 
 
-def tell(month: Month, receipts: list[Receipt], found: Found) -> Iterator[str]:
-    """Yield the lines that tell a newcomer what figures came, and what was found of them."""
-    yield "\nWhat came"
-    yield from _came(receipts, found)
-    yield "\nWhat was found"
-    yield from _same(found)
-    item_id = _story(found)
-    if item_id in found.conflicts["item_id"]:
+def figure_lines(month: DemoMonth, receipts: list[Receipt], findings: FigureFindings) -> Iterator[str]:
+    """Yield the lines on figures: what was delivered, what was reported twice, one contradiction."""
+    yield "\nDelivered"
+    yield from _delivery_lines(receipts, findings)
+    yield "\nReported twice"
+    yield from _overlap_lines(findings)
+    item_id = _example(findings)
+    if item_id in findings.conflicts["item_id"]:
         yield "\nOne contradiction"
-        yield from _contradiction(month, found, item_id)
+        yield from _conflict_lines(month, findings, item_id)
 
 
-def _tell_more(
-    installation: Installation, incidents: Incidents, found: Found, events: FoundIncidents, program: str
+def _remaining_lines(
+    installation: Installation,
+    incidents: DemoIncidents,
+    figures: FigureFindings,
+    events: IncidentFindings,
+    program: str,
 ) -> Iterator[str]:
-    """Yield the lines on the incidents, what was published and what to try next."""
-    yield "\nThe same event, two reports"
-    yield from tell_incidents(incidents, events)
-    yield "\nWhat was published"
-    yield f"  Release {found.release}: every figure and every incident stands once, with all the reports behind it."
-    yield f"  As plain files: {installation.settings.exports / str(found.release)}"
+    """Yield the lines on incidents, what was published and what to try next."""
+    yield "\nThe same incident, two reports"
+    yield from incident_lines(incidents, events)
+    yield "\nPublished"
+    yield f"  Release {figures.release}: every figure and every incident once, with all reports behind it."
+    yield f"  As plain files: {installation.settings.exports / str(figures.release)}"
     yield "\nTry next"
-    worst = found.files.sort("rejected", "submission_id", descending=True)["submission_id"][0]
-    mine = [f'query "{QUERY}"', f"explain {_story(found)}", f"rejects {worst}"]
-    for command in (*mine, *next_commands(incidents, events)):
-        yield f"  {_home(installation.settings.home)}{program} {command}"
+    worst = figures.files.sort("rejected", "submission_id", descending=True)["submission_id"][0]
+    commands = [f'query "{EXAMPLE_QUERY}"', f"explain {_example(figures)}", f"rejects {worst}"]
+    for command in (*commands, *next_commands(incidents, events)):
+        yield f"  {_home_setting(installation.settings.home)}{program} {command}"
 
 
-def _story(found: Found) -> str:
-    """Return the item to tell of: one that is withheld before one that is settled, else any."""
-    clashes = found.conflicts.sort(pl.col("outcome") != "withheld", "concept", "item_id")["item_id"]
-    return str([*clashes, *found.items["item_id"]][0])
+def _example(findings: FigureFindings) -> str:
+    """Return the item to show: a withheld one, else one whose conflict is settled, else any."""
+    conflicts = findings.conflicts.sort(pl.col("outcome") != "withheld", "concept", "item_id")["item_id"]
+    return str([*conflicts, *findings.items["item_id"]][0])
 
 
-def _home(home: Path) -> str:
+def _home_setting(home: Path) -> str:
     return "" if home == Path(".engang").absolute() else f"ENGANG_HOME={shlex.quote(str(home))} "
 
 
-def _came(receipts: list[Receipt], found: Found) -> Iterator[str]:
-    count, units = found.buckets.get, found.items["unit_id"].n_unique()
-    agencies, rows = found.files["agency"].n_unique(), found.files["delivered"].sum()
+def _delivery_lines(receipts: list[Receipt], findings: FigureFindings) -> Iterator[str]:
+    count, units = findings.buckets.get, findings.items["unit_id"].n_unique()
+    agencies, rows = findings.files["agency"].n_unique(), findings.files["delivered"].sum()
     yield f"  {len(receipts)} files from {agencies} agencies: {rows} rows about {units} municipalities."
-    again, rewrapped = len(receipts) - found.files.height, found.files["rewraps"].count()
-    yield f"  {again} file came twice and {rewrapped} a second time in another order: neither counts again."
-    yield f"  {count('superseded', 0)} rows were replaced by a correction, {count('ignored', 0)} is a sum and no unit."
-    warned = found.rejects.filter(pl.col("severity") == "warning").height
-    yield f"  {count('rejected', 0)} rows were rejected and {warned} is kept with a warning:"
-    for row in found.rejects.join(found.files, on="submission_id").sort("filename", "row").to_dicts():
+    again, rewrapped = len(receipts) - findings.files.height, findings.files["rewraps"].count()
+    yield f"  {again} file came twice, and {rewrapped} came again in another row order: neither counts again."
+    replaced, totals = count("superseded", 0), count("ignored", 0)
+    yield f"  {replaced} rows were replaced by a correction; {totals} row is a total and is ignored."
+    warned = findings.rejects.filter(pl.col("severity") == "warning").height
+    yield f"  {count('rejected', 0)} rows were rejected, and {warned} was accepted with a warning:"
+    for row in findings.rejects.join(findings.files, on="submission_id").sort("filename", "row").to_dicts():
         yield f"    {row['filename']} row {row['row']}, {_problem(row)}"
 
 
@@ -179,40 +180,41 @@ def _problem(reject: dict[str, Any]) -> str:
         return f"warning: found {reject['found']}, expected {reject['expected']}"
     if reject["reason"] == "duplicate-key":
         return REASONS["duplicate-key"].partition(" where")[0]
-    found = f"found {reject['found'][:FOUND_CHARACTERS]!r}" if reject["found"] else "found nothing"
+    found = f"found {reject['found'][:MAX_FOUND_CHARACTERS]!r}" if reject["found"] else "found nothing"
     return f"{reject['column']}: {found}, expected {reject['expected'].partition(' with at most')[0]}"
 
 
-def _same(found: Found) -> Iterator[str]:
-    repeated = found.items.filter(pl.col("reports") > 1)
-    items, reports = found.items.height, found.items["reports"].sum()
-    yield f"  The {reports} reported figures that count are about {items} different figures (items)."
-    yield f"  {repeated.height} of them were asked for by two agencies and could be asked for once:"
-    asked = found.sources.join(repeated, on="item_id", how="semi")
-    asked = asked.group_by("item_id").agg(pl.col("agency").unique().sort().alias("agencies"))
+def _overlap_lines(findings: FigureFindings) -> Iterator[str]:
+    repeated = findings.items.filter(pl.col("reports") > 1)
+    items, reports = findings.items.height, findings.items["reports"].sum()
+    yield f"  {reports} reported figures count. They describe {items} different figures (items)."
+    yield f"  {repeated.height} of them were required by two agencies. One report each would be enough:"
+    sources = findings.sources.join(repeated, on="item_id", how="semi")
+    required = sources.group_by("item_id").agg(pl.col("agency").unique().sort().alias("agencies"))
     pairs = (
-        asked.group_by(pl.col("agencies").list.join(" and ")).len().sort("len", "agencies", descending=[True, False])
+        required.group_by(pl.col("agencies").list.join(" and ")).len().sort("len", "agencies", descending=[True, False])
     )
     for pair, count in pairs.iter_rows():
         yield f"    {count:3} by {pair}"
-    same, near, clash = (repeated.filter(agreement=name).height for name in ("complete", "consistent", "conflict"))
-    yield f"  {same} of these say the same; {near} agree, one in kroner and one in 1000 kroner: the exact one stands;"
-    yield f"  {clash} contradict each other."
-    yield f"  Asking once would spare the municipalities about {found.hours:.0f} hours this month (what each contract"
-    yield "  says its form costs, shared evenly among its figures; of the forms that ask, the dearest is kept)."
+    same, rounded, conflicts = (repeated.filter(agreement=a).height for a in ("complete", "consistent", "conflict"))
+    yield f"  {same} pairs of reports are equal; {rounded} agree after rounding (kroner, 1000 kroner): the exact value"
+    yield f"  is published; {conflicts} contradict each other."
+    yield f"  Reporting each item once would save the municipalities about {findings.hours:.0f} hours this month."
+    yield "  (Each contract states the hours of its form. They are divided equally among the form's figures; for each"
+    yield "  item, the form with the most hours is kept.)"
 
 
-def _contradiction(month: Month, found: Found, item_id: str) -> Iterator[str]:
-    places = found.sources.select("claim_id", "row", "column")
-    files = found.files.select("submission_id", "filename")
-    said = found.conflicts.filter(pl.col("item_id") == item_id).sort("agency")
-    said = said.join(places, on="claim_id", maintain_order="left")
-    claims = said.join(files, on="submission_id", maintain_order="left").to_dicts()
+def _conflict_lines(month: DemoMonth, findings: FigureFindings, item_id: str) -> Iterator[str]:
+    places = findings.sources.select("claim_id", "row", "column")
+    files = findings.files.select("submission_id", "filename")
+    rows = findings.conflicts.filter(pl.col("item_id") == item_id).sort("agency")
+    rows = rows.join(places, on="claim_id", maintain_order="left")
+    claims = rows.join(files, on="submission_id", maintain_order="left").to_dicts()
     yield f"  {claims[0]['concept'].replace('_', ' ').capitalize()} of {claims[0]['unit_name']}, {month.start:%B %Y}:"
     for claim in claims:
         figure = f"{claim['value']:,.9f}".rstrip("0").rstrip(".").replace(",", " ")
-        yield f"    {figure} says {claim['agency']} ({claim['filename']} row {claim['row']}, {claim['column']})"
+        yield f"    {figure} reported to {claim['agency']} ({claim['filename']} row {claim['row']}, {claim['column']})"
     if claims[0]["outcome"] == "withheld":
-        yield "  No contract takes precedence, so the figure is withheld and both are shown: nothing is guessed."
-    settled = found.conflicts.filter(pl.col("outcome") == "published").height
-    yield f"  Contradictions settled because one contract is declared to rank first: {settled}."
+        yield "  No contract takes precedence, so the figure is withheld and both values are listed."
+    settled = findings.conflicts.filter(pl.col("outcome") == "published").height
+    yield f"  Contradictions settled because one contract takes precedence: {settled}."

@@ -1,4 +1,4 @@
-"""Files, folders and archives as a stream of named bytes: bounded, and nothing in them reaches the file system."""
+"""Files, folders and archives as a stream of (name, bytes): limited in size, never unpacked to the file system."""
 
 import lzma
 import tarfile
@@ -12,58 +12,58 @@ from infra.storage.store import Content
 from schemas.errors import UsageError
 from transforms.parsing.gzip import GZIP, size_within
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
-"""What unpacking raises: bzip2 says OSError of what is altered, zip RuntimeError of what is locked or oddly packed."""
-CHUNK = 1 << 20
-LARGE = 64 * 2**20
-"""A plain file above so many bytes is not read before it is parsed."""
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
+UNPACK_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
+"""What unpacking raises: bzip2 an OSError for altered bytes, zip a RuntimeError for encrypted or odd compression."""
+READ_CHUNK_BYTES = 1 << 20
+STREAM_ABOVE_BYTES = 64 * 2**20
+"""A plain file larger than this is not read into memory before it is parsed."""
 
 
-def find(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
+def read_files(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
     """Yield (name, bytes) of a file, of every file in a folder, or of every member of an archive, in order of name.
 
-    Hidden files are left out; a gzipped file is bounded by what it holds, and given as it is; of a large plain file the
-    path is given. Raises `UsageError` if the path is not there, or something in it is over its limit.
+    Hidden files are left out. A gzipped file is checked by its unpacked size and yielded packed. For a large plain file
+    the path is yielded. Raises `UsageError` if the path does not exist or a file is over its limit.
     """
     if path.is_dir():
-        for each in sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path).as_posix())):
-            yield _told(each.relative_to(path).as_posix()), _read(each, settings)
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path).as_posix())):
+            yield _printable_name(file.relative_to(path).as_posix()), _read(file, settings)
     elif not path.is_file():
         raise UsageError(f"{path}: no such file or folder")
-    elif path.name.endswith(ARCHIVES):
-        yield from _members(path, settings)
+    elif path.name.endswith(ARCHIVE_SUFFIXES):
+        yield from _archive_members(path, settings)
     else:
-        yield _told(path.name), _read(path, settings)
+        yield _printable_name(path.name), _read(path, settings)
 
 
-def within_limits(name: str, delivered: bytes | int, settings: Settings) -> None:
-    """Raise `UsageError` if a file, or what a gzipped one holds, is over its limit; a number is so many bytes."""
+def check_size(name: str, delivered: bytes | int, settings: Settings) -> None:
+    """Raise `UsageError` if a file, or the content of a gzipped one, is over the limit; a number is a size in bytes."""
     size = delivered if isinstance(delivered, int) else size_within(delivered, settings.max_file_bytes)
-    _bounded(name, size, settings)
+    _check_bytes(name, size, settings)
 
 
 def _read(path: Path, settings: Settings) -> Content:
     size = path.stat().st_size
-    _bounded(path.name, size, settings)
+    _check_bytes(path.name, size, settings)
     with path.open("rb") as file:
-        if size > LARGE and file.read(len(GZIP)) != GZIP:
+        if size > STREAM_ABOVE_BYTES and file.read(len(GZIP)) != GZIP:
             return path
     data = path.read_bytes()
-    _bounded(path.name, size_within(data, settings.max_file_bytes), settings)
+    _check_bytes(path.name, size_within(data, settings.max_file_bytes), settings)
     return data
 
 
-def _members(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Yield an archive's files; their names are only told, never used as paths."""
+def _archive_members(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Yield an archive's files. Their names are only shown, never used as paths."""
     try:
         members = _unzip(path, settings) if path.suffix == ".zip" else _untar(path, settings)
         for count, member in enumerate(members, 1):
             if count > settings.max_archive_files:
                 raise UsageError(f"{path.name}: more than {settings.max_archive_files} files; split the archive")
-            _bounded(member[0], size_within(member[1], settings.max_file_bytes), settings)
+            _check_bytes(member[0], size_within(member[1], settings.max_file_bytes), settings)
             yield member
-    except BROKEN as error:
+    except UNPACK_ERRORS as error:
         raise UsageError(f"{path.name}: cannot be unpacked ({error}); make the archive again") from error
 
 
@@ -71,32 +71,33 @@ def _unzip(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         for info in sorted(archive.infolist(), key=lambda i: i.filename):
             if not info.is_dir() and not _hidden(info.filename):
-                _bounded(info.filename, info.file_size, settings)
-                yield _told(info.filename), archive.read(info)
+                _check_bytes(info.filename, info.file_size, settings)
+                yield _printable_name(info.filename), archive.read(info)
 
 
 def _untar(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path) as archive:
         if path.suffix != ".tar" and archive.fileobj is not None:
-            while archive.fileobj.read(CHUNK):  # what is packed is known to be whole at its end, where its checksum is
+            # Read to the end first: the checksum is there, and only then is the packed file known to be complete.
+            while archive.fileobj.read(READ_CHUNK_BYTES):
                 pass
         for info in archive:
             if info.isfile() and not _hidden(info.name):
-                _bounded(info.name, info.size, settings)
+                _check_bytes(info.name, info.size, settings)
                 file = archive.extractfile(info)
                 if file is not None:
-                    yield _told(info.name), file.read()
+                    yield _printable_name(info.name), file.read()
 
 
-def _told(name: str) -> str:
-    """Return a file's name as text: bytes of it that are no UTF-8 become U+FFFD."""
+def _printable_name(name: str) -> str:
+    """Return a file name as text: bytes that are not UTF-8 become U+FFFD."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _bounded(name: str, size: int, settings: Settings) -> None:
+def _check_bytes(name: str, size: int, settings: Settings) -> None:
     if size > settings.max_file_bytes:
-        told = f"{name}: {size} bytes, the limit is {settings.max_file_bytes}"
-        raise UsageError(f"{told}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES")
+        problem = f"{name}: {size} bytes, the limit is {settings.max_file_bytes}"
+        raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES")
 
 
 def _hidden(name: str) -> bool:

@@ -1,228 +1,200 @@
-"""Intake: what arrives, in a bucket or a folder, becomes rows of the inbox, and those become submissions.
+"""Arrivals: files that arrive in a bucket or a folder become rows of the inbox, then submissions.
 
-A notification is a hint that makes it quick; the listing of the arrivals is the truth that makes it whole.
+A notification is a hint that makes intake fast. The listing of the arrivals is the truth that makes it complete.
 """
 
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from flows.installation import Installation
 from flows.intake.receipt import Receipt
-from flows.intake.worker import BATCH, Progress, drain, worker_name
+from flows.intake.worker import CLAIM_SIZE, ProgressCallback, process_inbox, worker_name
 from infra import telemetry
 from infra.inbox import work_queue as inbox
-from infra.inbox.messages import noticed
-from infra.settings import user_name
+from infra.inbox.messages import inbox_row
 from infra.storage.folder_watch import QUIET_SECONDS, FolderWatch
-from infra.storage.store import Found
+from infra.storage.store import StoredObject
 from schemas.errors import StoreError
 
-if TYPE_CHECKING:
-    from infra.inbox.sqs import Queue
-
-__all__ = [
-    "Listened",
-    "announce_parked",
-    "dead_letter_queue",
-    "dismiss",
-    "drain",
-    "listen",
-    "reconcile_arrivals",
-    "take_in",
-    "watch",
-]
-
-LISTED: Final = 2_000
-"""Objects of a listing that are compared with the inbox at once."""
-MESSAGES: Final = 500
-"""Messages of a queue that are noted at once."""
-LOOK_SECONDS: Final = 0.5
-"""How often a folder is looked into."""
-POLL_SECONDS: Final = 2
-"""How long a queue is asked to wait for a message: while it waits, nothing else is done."""
-RECONCILE_SECONDS: Final = 300.0
-UNTOLD_SECONDS: Final = 30.0
-"""How often a bucket is listed of which no queue tells."""
-PAUSES: Final = (1.0, 60.0)
-"""The first and the longest pause after a store, the queue or the ledger failed; each is twice the one before."""
+OBJECTS_PER_LOOKUP: Final = 2_000
+"""Listed objects that one query compares with the inbox."""
+MESSAGES_PER_READ: Final = 500
+"""Messages of a queue that are recorded at once."""
+FOLDER_POLL_SECONDS: Final = 0.5
+"""How often a folder is read."""
+QUEUE_WAIT_SECONDS: Final = 2
+"""How long a queue waits for a message: until then the worker does nothing else."""
+LISTING_SECONDS: Final = 300.0
+BUCKET_LISTING_SECONDS: Final = 30.0
+"""How often a bucket without a queue is listed."""
+RETRY_PAUSES: Final = (1.0, 60.0)
+"""The first and the longest pause after a store, the queue or the ledger failed; each is twice the previous one."""
 
 _log: Final = telemetry.log("intake")
 
 
-class Listened(NamedTuple):
-    """What a queue told: objects that are new to the inbox, messages read, tests among them, messages left."""
+class NotificationCounts(NamedTuple):
+    """What was read from a queue: objects new to the inbox, messages, test messages among them, messages remaining."""
 
     new: int
     messages: int
     tests: int = 0
-    left: int = 0
+    remaining: int = 0
 
 
-def listen(installation: Installation, wait: int = 0, most: int = MESSAGES) -> Listened:
-    """Note what the queue tells of, and only then delete its messages; `wait` seconds for the first one.
+def receive_notifications(
+    installation: Installation, wait: int = 0, most: int = MESSAGES_PER_READ
+) -> NotificationCounts:
+    """Record the objects that the queue announces, waiting up to `wait` seconds for the first message.
 
-    Without a queue nothing is told. Raises `StoreError` if the queue or the ledger does not answer.
+    Messages are deleted only when their objects are stored in the inbox: a crash in between repeats a message, and
+    recording an object twice changes nothing. Without a queue this does nothing. Raises `StoreError` if the queue or
+    the ledger does not answer.
     """
     from infra.inbox.sqs import open_queue  # noqa: PLC0415  only where there is a queue
 
     if installation.settings.queue is None:
-        return Listened(0, 0)
+        return NotificationCounts(0, 0)
     queue = open_queue(installation.settings.queue, installation.settings.arrivals)
-    told = queue.receive(most, wait)
-    new = inbox.notice(installation.engine, pl.DataFrame(told.objects, inbox.NOTICED), "event")
-    queue.delete(told.receipts)
-    return Listened(new, len(told.receipts), told.tests, told.left)
+    messages = queue.receive(most, wait)
+    new = inbox.enqueue(installation.engine, pl.DataFrame(messages.objects, inbox.INBOX_ROW), "event")
+    queue.delete(messages.receipts)
+    return NotificationCounts(new, len(messages.receipts), messages.tests, messages.unreadable)
 
 
-def reconcile_arrivals(installation: Installation, progress: Progress = lambda _: None) -> int:
-    """List the arrivals, note in the inbox what no event told of, and return how much that was.
+def reconcile_arrivals(installation: Installation, progress: ProgressCallback = lambda _: None) -> int:
+    """List the arrivals, record in the inbox what no event announced, and return how many objects that were.
 
-    A file in a folder that was written to a moment ago is left to the next time.
+    A file in a folder that was modified a moment ago may still be incomplete: the next listing takes it.
     """
-    found: Iterable[Found] = installation.arrivals.listing(overwritten=True)
+    found: Iterable[StoredObject] = installation.arrivals.listing(overwritten=True)
     if isinstance(installation.settings.arrivals, Path):
         quiet = datetime.now(UTC) - timedelta(seconds=QUIET_SECONDS)
-        found = (each for each in found if each.modified <= quiet)
-    new = note_found(installation, found)
+        found = (file for file in found if file.modified <= quiet)
+    new = record_arrivals(installation, found)
     if new:
-        progress(f"found {new} arrived objects that no event told of")
-        _log.info("found arrived objects that no event told of", extra={"count": new})
+        progress(f"found {new} arrived objects that no event announced")
+        _log.info("found arrived objects that no event announced", extra={"count": new})
     return new
 
 
-def note_found(installation: Installation, found: Iterable[Found]) -> int:
-    """Note listed objects that the inbox does not have; return how many these are."""
-    rows = (row for each in found if (row := noticed(each.key, each.version, each.bytes)) is not None)
+def record_arrivals(installation: Installation, found: Iterable[StoredObject]) -> int:
+    """Record listed objects that the inbox does not have; return how many."""
+    rows = (row for file in found if (row := inbox_row(file.key, file.version, file.bytes)) is not None)
     new = 0
-    while some := list(islice(rows, LISTED)):
-        unknown = inbox.unnoticed(installation.engine, pl.DataFrame(some, inbox.NOTICED))
-        new += inbox.notice(installation.engine, unknown, "listing")
+    while chunk := list(islice(rows, OBJECTS_PER_LOOKUP)):
+        unknown = inbox.not_enqueued(installation.engine, pl.DataFrame(chunk, inbox.INBOX_ROW))
+        new += inbox.enqueue(installation.engine, unknown, "listing")
     return new
 
 
-def take_in(installation: Installation, progress: Progress = lambda _: None, *, listing: bool = False) -> list[Receipt]:
-    """Note what the queue tells of, with `listing` all that arrived, work it off, and return the receipts.
+def receive_arrivals(
+    installation: Installation, progress: ProgressCallback = lambda _: None, *, listing: bool = False
+) -> list[Receipt]:
+    """Record what the queue announces, with `listing` all arrivals, process the inbox, and return the receipts.
 
-    A queue or arrivals that do not answer are told of, and left to the next time: a night does not wait for them.
+    If the queue or the arrivals do not answer, that is reported and left for next time: a night does not wait.
     """
     try:
-        while listen(installation).messages >= MESSAGES:
+        while receive_notifications(installation).messages >= MESSAGES_PER_READ:
             pass
         if listing:
             reconcile_arrivals(installation, progress)
-        return drain(installation, progress=progress)
+        return process_inbox(installation, progress=progress)
     except StoreError as error:
-        progress(f"what arrived is left to the next time: {error}")
-        _log.warning("what arrived is left to the next time", extra={"error": type(error).__name__})
+        progress(f"arrivals are left for next time: {error}")
+        _log.warning("arrivals are left for next time", extra={"error": type(error).__name__})
         return []
 
 
-def dead_letter_queue(installation: Installation, *, hasty: bool = False) -> "Queue | None":
-    """Return the queue of dead letters, if there is one; a hasty one answers within seconds or not at all."""
-    from infra.inbox.sqs import open_queue  # noqa: PLC0415  only where there is a queue
-
-    url = installation.settings.dead_letters
-    return None if url is None else open_queue(url, installation.settings.arrivals, hasty=hasty)
-
-
-def dismiss(installation: Installation, ids: Collection[int], *, why: str, who: str | None = None) -> list[int]:
-    """Leave parked objects that a person (by default who runs this) gives up, with the reason; return which were.
-
-    Raises `UsageError` for a name or a reason that cannot be kept.
-    """
-    from flows.matching.decisions import written  # noqa: PLC0415  only where a person decides
-
-    told = {"who": written("who", who or user_name()), "why": written("why", why)}
-    return inbox.dismiss(installation.engine, ids, **told)
-
-
 def announce_parked(installation: Installation, since: datetime | None = None) -> int:
-    """Tell of every parked object (parked since a time), once each; return how many are parked."""
-    from flows.events import PARKED, announce  # noqa: PLC0415  only where something is told
+    """Announce every parked object (parked since a time) once; return how many are parked."""
+    from flows.events import SUBMISSION_PARKED, publish_event  # noqa: PLC0415  only where an event is written
 
-    parked = inbox.parked(installation.engine, since=since)
+    parked = inbox.list_parked(installation.engine, since=since)
     for row in parked.iter_rows(named=True):
         data = {"inbox": row["id"], "sender": row["sender"], "attempts": row["attempts"]}
-        announce(installation, PARKED, f"inbox/{row['id']}", data, key=str(row["done_at"]))
+        publish_event(installation, SUBMISSION_PARKED, f"inbox/{row['id']}", data, key=str(row["done_at"]))
     return parked.height
 
 
-def watch(
+def watch_arrivals(
     installation: Installation,
     stop: threading.Event,
     on_received: Callable[[list[Receipt]], None] = lambda _: None,
     *,
-    drains: bool = True,
+    process: bool = True,
 ) -> None:
-    """Look for what arrives and work it off, until `stop`: the loop of a served worker.
+    """Record and process arrivals until `stop` is set: the loop of a served worker.
 
-    With `drains` false it only notes what arrives and tells of it (`submission.received`), for others to work off.
-    Storage, queue or ledger that fail are tried again, after a growing pause, for as long as it takes.
+    With `process` false it only records arrivals and announces them (`submission.received`); other workers process
+    them. When storage, queue or ledger fail, it retries after a growing pause, for as long as it takes.
     """
-    rounds = _rounds(installation, stop, on_received, drains=drains)
-    pause = PAUSES[0]
+    rounds = _rounds(installation, stop, on_received, process=process)
+    pause = RETRY_PAUSES[0]
     while not stop.is_set():
         try:
             next(rounds)
-            pause = PAUSES[0]
+            pause = RETRY_PAUSES[0]
         except (StoreError, OSError) as error:
             _log.warning("intake waits: %s", error, extra={"error": type(error).__name__, "seconds": pause})
             stop.wait(pause)
-            pause = min(2 * pause, PAUSES[1])
-            rounds = _rounds(installation, stop, on_received, drains=drains)
+            pause = min(2 * pause, RETRY_PAUSES[1])
+            rounds = _rounds(installation, stop, on_received, process=process)
 
 
 def _rounds(
-    installation: Installation, stop: threading.Event, on_received: Callable[[list[Receipt]], None], *, drains: bool
+    installation: Installation, stop: threading.Event, on_received: Callable[[list[Receipt]], None], *, process: bool
 ) -> Iterator[None]:
-    """Do one round after the other; a new one begins with the listing, since what an event told may be lost."""
-    worker, look = worker_name(), _eyes(installation)
-    every = RECONCILE_SECONDS if installation.settings.queue or _in_folder(installation) else UNTOLD_SECONDS
-    listed, parked = -every, datetime.now(UTC).replace(tzinfo=None)
+    """Yield after each round. The first round lists all arrivals, since events may have been lost while it was down."""
+    worker, poll = worker_name(), _arrival_source(installation)
+    has_fast_source = bool(installation.settings.queue) or _in_folder(installation)
+    listing_interval = LISTING_SECONDS if has_fast_source else BUCKET_LISTING_SECONDS
+    last_listing, last_parked = -listing_interval, datetime.now(UTC).replace(tzinfo=None)
     while True:
-        new = look(POLL_SECONDS)
-        if time.monotonic() - listed >= every:
+        new = poll(QUEUE_WAIT_SECONDS)
+        if time.monotonic() - last_listing >= listing_interval:
             new += reconcile_arrivals(installation)
-            listed = time.monotonic()
-        if drains:
-            while not stop.is_set() and (receipts := drain(installation, worker, limit=4 * BATCH)):
+            last_listing = time.monotonic()
+        if process:
+            while not stop.is_set() and (receipts := process_inbox(installation, worker, limit=4 * CLAIM_SIZE)):
                 on_received(receipts)
-                look(0)  # what arrives while a flood is worked off has its place in the next batch
+                poll(0)  # objects that arrive during a large backlog get their place in the next batch
         elif new:
-            _tell(installation, new)
+            _announce_received(installation, new)
         now = datetime.now(UTC).replace(tzinfo=None)
-        announce_parked(installation, parked)
-        parked = now
-        stop.wait(0 if installation.settings.queue else LOOK_SECONDS)
+        announce_parked(installation, last_parked)
+        last_parked = now
+        stop.wait(0 if installation.settings.queue else FOLDER_POLL_SECONDS)
         yield
 
 
-def _eyes(installation: Installation) -> Callable[[int], int]:
-    """Return what looks for arrivals, quickly: the queue, else the folder; a bucket without a queue is only listed.
+def _arrival_source(installation: Installation) -> Callable[[int], int]:
+    """Return a callable that polls the queue or the folder; for a bucket without a queue it does nothing.
 
-    It takes for how many seconds the queue may wait, and gives how many objects are new.
+    Its argument is how many seconds the queue may wait; it returns how many objects are new.
     """
     if installation.settings.queue is not None:
-        return lambda wait: listen(installation, wait).new
+        return lambda wait: receive_notifications(installation, wait).new
     if not _in_folder(installation):
         return lambda _: 0
     folder = FolderWatch(Path(str(installation.settings.arrivals)))
-    return lambda _: note_found(installation, folder.look())
+    return lambda _: record_arrivals(installation, folder.poll())
 
 
 def _in_folder(installation: Installation) -> bool:
     return isinstance(installation.settings.arrivals, Path)
 
 
-def _tell(installation: Installation, new: int) -> None:
-    from flows.events import RECEIVED, announce  # noqa: PLC0415  only where something is told
+def _announce_received(installation: Installation, new: int) -> None:
+    from flows.events import SUBMISSION_RECEIVED, publish_event  # noqa: PLC0415  only where an event is written
 
-    announce(installation, RECEIVED, "inbox", {"objects": new}, key=uuid.uuid4().hex)
+    publish_event(installation, SUBMISSION_RECEIVED, "inbox", {"objects": new}, key=uuid.uuid4().hex)

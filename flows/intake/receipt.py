@@ -1,14 +1,14 @@
-"""The receipt: what a sender is told of a delivery."""
+"""The receipt: the answer to a sender about one delivery."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a sender is told: what came, what it gave, what is wrong with it.
+    """The answer to a sender: what was received, what it resulted in, what is wrong with it.
 
     status: registered, redelivered (the same bytes again: nothing changed), restored (it had been withdrawn) or
-    rejected (nothing of it counts). Counts are rows, `claims` apart.
+    rejected (nothing in it counts). All counts are rows, except `claims`.
     """
 
     submission_id: str

@@ -1,7 +1,7 @@
-"""From the inbox to registered submissions: claim, fetch, land, register, settle.
+"""The inbox worker: claim rows, fetch their objects, land, register, settle.
 
-Whatever moment a worker dies at, its rows are done by another: bytes land once, and a row is settled in the transaction
-that registers what it became. A failure is one object's: a batch that fails is done again one by one.
+A worker may die at any moment; another one then processes its rows: bytes land once, and a row is settled in the
+transaction that registers its submission. A failure affects one object only: a batch that fails is redone one by one.
 """
 
 import os
@@ -24,205 +24,207 @@ import sqlalchemy as sa
 from polars.exceptions import PanicException
 
 from flows.installation import Installation
-from flows.intake import registration as receiving
-from flows.intake.archives import ARCHIVES, LARGE, find, within_limits
+from flows.intake import registration
+from flows.intake.archives import ARCHIVE_SUFFIXES, STREAM_ABOVE_BYTES, check_size, read_files
+from flows.intake.deliveries import BATCH_BYTES, Delivery, batches, land, make_delivery
 from flows.intake.receipt import Receipt
-from flows.intake.registration import Delivery
 from infra import telemetry
 from infra.inbox import work_queue as inbox
-from infra.inbox.messages import noticed
+from infra.inbox.messages import inbox_row
 from infra.inbox.object_keys import read_key
 from infra.storage.store import Content, content_hash
-from schemas.errors import ContractError, LeaseLost, RegisterError, StoreError, UsageError
-from transforms import identity as identify
+from schemas.errors import ContractError, LeaseLost, RegisterError, StoreAwayError, StoreError, UsageError
+from transforms import identity
 
-Progress: TypeAlias = Callable[[str], None]
-Read: TypeAlias = tuple[dict[str, Any], receiving.Delivery]
-"""A claimed row (`inbox.CLAIMED`) and the delivery that its object is."""
+ProgressCallback: TypeAlias = Callable[[str], None]
+FetchedRow: TypeAlias = tuple[dict[str, Any], Delivery]
+"""A claimed row (`inbox.LEASED_COLUMNS`) and the delivery made from its object."""
 
-BATCH: Final = 128
-"""Objects that are claimed at once: few, since whoever comes while a flood is worked off waits for a batch to end."""
-FETCHES: Final = 8
+CLAIM_SIZE: Final = 128
+"""Objects that are claimed at once. Few: a new sender waits for one batch to end while a large backlog is processed."""
+FETCH_THREADS: Final = 8
 """Objects that are fetched and landed at once."""
 RENEWALS: Final = 3
-"""How often a lease is renewed in its time."""
-HOPELESS: Final = (UsageError, ContractError, RegisterError)
-"""No further try would help: a person puts it right first."""
+"""How often a lease is renewed before it would end."""
+PERMANENT_ERRORS: Final = (UsageError, ContractError, RegisterError)
+"""Errors that no retry can fix: the object is parked for a person."""
 
-OVERWRITTEN: Final = "the sender wrote over it before it was read; the newer version is received"
+OVERWRITTEN: Final = "the sender overwrote it before it was read; the newer version is received"
 
 _log: Final = telemetry.log("intake")
 
 
-class StoreAwayError(StoreError):
-    """A store does not answer, or keeps nothing: no fault of what was delivered."""
-
-
-def drain(
+def process_inbox(
     installation: Installation,
     worker: str | None = None,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
     limit: int | None = None,
 ) -> list[Receipt]:
-    """Work off what waits in the inbox, up to `limit` objects, and return the receipts.
+    """Process the waiting rows of the inbox, up to `limit` objects; return the receipts.
 
-    What fails waits or is parked, and is no error here. Raises `StoreAwayError` when nothing can be kept or read now,
-    what was claimed is given back then; `StoreError` when the ledger does not answer.
+    An object that fails waits for a retry or is parked; that raises nothing. Raises `StoreAwayError` when a store
+    cannot be read or written, after giving back the claimed rows; `StoreError` when the ledger does not answer.
     """
     receipts: list[Receipt] = []
-    taken = 0
-    with ThreadPoolExecutor(FETCHES) as pool:
+    claimed_count = 0
+    with ThreadPoolExecutor(FETCH_THREADS) as pool:
         batch = _Batch(installation, worker or worker_name(), pool)
-        while limit is None or taken < limit:
-            most = BATCH if limit is None else min(limit - taken, BATCH)
-            claimed = inbox.claim(installation.engine, batch.worker, most, bytes_limit=receiving.BATCH_BYTES)
+        while limit is None or claimed_count < limit:
+            most = CLAIM_SIZE if limit is None else min(limit - claimed_count, CLAIM_SIZE)
+            claimed = inbox.lease(installation.engine, batch.worker, most, bytes_limit=BATCH_BYTES)
             if claimed.is_empty():
                 break
-            taken += claimed.height
-            with _holding(installation.engine, batch.worker, claimed["id"].to_list()):
-                for some in batch.work(claimed.to_dicts()):
-                    receipts += some
-            progress(f"registered {len(receipts)} submissions of {taken} arrived objects")
+            claimed_count += claimed.height
+            with _renewed_lease(installation.engine, batch.worker, claimed["id"].to_list()):
+                for new_receipts in batch.process(claimed.to_dicts()):
+                    receipts += new_receipts
+            progress(f"registered {len(receipts)} submissions of {claimed_count} arrived objects")
     return receipts
 
 
 def worker_name() -> str:
-    """Return a name that no other worker bears, of this host or another, now or later."""
+    """Return a name that no other worker has, on this host or another, now or later."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 @dataclass
 class _Batch:
-    """What works off claimed rows, each a dict of `inbox.CLAIMED`."""
+    """Processes claimed rows, each a dict of `inbox.LEASED_COLUMNS`."""
 
     installation: Installation
     worker: str
     pool: ThreadPoolExecutor
 
-    def work(self, rows: list[dict[str, Any]]) -> Iterator[list[Receipt]]:
-        """Yield the receipts of what could be registered; what could not waits again, or is parked."""
-        read: list[Read] = []
+    def process(self, rows: list[dict[str, Any]]) -> Iterator[list[Receipt]]:
+        """Yield the receipts of registered objects; a row that fails waits for a retry, or is parked."""
+        fetched: list[FetchedRow] = []
         with TemporaryDirectory(prefix="engang-") as folder:
-            found = self.pool.map(partial(self._fetched, Path(folder)), rows)
-            for row, got in zip(rows, found, strict=True):
-                if isinstance(got, Delivery):
-                    read.append((row, got))
-                elif got is None:
-                    yield self._archive(row)
+            results = self.pool.map(partial(self._fetch, Path(folder)), rows)
+            for row, result in zip(rows, results, strict=True):
+                if isinstance(result, Delivery):
+                    fetched.append((row, result))
+                elif result is None:
+                    yield self._register_archive(row)
                 else:
-                    self._failed(row, got)
-            read.sort(key=lambda each: each[1].contract)
-            in_order = iter(read)
-            for batch in receiving.batches([delivery for _, delivery in read]):
-                yield self._registered(list(islice(in_order, len(batch))))
+                    self._fail(row, result)
+            fetched.sort(key=lambda pair: pair[1].contract)
+            in_order = iter(fetched)
+            for batch in batches([delivery for _, delivery in fetched]):
+                yield self._register_rows(list(islice(in_order, len(batch))))
 
-    def _fetched(self, folder: Path, row: dict[str, Any]) -> Delivery | BaseException | None:
-        """Return the delivery that an object is, what went wrong, or None for an archive, which is many.
+    def _fetch(self, folder: Path, row: dict[str, Any]) -> Delivery | BaseException | None:
+        """Return the delivery made from an object, the error, or None for an archive, which holds many deliveries.
 
-        What is large is streamed to a file in the folder.
+        A large object is streamed to a file in the folder.
         """
         try:
             key = read_key(row["object"])
-            if key.filename.endswith(ARCHIVES):
+            if key.filename.endswith(ARCHIVE_SUFFIXES):
                 return None
-            within_limits(key.filename, row["bytes"] or 0, self.installation.settings)
+            check_size(key.filename, row["bytes"] or 0, self.installation.settings)
             return self._delivery(row["object"], key.filename, self._content(folder, row))
-        except (Exception, PanicException) as error:  # noqa: BLE001  one object's failure is told of it alone
+        except (Exception, PanicException) as error:  # noqa: BLE001  a failure is recorded for its object alone
             return error
 
     def _content(self, folder: Path, row: dict[str, Any]) -> Content:
         arrivals, settings = self.installation.arrivals, self.installation.settings
-        if row["bytes"] is None or row["bytes"] > LARGE:
+        if row["bytes"] is None or row["bytes"] > STREAM_ABOVE_BYTES:
             path = folder / str(row["id"])
             arrivals.fetch(row["object"], path, row["version"])
-            ((_, content),) = find(path, settings)
+            ((_, content),) = read_files(path, settings)
             return content
         data = arrivals.get(row["object"], row["version"])
-        within_limits(row["object"], data, settings)
+        check_size(row["object"], data, settings)
         return data
 
     def _delivery(self, key: str, filename: str, data: Content) -> Delivery:
-        told = read_key(key)
-        return receiving.deliver(
-            self.installation, filename, data, told.contract, sender=told.sender, period=told.period
+        parts = read_key(key)
+        return make_delivery(
+            self.installation, filename, data, parts.contract, sender=parts.sender, period=parts.period
         )
 
-    def _registered(self, read: list[Read]) -> list[Receipt]:
-        """Register a batch of one contract, or, if that fails, each of it by itself."""
+    def _register_rows(self, rows: list[FetchedRow]) -> list[Receipt]:
+        """Register a batch of one contract; if that fails, each of its rows alone."""
         try:
-            return self._once(read)
-        except (Exception, PanicException) as error:  # noqa: BLE001  one object's failure is told of it alone
-            if len(read) > 1:
+            return self._register_together(rows)
+        except (Exception, PanicException) as error:  # noqa: BLE001  a failure is recorded for its object alone
+            if len(rows) > 1:
                 if isinstance(error, StoreError | OSError):
-                    self._ask_stores()
-                return [receipt for each in read for receipt in self._registered([each])]
-            self._failed(read[0][0], error)
+                    self._check_stores()
+                return [receipt for row in rows for receipt in self._register_rows([row])]
+            self._fail(rows[0][0], error)
             return []
 
-    def _once(self, read: list[Read]) -> list[Receipt]:
-        becomes = {row["id"]: _submission(delivery) for row, delivery in read}
-        # Written down before it lands: whoever registers it from the landing zone settles its row too.
-        inbox.intend(self.installation.engine, self.worker, becomes)
-        return self._register([delivery for _, delivery in read], inbox.settle(self.worker, list(becomes)))
+    def _register_together(self, rows: list[FetchedRow]) -> list[Receipt]:
+        submissions = {row["id"]: _submission_id(delivery) for row, delivery in rows}
+        # The intent is stored before the bytes land. If this worker dies between landing and registration, the
+        # nightly registers the bytes from the landing zone, finds the intent and settles these rows as well.
+        # Otherwise the rows would be claimed again and reported to the sender as redelivered.
+        inbox.reserve(self.installation.engine, self.worker, submissions)
+        return self._register([delivery for _, delivery in rows], inbox.acknowledge(self.worker, list(submissions)))
 
     def _register(self, deliveries: Sequence[Delivery], settle: Callable[[sa.Connection], None]) -> list[Receipt]:
-        return receiving.register(self.installation, receiving.land(self.installation, list(deliveries)), settle)
+        return registration.register(self.installation, land(self.installation, list(deliveries)), settle)
 
-    def _archive(self, row: dict[str, Any]) -> list[Receipt]:
-        """Register what an archive holds, batch by batch; its row is settled with the last."""
+    def _register_archive(self, row: dict[str, Any]) -> list[Receipt]:
+        """Register the files of an archive, batch by batch; its row is settled with the last batch.
+
+        Each earlier batch checks the lease in its own transaction (`inbox.assert_lease`): a worker that lost the
+        archive to another one registers nothing more of it.
+        """
         receipts: list[Receipt] = []
         try:
             with TemporaryDirectory(prefix="engang-") as folder:
-                batches = receiving.batches(self._members(row, Path(folder)))
-                batch = next(batches, None)
+                members = batches(self._members(row, Path(folder)))
+                batch = next(members, None)
                 if batch is None:
-                    raise UsageError("no file in it; hidden files are left out")  # noqa: TRY301  parked as all that is
+                    raise UsageError("no file in it; hidden files are left out")  # noqa: TRY301  parked like every other failure
                 while batch is not None:
-                    following = next(batches, None)
-                    done = inbox.settle if following is None else inbox.fence
-                    receipts += self._register(batch, done(self.worker, [row["id"]]))
-                    batch = following
-        except (Exception, PanicException) as error:  # noqa: BLE001  one object's failure is told of it alone
-            self._failed(row, error)
+                    next_batch = next(members, None)
+                    write = inbox.acknowledge if next_batch is None else inbox.assert_lease
+                    receipts += self._register(batch, write(self.worker, [row["id"]]))
+                    batch = next_batch
+        except (Exception, PanicException) as error:  # noqa: BLE001  a failure is recorded for its object alone
+            self._fail(row, error)
         return receipts
 
     def _members(self, row: dict[str, Any], folder: Path) -> Iterator[Delivery]:
-        ending = next(end for end in ARCHIVES if row["object"].endswith(end))
-        within_limits(row["object"], row["bytes"] or 0, self.installation.settings)
+        ending = next(end for end in ARCHIVE_SUFFIXES if row["object"].endswith(end))
+        check_size(row["object"], row["bytes"] or 0, self.installation.settings)
         path = folder / f"archive{ending}"  # its own name may be longer than a file's
         self.installation.arrivals.fetch(row["object"], path, row["version"])
-        for name, data in find(path, self.installation.settings):
+        for name, data in read_files(path, self.installation.settings):
             yield self._delivery(row["object"], name, data)
 
-    def _failed(self, row: dict[str, Any], error: BaseException) -> None:
-        """Let a row wait, or park it. Raises `StoreAwayError` if it was no fault of it."""
+    def _fail(self, row: dict[str, Any], error: BaseException) -> None:
+        """Let a row wait for a retry, or park it. Raises `StoreAwayError` if a store is the cause."""
         engine, worker = self.installation.engine, self.worker
-        told = {"object": row["id"], "sender": row["sender"], "error": type(error).__name__}
-        _log.warning("an arrived object was not registered", extra=told)
+        fields = {"object": row["id"], "sender": row["sender"], "error": type(error).__name__}
+        _log.warning("an arrived object was not registered", extra=fields)
         if isinstance(error, LeaseLost):
-            return  # another does it
-        if isinstance(error, HOPELESS):
+            return  # another worker has the row now
+        if isinstance(error, PERMANENT_ERRORS):
             inbox.park(engine, worker, [row["id"]], str(error))
             return
         if isinstance(error, StoreError | OSError):
-            self._ask_stores()
-            if self._written_over(row):
-                inbox.close(engine, worker, [row["id"]], OVERWRITTEN)
+            self._check_stores()
+            if self._is_overwritten(row):
+                inbox.close_overwritten(engine, worker, [row["id"]], OVERWRITTEN)
                 return
-        inbox.release_with(engine, worker, [row["id"]], reason_of(error))
+        inbox.requeue_failed(engine, worker, [row["id"]], reason_of(error))
 
-    def _written_over(self, row: dict[str, Any]) -> bool:
-        """Tell whether the sender wrote another version over an object that no store keeps; that one is noted."""
+    def _is_overwritten(self, row: dict[str, Any]) -> bool:
+        """Return whether the sender overwrote the object in a store without versions; the new version gets a row."""
         for found in self.installation.arrivals.listing(row["object"]):
             if found.key == row["object"] and found.version != row["version"]:
-                newer = noticed(found.key, found.version, found.bytes)
-                inbox.notice(self.installation.engine, pl.DataFrame([newer], inbox.NOTICED), "listing")
-                kept = self.installation.arrivals.listing(row["object"], overwritten=True)
-                return all(each[:2] != (row["object"], row["version"]) for each in kept)
+                newer = inbox_row(found.key, found.version, found.bytes)
+                inbox.enqueue(self.installation.engine, pl.DataFrame([newer], inbox.INBOX_ROW), "listing")
+                versions = self.installation.arrivals.listing(row["object"], overwritten=True)
+                return all(version[:2] != (row["object"], row["version"]) for version in versions)
         return False
 
-    def _ask_stores(self) -> None:
-        """Raise `StoreAwayError` if it is the stores that fail."""
+    def _check_stores(self) -> None:
+        """Raise `StoreAwayError` if a store is what fails."""
         try:
             self.installation.arrivals.probe(writes=False)
             self.installation.landing.probe()
@@ -231,9 +233,9 @@ class _Batch:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why something failed, as the inbox tells it.
+    """Return the reason that the inbox stores for an error.
 
-    An unforeseen error may quote what was delivered: its type and the place where it was raised stand for it.
+    The message of an unforeseen error may quote delivered data, so only its type and the line that raised it are given.
     """
     if isinstance(error, StoreError | OSError):
         return str(error)
@@ -242,29 +244,33 @@ def reason_of(error: BaseException) -> str:
     return f"unforeseen: {type(error).__name__}{where}; look into the file, then `engang inbox retry`"
 
 
-def _submission(delivery: Delivery) -> str:
+def _submission_id(delivery: Delivery) -> str:
     sha256 = content_hash(delivery.data)
-    return identify.submission_id(delivery.contract, delivery.sender, delivery.period, sha256)
+    return identity.submission_id(delivery.contract, delivery.sender, delivery.period, sha256)
 
 
 @contextmanager
-def _holding(engine: sa.Engine, worker: str, ids: list[int]) -> Iterator[None]:
-    """Renew the lease while the block runs; if it fails, what is undone is given back and counts as untried."""
-    over = threading.Event()
+def _renewed_lease(engine: sa.Engine, worker: str, ids: list[int]) -> Iterator[None]:
+    """Renew the lease while the block runs. If the block fails, give the unsettled rows back without counting a try.
+
+    A renewal may fail or come too late, for example when the process was suspended. Another worker may then claim the
+    same rows. That is safe: each settling transaction checks the lease and raises `LeaseLost` if it is no longer held.
+    """
+    done = threading.Event()
 
     def _renew() -> None:
-        while not over.wait(inbox.LEASE.total_seconds() / RENEWALS):
-            with suppress(StoreError):  # the next one may succeed; if none does, the lease is lost, and told then
-                inbox.renew(engine, worker, ids)
+        while not done.wait(inbox.LEASE_TIME.total_seconds() / RENEWALS):
+            with suppress(StoreError):  # the next renewal may succeed; if none does, settling raises `LeaseLost`
+                inbox.renew_lease(engine, worker, ids)
 
     thread = threading.Thread(target=_renew, name="engang-lease", daemon=True)
     thread.start()
     try:
         yield
     except BaseException as error:
-        with suppress(StoreError):  # the ledger is away too: the lease ends by itself
-            inbox.release_with(engine, worker, ids, f"given back: {reason_of(error)}", counted=False)
+        with suppress(StoreError):  # the ledger does not answer either: the lease ends by itself
+            inbox.requeue_failed(engine, worker, ids, f"given back: {reason_of(error)}", count_attempt=False)
         raise
     finally:
-        over.set()
+        done.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""The pairs that a person should look at, each report held against the other, the most informative first."""
+"""Clerical review: the pairs of reports that a person should look at, the most informative first."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import polars as pl
 
 from flows.installation import Installation
-from flows.matching.decisions import Decided, decide
-from flows.queries.kind_release import KindRelease, open_kind, reports_of
-from flows.queries.pairs import Pair, held_together
-from infra.ledger import records as ledger_records
+from flows.matching.decisions import RecordedDecision, decide
+from flows.queries.kind_release import KindRelease, open_kind, standing_reports
+from flows.queries.pairs import Pair, compare_pairs
+from infra.ledger import decisions as ledger_decisions
 from schemas.errors import UsageError
 from schemas.kind import Kind
-from transforms.linkage.review_queue import uncertain, unsettled
+from transforms.linkage.review_queue import uncertain_pairs, undecided_pairs
 
 
 @dataclass(frozen=True)
-class Question:
-    """Whether two reports are one item: the pair, the items they are of, how many reports those have together.
+class ReviewQuestion:
+    """Whether two reports are one item: the pair, the item of each, how many reports the two items have together.
 
-    pairs: how many pairs of reports of the two items are open; this is the one that is least sure.
+    pairs: how many pairs between the two items are undecided; this one is the least certain of them.
     """
 
     pair: Pair
@@ -30,66 +30,70 @@ class Question:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the question as plain values."""
-        told = {"item_a": self.item_a, "item_b": self.item_b, "reports": self.reports, "pairs": self.pairs}
-        return {**self.pair.as_dict(), **told}
+        items = {"item_a": self.item_a, "item_b": self.item_b, "reports": self.reports, "pairs": self.pairs}
+        return {**self.pair.as_dict(), **items}
 
 
 @dataclass(frozen=True)
-class Review:
-    """What there is to review of a kind: the first `questions` of `open` in all; automatic: as `Rule`, bits."""
+class ReviewQueue:
+    """What there is to review of a kind: the first questions, out of `open`. automatic: as in `LinkageRule`, bits."""
 
-    read: KindRelease
-    questions: list[Question]
+    release: KindRelease
+    questions: list[ReviewQuestion]
     open: int
     automatic: float
 
 
-def review(installation: Installation, kind: Kind, limit: int | None = None) -> Review:
-    """Return what a person should look at in the current release, the most informative first, at most `limit` pairs.
+def review(installation: Installation, kind: Kind, limit: int | None = None) -> ReviewQueue:
+    """Return the questions on the current release, the most informative first, at most `limit`.
 
-    Raises `UsageError` if nothing is released of the kind, or nothing was scored.
+    Raises `UsageError` if no release has the kind, or no pair was scored.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit: found {limit}, expected 1 or more")
-    read = open_kind(installation, kind)
-    if read.unscored:
-        raise UsageError(f"nothing to review: {read.unscored}")
-    edges = read.live("edges").select("a", "b", "weight").collect()
-    found = uncertain(edges, _standing(read, edges), _decisions(installation, kind), read.rule)
-    shown = found if limit is None else found.head(limit)
-    ends = pl.concat([shown["a"], shown["b"]]).unique()
-    reports = reports_of(read, pl.col("report_id").is_in(ends.implode()))
-    pairs = held_together(read, shown, reports)
-    told = shown.select("item_a", "item_b", "reports", "pairs").iter_rows()
-    questions = [Question(pair, *row) for pair, row in zip(pairs, told, strict=True)]
-    return Review(read, questions, found.height, read.rule.automatic)
+    release = open_kind(installation, kind)
+    if release.unscored:
+        raise UsageError(f"nothing to review: {release.unscored}")
+    edges = release.live("edges").select("a", "b", "weight").collect()
+    uncertain = uncertain_pairs(edges, _whole_items(release, edges), _decisions(installation, kind), release.rule)
+    chosen = uncertain if limit is None else uncertain.head(limit)
+    ends = pl.concat([chosen["a"], chosen["b"]]).unique()
+    reports = standing_reports(release, pl.col("report_id").is_in(ends.implode()))
+    pairs = compare_pairs(release, chosen, reports)
+    items = chosen.select("item_a", "item_b", "reports", "pairs").iter_rows()
+    questions = [ReviewQuestion(pair, *row) for pair, row in zip(pairs, items, strict=True)]
+    return ReviewQueue(release, questions, uncertain.height, release.rule.automatic)
 
 
-def _standing(read: KindRelease, edges: pl.DataFrame) -> pl.DataFrame:
-    """Return report_id, reported_by, item_id of all reports: how large an item is, is counted over all of it."""
-    told = read.live("sources").select("report_id", "reported_by", "item_id").unique().collect()
-    near = pl.concat([edges["a"], edges["b"]]).unique()
-    items = told.filter(pl.col("report_id").is_in(near.implode()))["item_id"].unique()
-    return told.filter(pl.col("item_id").is_in(items.implode()))
+def _whole_items(release: KindRelease, edges: pl.DataFrame) -> pl.DataFrame:
+    """Return report_id, reported_by, item_id of every report of the items that edges touch."""
+    reports = release.live("sources").select("report_id", "reported_by", "item_id").unique().collect()
+    ends = pl.concat([edges["a"], edges["b"]]).unique()
+    items = reports.filter(pl.col("report_id").is_in(ends.implode()))["item_id"].unique()
+    return reports.filter(pl.col("item_id").is_in(items.implode()))
 
 
 def _decisions(installation: Installation, kind: Kind) -> pl.DataFrame:
-    made = ledger_records.decisions(installation.engine, kind.kind, active=True)
-    return made.select("a", "b", "verdict")
+    decisions = ledger_decisions.read_decisions(installation.engine, kind.kind, active=True)
+    return decisions.select("a", "b", "verdict")
 
 
-def still_open(found: Review, question: Question) -> bool:
-    """Tell whether a question still needs an answer: others may have settled it by now."""
+def still_open(queue: ReviewQueue, question: ReviewQuestion) -> bool:
+    """Return whether a question still needs an answer: later decisions may have settled it."""
     ends = pl.DataFrame({"a": [min(question.pair.ends)], "b": [max(question.pair.ends)]})
-    made = _decisions(found.read.installation, found.read.kind)
-    named = pl.concat([made["a"], made["b"], ends["a"], ends["b"]]).unique()
-    reports = reports_of(found.read, pl.col("report_id").is_in(named.implode()))
-    return unsettled(ends, reports.select("report_id", "reported_by"), made, found.read.rule).height > 0
+    decisions = _decisions(queue.release.installation, queue.release.kind)
+    ids = pl.concat([decisions["a"], decisions["b"], ends["a"], ends["b"]]).unique()
+    reports = standing_reports(queue.release, pl.col("report_id").is_in(ids.implode())).select(
+        "report_id", "reported_by"
+    )
+    return undecided_pairs(ends, reports, decisions, queue.release.rule).height > 0
 
 
-def answer(found: Review, question: Question, verdict: str, *, why: str = "", who: str | None = None) -> Decided:
-    """Keep what a person says of a question; without a reason, what was seen is the reason."""
-    read, weight = found.read, question.pair.weight
-    model = read.model.digest if read.model else "none"
-    seen = f"reviewed in release {read.number} at {weight} bits by model {model}"
-    return decide(read.installation, question.pair.ends, verdict, why=why or seen, who=who)
+def answer(
+    queue: ReviewQueue, question: ReviewQuestion, verdict: str, *, why: str = "", who: str | None = None
+) -> RecordedDecision:
+    """Record the answer to a question as a decision; the default reason is what the reviewer saw."""
+    release = queue.release
+    model = release.model.digest if release.model else "none"
+    seen = f"reviewed in release {release.number} at {question.pair.weight} bits by model {model}"
+    return decide(release.installation, question.pair.ends, verdict, why=why or seen, who=who)

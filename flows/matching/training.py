@@ -1,4 +1,4 @@
-"""Training: a match model estimated from the reports that stand, kept whole, put in force if wanted."""
+"""Training: estimate a match model from the standing reports, store it, and pin it if wanted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,45 +8,45 @@ from typing import Any, Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.matching.model_impact import Effect, effect
-from flows.model_in_force import SHIPPED
-from infra import files as model_files
-from infra.lake import kind_tables as lake_records
-from infra.ledger import records as ledger_records
-from infra.ledger import submissions as ledger
-from infra.ledger.sql import now
+from flows.matching.model_impact import ModelImpact, model_impact
+from flows.queries.known_ids import scan_records
+from infra.files import write_model
+from infra.ledger import models as ledger_models
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.sql import utc_now
 from infra.settings import user_name
+from infra.shipped_models import shipped_model
 from schemas.errors import TrainingError
 from schemas.kind import Kind
-from transforms.linkage import scoring as match
-from transforms.linkage.model import Model, automatic, read_model, review
-from transforms.linkage.training_checks import lacking
+from transforms.linkage import scoring
+from transforms.linkage.model import MatchModel, automatic_threshold, parse_model, review_threshold
+from transforms.linkage.training_checks import missing_for_training
 from transforms.linkage.waterfall import model_levels
-from transforms.records.consolidate import standing
-from transforms.submissions import counting
+from transforms.records.consolidate import mark_standing
+from transforms.submissions import mark_counting
 
-SAMPLES: Final = 5
-"""Of each kind of change that a model would make, so many rows are shown."""
+MAX_SAMPLES: Final = 5
+"""Rows shown of each kind of change that a model would make."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A model as it was trained and kept.
+class TrainingResult:
+    """A trained model, as stored.
 
-    new: false if the same model was kept before. pinned: whether this put it in force; before: the digest of the model
-    that was, None if none was. effect: what being in force changes of the current release; None if nothing is released.
+    new: false if the ledger had the same model. pinned: whether the training pinned it. before: digest of the model in
+    force until then, None if none was. effect: what it changes in the current release, None if there is no release.
     """
 
     kind: Kind
-    model: Model
+    model: MatchModel
     file: Path
     new: bool
     pinned: bool
     before: str | None
-    effect: Effect | None
+    effect: ModelImpact | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return plain values."""
         return {
             "kind": self.kind.kind,
             "digest": self.model.digest,
@@ -55,16 +55,16 @@ class Trained:
             "pinned": self.pinned,
             "before": self.before,
             "seen": self.model.seen,
-            "threshold": automatic(self.kind, self.model),
-            "review": review(self.kind, self.model),
+            "threshold": automatic_threshold(self.kind, self.model),
+            "review": review_threshold(self.kind, self.model),
             "levels": model_levels(self.model).to_dicts(),
-            "effect": self.effect and self.effect.as_dict(SAMPLES),
+            "effect": self.effect and self.effect.as_dict(MAX_SAMPLES),
         }
 
 
 @dataclass(frozen=True)
-class Pin:
-    """Whether a model is put in force, by whom (default: who runs this), and why."""
+class PinRequest:
+    """Whether to pin a model, who wants it (default: the user who runs this), and why."""
 
     wanted: bool = False
     who: str | None = None
@@ -72,60 +72,63 @@ class Pin:
 
 
 def train(
-    installation: Installation, kind: Kind, pin: Pin | None = None, progress: Callable[[str], None] = lambda _: None
-) -> Trained:
-    """Estimate a model from the reports that stand, keep it, and put it in force if wanted or if there is none.
+    installation: Installation,
+    kind: Kind,
+    pin: PinRequest | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> TrainingResult:
+    """Estimate a model from the standing reports and store it; pin it if wanted, or if no model is in force.
 
-    Raises `TrainingError`, nothing kept, if none can be estimated.
+    Raises `TrainingError`, and stores nothing, if no model can be estimated.
     """
-    asked, before = pin or Pin(), in_force(installation, kind.kind)
-    pinned = asked.wanted or before is None
-    who = (asked.who or user_name()) if pinned else ""
-    reports = standing_reports(installation, kind)
-    missing = lacking(reports, kind)
+    request, before = pin or PinRequest(), digest_in_force(installation, kind.kind)
+    pinned = request.wanted or before is None
+    who = (request.who or user_name()) if pinned else ""
+    reports = read_standing_reports(installation, kind)
+    missing = missing_for_training(reports, kind)
     if missing:
         raise TrainingError(f"{kind.kind} cannot be trained: {missing}")
     progress(f"training {kind.kind} on {reports.height} reports")
-    model = match.train(reports, kind)
+    model = scoring.estimate_model(reports, kind)
     if not model.seen["likely_pairs"]:
         raise TrainingError(
-            f"{kind.kind} cannot be trained: of the pairs that share a blocking value none looks like a match, or all "
-            "are alike. Deliver reports of which some are of one item, or compare other fields"
+            f"{kind.kind} cannot be trained: no pair that shares a blocking key looks like a match, or all do. "
+            "Deliver reports of which some are of one item, or compare other fields"
         )
-    file = model_files.keep(installation.settings.home, kind.kind, model.digest, model.as_json())
-    new = add(installation, model)
-    progress("trying what it would change")
-    changed = effect(installation, kind, model)
+    file = write_model(installation.settings.home, kind.kind, model.digest, model.as_json())
+    new = store_model(installation, model)
+    progress("computing what it would change")
+    impact = model_impact(installation, kind, model)
     if pinned:
-        why = asked.why or f"trained on {reports.height} reports"
-        ledger_records.pin_model(installation.engine, kind.kind, model.digest, who=who, why=why)
-    return Trained(kind, model, file, new, pinned, before, changed)
+        why = request.why or f"trained on {reports.height} reports"
+        ledger_models.write_pin(installation.engine, kind.kind, model.digest, who=who, why=why)
+    return TrainingResult(kind, model, file, new, pinned, before, impact)
 
 
-def standing_reports(installation: Installation, kind: Kind) -> pl.DataFrame:
-    """Return the reports of a kind that stand, by all submissions that count, released or not."""
-    counted = counting(ledger.submissions(installation.engine)).filter("counts").select("submission_id", "batch")
-    rows = lake_records.scan(installation.settings.lake, kind, f"{kind.kind}_records")
-    told = rows.join(counted.lazy(), on=["submission_id", "batch"], how="semi").collect()
-    return standing(told).filter("standing")
+def read_standing_reports(installation: Installation, kind: Kind) -> pl.DataFrame:
+    """Return the standing reports of a kind, over all counting submissions, released or not."""
+    submissions = ledger_submissions.read_submissions(installation.engine)
+    counting = mark_counting(submissions).filter("counts").select("submission_id", "batch")
+    deliveries = scan_records(installation, kind).join(counting.lazy(), on=["submission_id", "batch"], how="semi")
+    return mark_standing(deliveries.collect()).filter("standing")
 
 
-def add(installation: Installation, model: Model) -> bool:
-    """Keep a model in the ledger; return whether it is new."""
-    row: ledger_records.Model = {
+def store_model(installation: Installation, model: MatchModel) -> bool:
+    """Store a model in the ledger; return whether it is new."""
+    row: ledger_models.StoredModel = {
         "digest": model.digest,
         "kind": model.kind,
         "text": model.as_json(),
-        "trained_at": now(),
+        "trained_at": utc_now(),
         "about": model.seen,
     }
-    return ledger_records.add_model(installation.engine, row)
+    return ledger_models.add_model(installation.engine, row)
 
 
-def in_force(installation: Installation, kind: str) -> str | None:
-    """Return the digest of the model in force for a kind, fitting or not: pinned, or shipped with it; None if none."""
-    pin = ledger_records.pinned(installation.engine).get(kind)
-    shipped = SHIPPED / f"{kind}.json"
-    if pin is None and shipped.exists():
-        return read_model(shipped.read_text(encoding="utf-8")).digest
-    return None if pin is None else pin["digest"]
+def digest_in_force(installation: Installation, kind: str) -> str | None:
+    """Return the digest of the pinned model of a kind, else of the shipped one, whatever kind version it is for."""
+    pin = ledger_models.pins_in_force(installation.engine).get(kind)
+    if pin is not None:
+        return str(pin["digest"])
+    shipped = shipped_model(kind)
+    return None if shipped is None else parse_model(shipped).digest

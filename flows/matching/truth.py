@@ -1,4 +1,4 @@
-"""A file of what is known to be true of delivered rows: which rows are of one item. Parquet or CSV."""
+"""A truth file, Parquet or CSV: which delivered rows are known to be of one item."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ import polars as pl
 
 from schemas.errors import UsageError
 
-REPORT: Final = "report_id"
-"""A column of this name holds ids of reports instead of a delivery's keys of rows."""
-LABELS: Final = ("label", "cluster", "cluster_id")
-PARQUET: Final = {".parquet", ".pq"}
-DELIMITERS: Final = (",", ";", "\t", "|")
+REPORT_COLUMN: Final = "report_id"
+"""A column of this name holds report ids instead of the row keys of a delivery."""
+LABEL_COLUMNS: Final = ("label", "cluster", "cluster_id")
+PARQUET_SUFFIXES: Final = {".parquet", ".pq"}
+CSV_DELIMITERS: Final = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What a file tells: rows (key, label; text, each once) and the columns they were taken from.
+class TruthFile:
+    """The content of a truth file: distinct rows (key, label; text) and the columns that they come from.
 
-    key: what the delivery calls a row, or a report's id. label: rows with one label are one item.
+    key: a row's own key in its delivery, or a report id. label: rows with the same label are one item.
     """
 
     rows: pl.DataFrame
@@ -28,22 +28,25 @@ class Truth:
     label: str
 
 
-def read_truth(file: Path, keys: Iterable[str], kind: str, key: str | None = None, label: str | None = None) -> Truth:
-    """Read a truth; rows without a key or a label are left out.
+def read_truth(
+    file: Path, keys: Iterable[str], kind: str, key: str | None = None, label: str | None = None
+) -> TruthFile:
+    """Read a truth file; rows without a key or a label are skipped.
 
-    keys: what the kind's contracts call a row's own key, of which one is taken as the key's column unless `key` names
-    it; `label` names the column of the label where it cannot be told. Raises `UsageError`, with the columns there are.
+    keys: the columns that the kind's contracts use as a row's own key; one of them must be in the file, unless `key`
+    names a column. label: the label's column, where its name does not show it. Raises `UsageError` with the columns
+    found.
     """
     frame = _read(file)
-    by = _column(file, frame, key, "--key") if key else _key(file, frame, keys)
-    of = _column(file, frame, label, "--label") if label else _label(file, frame, by, kind)
-    told = frame.select(_text(file, frame, by).alias("key"), _text(file, frame, of).alias("label"))
-    return Truth(told.drop_nulls().unique(), by, of)
+    key_column = _column(file, frame, key, "--key") if key else _key(file, frame, keys)
+    label_column = _column(file, frame, label, "--label") if label else _label(file, frame, key_column, kind)
+    rows = frame.select(_text(file, frame, key_column).alias("key"), _text(file, frame, label_column).alias("label"))
+    return TruthFile(rows.drop_nulls().unique(), key_column, label_column)
 
 
 def _read(file: Path) -> pl.DataFrame:
     try:
-        if file.suffix.lower() in PARQUET:
+        if file.suffix.lower() in PARQUET_SUFFIXES:
             return pl.read_parquet(file, hive_partitioning=False)
         return pl.read_csv(file, infer_schema=False, separator=_delimiter(file))
     except OSError as error:
@@ -55,7 +58,7 @@ def _read(file: Path) -> pl.DataFrame:
 def _delimiter(file: Path) -> str:
     with file.open(encoding="utf-8-sig") as lines:
         header = next(lines, "")
-    return max(DELIMITERS, key=header.count)
+    return max(CSV_DELIMITERS, key=header.count)
 
 
 def _column(file: Path, frame: pl.DataFrame, name: str, option: str) -> str:
@@ -65,28 +68,28 @@ def _column(file: Path, frame: pl.DataFrame, name: str, option: str) -> str:
 
 
 def _key(file: Path, frame: pl.DataFrame, keys: Iterable[str]) -> str:
-    expected = sorted({*keys, REPORT})
+    expected = sorted({*keys, REPORT_COLUMN})
     found = [name for name in frame.columns if name in expected]
     return _one(file, frame, found, f"a row's own key, {' or '.join(expected)}", "--key")
 
 
 def _label(file: Path, frame: pl.DataFrame, key: str, kind: str) -> str:
     others = [name for name in frame.columns if name != key]
-    called = [name for name in others if name in {*LABELS, f"{kind}_id"}]
+    usual = [name for name in others if name in {*LABEL_COLUMNS, f"{kind}_id"}]
     ending = [name for name in others if name.endswith("_id")]
-    found = next((names for names in (called, others, ending) if len(names) == 1), called)
-    return _one(file, frame, found, f"the item, {', '.join((*LABELS, f'{kind}_id'))}", "--label")
+    found = next((names for names in (usual, others, ending) if len(names) == 1), usual)
+    return _one(file, frame, found, f"the item, {', '.join((*LABEL_COLUMNS, f'{kind}_id'))}", "--label")
 
 
 def _one(file: Path, frame: pl.DataFrame, found: Sequence[str], what: str, option: str) -> str:
     if len(found) != 1:
-        told = f"several: {', '.join(found)}" if found else f"none among {', '.join(frame.columns)}"
-        raise UsageError(f"{file}: expected one column of {what}; found {told}: name it with {option}")
+        columns = f"several: {', '.join(found)}" if found else f"none among {', '.join(frame.columns)}"
+        raise UsageError(f"{file}: expected one column of {what}; found {columns}: name it with {option}")
     return found[0]
 
 
 def _text(file: Path, frame: pl.DataFrame, name: str) -> pl.Expr:
-    """Return a column as text, as a delivery would write it: whole numbers without a point, no white space around."""
+    """Return a column as text as a delivery would have it: integers without a decimal point, no outer white space."""
     dtype = frame.schema[name]
     if dtype.is_nested() or dtype == pl.Binary:
         raise UsageError(f"{file}: column {name!r} is {dtype}: expected text or numbers")

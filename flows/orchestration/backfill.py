@@ -1,6 +1,6 @@
-"""The Prefect flow `backfill`: read anew, tried out, approved, published; thin, over the same steps as the command.
+"""The Prefect flow `backfill`: reread, dry run, approval, publication; the same steps as the command's.
 
-A run that is ended anywhere is done over with the same parameters: it goes on with the backfill that it began.
+A run that ended early is repeated with the same parameters: it continues the backfill that it started.
 """
 
 from datetime import date, datetime
@@ -12,47 +12,44 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 
-from flows.backfill import publish as backfill_night
-from flows.backfill import reread as backfilling
-from flows.backfill.publish import Outcome
-from flows.backfill.reread import Asked
-from flows.orchestration import runs as flow_runs
-from flows.orchestration.receive import markdown_table, named, open_home, stage
-from flows.pipeline import export_night
+from flows.backfill import publish, reread
+from flows.backfill.publish import BackfillOutcome
+from flows.backfill.reread import BackfillRequest
+from flows.orchestration.runs import announce_failure
+from flows.orchestration.tasks import export_task, markdown_table, open_installation_task, run_name_from, task_of
 from schemas.errors import ReleaseRefused
 
-TIMEOUT: Final = 48 * 3600
-"""Seconds, the wait for approval included."""
-PATIENCE: Final = 24 * 3600
-"""Seconds that a run waits for approval; what is read anew by then stays, and another run goes on with it."""
+BACKFILL_TIMEOUT: Final = 48 * 3600
+"""Seconds, including the wait for approval."""
+APPROVAL_TIMEOUT: Final = 24 * 3600
+"""Seconds that a run waits for approval. The rereading is stored; another run continues with it."""
 
-begin = stage(backfilling.start)
-read_again = stage(backfilling.read_on)
-try_out = stage(backfill_night.try_out)
-finish = stage(backfill_night.finish)
-write_files = stage(export_night)
+start_task = task_of(reread.start_backfill)
+reread_task = task_of(reread.reread_submissions)
+try_task = task_of(publish.try_backfill)
+finish_task = task_of(publish.finish_backfill)
 
 
 class Approval(RunInput):
-    """What a person says to the dry run's findings (the artifacts `backfill` and `backfill-changes`)."""
+    """The decision of a person on the dry run's result (the artifacts `backfill` and `backfill-changes`)."""
 
     publish: bool = False
 
 
-def run_name(parameters: dict[str, Any], _at: datetime) -> str:
+def backfill_name(parameters: dict[str, Any], _at: datetime) -> str:
     """Return the name of a run."""
-    tried = "try out a backfill" if parameters.get("dry_run") else "backfill"
+    action = "try out a backfill" if parameters.get("dry_run") else "backfill"
     since, until = (parameters.get(name) for name in ("received_from", "received_to"))
     days = f", received {since or ''} to {until or ''}" if since or until else ""
-    return f"{tried} of {parameters.get('contract')}{days}"
+    return f"{action} of {parameters.get('contract')}{days}"
 
 
 @flow(
     persist_result=False,
-    flow_run_name=named(run_name),
-    timeout_seconds=TIMEOUT,
-    on_failure=[flow_runs.tell_failed],
-    on_crashed=[flow_runs.tell_failed],
+    flow_run_name=run_name_from(backfill_name),
+    timeout_seconds=BACKFILL_TIMEOUT,
+    on_failure=[announce_failure],
+    on_crashed=[announce_failure],
 )
 def backfill(  # noqa: PLR0913  a run's parameters
     contract: str,
@@ -66,62 +63,64 @@ def backfill(  # noqa: PLR0913  a run's parameters
     dry_run: bool = True,
     approve: bool = True,
 ) -> int | None:
-    """Read old submissions again by another version of their contract; return the release that is published, if any.
+    """Reread old submissions by another version of their contract; return the release that is published, if any.
 
-    contract, sender, received_from, received_to: which submissions; by `period` the days are those that claims speak
-    of. rules: file of a new version of the contract, where the run can read it; the one in force by default. model: a
-    match model to put in force. dry_run: only tell what would change. approve: wait for a person before publishing.
+    contract, sender, received_from, received_to: which submissions; with by=`period` the days select the months that
+    claims are about. rules: file of a new version of the contract, readable by the run; the current one by default.
+    model: a match model to put in force. dry_run: only report what would change. approve: wait for a person before
+    publishing.
     """
-    installation, log = open_home(), get_run_logger()
-    begun = begin(installation, Asked(contract, sender, received_from, received_to, by, rules=rules, model=model))
-    if begun.number is None:
+    installation, log = open_installation_task(), get_run_logger()
+    request = BackfillRequest(contract, sender, received_from, received_to, by, rules=rules, model=model)
+    started = start_task(installation, request)
+    if started.number is None:
         create_markdown_artifact("# Nothing to read again", key="backfill", description="What a backfill changes")
         return None
-    log.info("backfill %d: %d submissions to read again", begun.number, begun.submissions)
-    read_again(installation, begun.number, log.info)
+    log.info("backfill %d: %d submissions to read again", started.number, started.submissions)
+    reread_task(installation, started.number, log.info)
     if dry_run or approve:
-        tell(try_out(installation, begun.number, log.info))
+        create_outcome_artifacts(try_task(installation, started.number, log.info))
     if dry_run:
         return None
     if approve and not _approved():
-        log.info("backfill %d was not approved: nothing is published", begun.number)
+        log.info("backfill %d was not approved: nothing is published", started.number)
         return None
-    done = _finish(installation, begun.number)
-    tell(done)
-    return done.night.release if done.night else None
+    outcome = _finish(installation, started.number)
+    create_outcome_artifacts(outcome)
+    return outcome.night.release if outcome.night else None
 
 
 def _approved() -> bool:
-    told = pause_flow_run(wait_for_input=Approval, timeout=PATIENCE)
-    return told.publish
+    approval = pause_flow_run(wait_for_input=Approval, timeout=APPROVAL_TIMEOUT)
+    return approval.publish
 
 
-def _finish(installation: Any, number: int) -> Outcome:  # noqa: ANN401  Prefect's task hides the type
+def _finish(installation: Any, number: int) -> BackfillOutcome:  # noqa: ANN401  Prefect's task hides the type
     try:
-        done: Outcome = finish(installation, number, get_run_logger().info)
+        outcome: BackfillOutcome = finish_task(installation, number, get_run_logger().info)
     except ReleaseRefused as refused:
         rows = [dict(f) for f in refused.failed]
         create_table_artifact(rows, key="failed-checks", description="Checks that failed")
         raise
-    if done.night is not None:
-        write_files(installation, done.night)
-    return done
+    if outcome.night is not None:
+        export_task(installation, outcome.night)
+    return outcome
 
 
-def tell(outcome: Outcome) -> None:
-    """Leave the artifacts `backfill` (in numbers), `backfill-changes` (by contract and period) and a link to them all.
+def create_outcome_artifacts(outcome: BackfillOutcome) -> None:
+    """Create the artifacts `backfill` (counts), `backfill-changes` (by contract and period) and a link to all changes.
 
-    No value that was delivered goes to Prefect: samples stand in the ledger, every change in the file.
+    No delivered value goes to Prefect: samples are in the ledger, every change is in the file.
     """
-    told = outcome.diff
-    counts = {f"{c['table']} {c['change']}": c["items"] for c in told["changes"]} or {"items changed": 0}
-    counts |= {f"observations {agreement}": after for agreement, (_, after) in told["agreements"].items()}
-    counts |= {f"rows {bucket}": after for bucket, (_, after) in told["rows"].items()}
+    diff = outcome.diff
+    counts = {f"{c['table']} {c['change']}": c["items"] for c in diff["changes"]} or {"items changed": 0}
+    counts |= {f"observations {agreement}": after for agreement, (_, after) in diff["agreements"].items()}
+    counts |= {f"rows {bucket}": after for bucket, (_, after) in diff["rows"].items()}
     release = outcome.night.release if outcome.night else None
-    head = f"Release {release} published" if release else f"Release {outcome.release_before} would change"
-    lines = [f"# {head} by backfill {outcome.number}", "", f"{told['submissions']} submissions read anew.", ""]
+    title = f"Release {release} published" if release else f"Release {outcome.release_before} would change"
+    lines = [f"# {title} by backfill {outcome.number}", "", f"{diff['submissions']} submissions read again.", ""]
     create_markdown_artifact(
         "\n".join([*lines, *markdown_table(counts)]), key="backfill", description="What a backfill changes"
     )
-    create_table_artifact(told["by"], key="backfill-changes", description="Items by contract, period and change")
+    create_table_artifact(diff["by"], key="backfill-changes", description="Items by contract, period and change")
     create_link_artifact(outcome.file.as_uri(), "every change", key="backfill-file", description="Parquet, a row each")

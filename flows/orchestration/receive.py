@@ -1,77 +1,50 @@
-"""The Prefect flow `receive`: the steps of flows.intake.registration, a task per batch of submissions and stage.
+"""The Prefect flow `receive`: the steps of flows.intake, one task per step and batch of submissions.
 
-Prefect holds parameters, receipts and how it went; deliveries and frames stay in the process, landing zone and lake.
+Prefect stores parameters, receipts and run states; delivered data stays in the process, the landing zone and the lake.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final
 
-from prefect import Task, flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.runtime import flow_run
 
 from flows import events
-from flows.installation import Installation, open_installation
-from flows.intake import arrivals as intake
-from flows.intake import registration as receiving
-from flows.intake.archives import find
+from flows.installation import Installation
+from flows.intake import deliveries as intake_deliveries
+from flows.intake import registration
+from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
-from flows.intake.registration import Delivery
-from flows.orchestration import runs as flow_runs
-from schemas.claims import COUNTED
-from schemas.errors import StoreError, UsageError
+from flows.orchestration.runs import announce_failure, receive_name
+from flows.orchestration.tasks import (
+    markdown_table,
+    open_installation_task,
+    receive_arrivals_task,
+    run_name_from,
+    task_of,
+)
+from schemas.claims import COUNT_COLUMNS
+from schemas.errors import UsageError
 
-P = ParamSpec("P")
-R = TypeVar("R")
+RECEIVE_TIMEOUT: Final = 3600
+"""Seconds. The next run, a minute later, continues where a run was ended."""
+MAX_RECEIPT_ROWS: Final = 500
+ARTIFACT_COLUMNS: Final = ("submission_id", "filename", "contract", "sender", "period", "status", *COUNT_COLUMNS)
+"""The columns of a receipt that Prefect gets. `problem` quotes delivered data, so it stays in the ledger."""
 
-RETRY_AFTER: Final = (10.0, 60.0, 300.0)
-"""Seconds before each new try of a stage."""
-TIMEOUT: Final = 3600
-"""Seconds: what a run leaves the next one takes up, a minute later."""
-SHOWN_RECEIPTS: Final = 500
-TOLD: Final = ("submission_id", "filename", "contract", "sender", "period", "status", *COUNTED)
-"""What Prefect's database gets of a receipt: its problem quotes what was delivered, so that stays in the ledger."""
-
-
-def stage(step: Callable[P, R]) -> Task[P, R]:
-    """Make a step that may be redone whole a task: tried again when storage failed, its result kept in memory only."""
-    return task(
-        persist_result=False,
-        cache_policy=NO_CACHE,
-        retries=len(RETRY_AFTER),
-        retry_delay_seconds=list(RETRY_AFTER),
-        retry_condition_fn=storage_failed,
-    )(step)
-
-
-def storage_failed(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether a try failed on storage; what is wrong with a contract, a delivery or a release stays wrong."""
-    return isinstance(state.result(raise_on_failure=False), StoreError | OSError)
-
-
-def named(name: Callable[[dict[str, Any], datetime], str]) -> Callable[[], str]:
-    """Return what gives a run its name, of its parameters and the time that it was due."""
-    return lambda: name(flow_run.parameters, flow_run.scheduled_start_time)
-
-
-open_home = stage(open_installation)
-land = stage(receiving.land)
-register = stage(receiving.register)
-take_in = stage(intake.take_in)
-post_events = stage(events.deliver_outbox)
+land_task = task_of(intake_deliveries.land)
+register_task = task_of(registration.register)
+deliver_outbox_task = task_of(events.deliver_outbox)
 
 
 @flow(
     persist_result=False,
-    flow_run_name=named(flow_runs.receive_name),
-    timeout_seconds=TIMEOUT,
-    on_failure=[flow_runs.tell_failed],
-    on_crashed=[flow_runs.tell_failed],
+    flow_run_name=run_name_from(receive_name),
+    timeout_seconds=RECEIVE_TIMEOUT,
+    on_failure=[announce_failure],
+    on_crashed=[announce_failure],
 )
 def receive(
     paths: tuple[Path, ...] = (),
@@ -81,47 +54,41 @@ def receive(
 ) -> list[Receipt]:
     """Receive files, folders or archives under a contract; without paths, what waits in the inbox.
 
-    What was cut off half-way, and stands in the landing zone only, is left to the nightly: it lists the whole of it.
+    Deliveries that were cut off half-way, so that only the landing zone has them, are left to the nightly: it lists
+    the whole landing zone.
 
-    Raises `UsageError` if there are paths and no contract, or the contract needs to be told more.
+    Raises `UsageError` if paths are given without a contract, or if the contract needs a sender or a period.
     """
-    installation = open_home()
-    receipts = [] if paths else take_in(installation, get_run_logger().info)
-    deliveries = _deliveries(installation, paths, contract, sender, period) if paths else ()
-    for batch in receiving.batches(deliveries):
-        receipts += register(installation, land(installation, batch))
+    installation = open_installation_task()
+    receipts = [] if paths else receive_arrivals_task(installation, get_run_logger().info)
+    delivered = _deliveries(installation, paths, contract, sender, period) if paths else iter(())
+    for batch in intake_deliveries.batches(delivered):
+        receipts += register_task(installation, land_task(installation, batch))
         get_run_logger().info("registered %d submissions", len(receipts))
     if receipts:
-        tell_receipts(receipts)
-    if installation.settings.telling.webhook:
-        post_events(installation)
+        create_receipt_artifacts(receipts)
+    if installation.settings.observability.webhook:
+        deliver_outbox_task(installation)
     return receipts
 
 
-def tell_receipts(receipts: list[Receipt]) -> None:
-    """Leave the artifacts `delivery` (what came, in sums) and `receipts` (a row each, those with rejects first)."""
-    totals = {name: sum(getattr(r, name) for r in receipts) for name in COUNTED}
+def create_receipt_artifacts(receipts: list[Receipt]) -> None:
+    """Create the artifacts `delivery` (totals) and `receipts` (one row each, those with rejects first)."""
+    totals = {name: sum(getattr(r, name) for r in receipts) for name in COUNT_COLUMNS}
     states = Counter(r.status for r in receipts)
     lines = [f"# {len(receipts)} submissions", "", *markdown_table({**dict(sorted(states.items())), **totals})]
     if totals["rejected"] or totals["warnings"] or states["rejected"]:
         lines += ["", "Which rows, why, and what to do: `engang rejects SUBMISSION`."]
-    create_markdown_artifact("\n".join(lines), key="delivery", description="What came")
-    first = sorted(receipts, key=lambda r: (r.status != "rejected", -r.rejected, -r.warnings))[:SHOWN_RECEIPTS]
-    shown = f"{len(first)} of {len(receipts)} receipts, those with rejects first"
-    rows = [{name: getattr(r, name) for name in TOLD} for r in first]
-    create_table_artifact(rows, key="receipts", description=shown)
-
-
-def markdown_table(counts: dict[str, int]) -> list[str]:
-    """Return the lines of a table of counts."""
-    return ["| what | count |", "| --- | ---: |", *(f"| {k.replace('_', ' ')} | {n} |" for k, n in counts.items())]
+    create_markdown_artifact("\n".join(lines), key="delivery", description="What was delivered")
+    first = sorted(receipts, key=lambda r: (r.status != "rejected", -r.rejected, -r.warnings))[:MAX_RECEIPT_ROWS]
+    description = f"{len(first)} of {len(receipts)} receipts, those with rejects first"
+    rows = [{name: getattr(r, name) for name in ARTIFACT_COLUMNS} for r in first]
+    create_table_artifact(rows, key="receipts", description=description)
 
 
 def _deliveries(
     installation: Installation, paths: tuple[Path, ...], contract: str | None, sender: str | None, period: str | None
 ) -> Iterator[Delivery]:
     if contract is None:
-        raise UsageError("paths are given and no contract: say which one they follow")
-    for path in paths:
-        for name, data in find(path, installation.settings):
-            yield receiving.deliver(installation, name, data, contract, sender=sender, period=period)
+        raise UsageError("paths are given without a contract: give the contract that they follow")
+    return intake_deliveries.deliveries_from_paths(installation, paths, contract, sender=sender, period=period)

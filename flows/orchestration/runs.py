@@ -1,13 +1,10 @@
-"""What flow runs have in common: names that say what they do, and word of those that failed."""
+"""What flow runs share: names that describe what they do, and an event when they fail."""
 
 from datetime import datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from flows.events import RUN_FAILED, announce, deliver_outbox
-from flows.installation import open_installation
-
-HERE: Final = ZoneInfo("Europe/Oslo")
+from flows.events import RUN_FAILED, deliver_outbox, publish_event
+from flows.installation import OSLO, open_installation
 
 
 def receive_name(parameters: dict[str, Any], at: datetime) -> str:
@@ -15,20 +12,20 @@ def receive_name(parameters: dict[str, Any], at: datetime) -> str:
     paths = parameters.get("paths")
     if paths:
         return f"receive {len(paths)} paths under {parameters.get('contract')}"
-    return f"receive what arrived by {at.astimezone(HERE):%Y-%m-%d %H:%M}"
+    return f"receive what arrived by {at.astimezone(OSLO):%Y-%m-%d %H:%M}"
 
 
 def nightly_name(_parameters: dict[str, Any], at: datetime) -> str:
     """Return the name of a run of `nightly`."""
-    return f"nightly of {at.astimezone(HERE):%Y-%m-%d}"
+    return f"nightly of {at.astimezone(OSLO):%Y-%m-%d}"
 
 
-def tell_failed(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401  Prefect's own, which is imported where it runs
-    """Announce that a run failed or crashed: a hook of every flow.
+def announce_failure(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401  Prefect's own, which is imported where it runs
+    """Publish an event that a run failed or crashed: a hook of every flow.
 
-    The state's message stays in Prefect: it may quote what was delivered.
+    The state's message stays in Prefect: it may quote delivered data.
     """
     installation = open_installation()
     data = {"flow": flow.name, "run": flow_run.name, "state": state.name}
-    announce(installation, RUN_FAILED, f"flow-run/{flow_run.id}", data, key=state.name)
+    publish_event(installation, RUN_FAILED, f"flow-run/{flow_run.id}", data, key=state.name)
     deliver_outbox(installation)

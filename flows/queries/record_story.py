@@ -1,4 +1,4 @@
-"""The story of a record item: where its id is, every report, what ties them together, what was kept apart from it."""
+"""The story of a record item: its id, every report, what ties them together, what was kept separate from it."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -7,46 +7,46 @@ from typing import Any, Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.queries.item_history import history_of, now_in_words
+from flows.queries.item_history import current_item_sentence, read_item_history
 from flows.queries.kind_release import (
     KindRelease,
-    decisions_of,
-    item_now,
-    known_around,
+    counted_decisions,
+    current_item,
+    evidence_around,
     open_kind,
     pending_decisions,
-    reports_of,
+    standing_reports,
 )
-from flows.queries.pairs import Pair, held_together
-from infra.lake import access as lake_places
-from infra.ledger import submissions as ledger
+from flows.queries.pairs import Pair, compare_pairs
+from infra.lake import access as lake_access
+from infra.ledger import submissions as ledger_submissions
 from schemas.kind import FieldSpec, Kind
-from transforms.linkage.separation import Known, across, apart, nearest
+from transforms.linkage.separation import LinkageEvidence, nearest_items, pairs_across, separation_of
 
-MOST_REPORTS: Final = 10
-"""Of an item of so many reports every pair is told."""
-MOST_PAIRS: Final = 45
-"""Of a larger item, so many: those of greatest weight."""
-MOST_NEAR: Final = 20
-"""So many items near by are looked at: those of greatest weight."""
-SURVIVES: Final = {
+ALL_PAIRS_UP_TO: Final = 10
+"""For an item of up to so many reports, every pair is included."""
+MAX_PAIRS: Final = 45
+"""For a larger item, so many pairs: those of greatest weight."""
+MAX_NEAR_ITEMS: Final = 20
+"""So many similar items are included: those of greatest weight."""
+SURVIVAL_RULES: Final = {
     "most": "what most reports say", "first": "what was reported first", "last": "what was reported last",
     "longest": "the longest", "greatest": "the greatest", "least": "the least",
 }  # fmt: skip
-"""`FieldSpec.survives` in words."""
+"""`FieldSpec.survives` as text."""
 
 
 @dataclass(frozen=True)
 class RecordStory:
-    """All that a release knows of an id of a record kind.
+    """Everything that a release knows about an id of a record kind.
 
-    now: where the id is, a sentence. item: the published row; None if no item answers to the id, and then all but
-    history is empty. automatic: from how many bits on weight alone makes an item. fields: one a field of the kind:
-    field, published, agreement (none, one, same, near, versions, conflict), chosen (whose value is published where
-    reports differ). reports: rows of `<kind>_sources` with `filename` and `standing`, those that stand first. pairs:
-    those of its reports, the heaviest first; left_out: how many are not told. decisions: those about its reports, with
-    `applied`. overruled: ties that could not hold. apart: the items near by and what keeps each apart. history:
-    `record_history.history_of`.
+    now: which item the id belongs to, a sentence. item: the published row; None if the id belongs to no item, and then
+    all but history is empty. automatic: the weight in bits that alone makes one item. fields: one per field of the
+    kind: field, published, agreement (none, one, same, near, versions, conflict), chosen (whose value is published
+    where reports differ). reports: rows of `<kind>_sources` with `filename` and `standing`, standing ones first.
+    pairs: those of its reports, the heaviest first; left_out: how many are not included. decisions: those about its
+    reports, with `applied`. overruled: ties that were overruled. separate_items: similar items, each with the reason
+    why it is separate. history: `item_history.read_item_history`.
     """
 
     asked: str
@@ -62,7 +62,7 @@ class RecordStory:
     left_out: int
     decisions: list[dict[str, Any]]
     overruled: list[dict[str, Any]]
-    apart: list[dict[str, Any]]
+    separate_items: list[dict[str, Any]]
     history: list[dict[str, Any]]
     notes: list[str]
 
@@ -71,108 +71,113 @@ class RecordStory:
         return {**vars(self), "pairs": [pair.as_dict() for pair in self.pairs]}
 
 
-@lake_places.reading()
+@lake_access.scan_errors()
 def explain_record(installation: Installation, kind: Kind, id_: str, number: int | None = None) -> RecordStory:
-    """Return the story of an id of a kind: of an item, of one that was, of a report.
+    """Return the story of an id of a kind: of an item, a former item or a report.
 
     Raises `UsageError` if there is no release, or it has no records of the kind.
     """
-    read = open_kind(installation, kind, number)
-    item_id = item_now(read, id_)
-    automatic = read.rule.automatic if read.model else None
-    told = _of_item(read, item_id) if item_id else NOTHING
+    snapshot = open_kind(installation, kind, number)
+    item_id = current_item(snapshot, id_)
+    automatic = snapshot.rule.automatic if snapshot.model else None
+    parts = _item_parts(snapshot, item_id) if item_id else EMPTY_STORY
     return RecordStory(
         asked=id_,
         kind=kind.kind,
-        release=read.number,
+        release=snapshot.number,
         item_id=item_id,
-        now=now_in_words(read, id_, item_id),
+        now=current_item_sentence(snapshot, id_, item_id),
         automatic=automatic,
-        history=history_of(read, {id_, item_id or id_}),
-        notes=[read.unscored] if read.unscored else [],
-        **told,
+        history=read_item_history(snapshot, {id_, item_id or id_}),
+        notes=[snapshot.unscored] if snapshot.unscored else [],
+        **parts,
     )
 
 
-NOTHING: Final[dict[str, Any]] = {
+EMPTY_STORY: Final[dict[str, Any]] = {
     "item": None, "fields": [], "reports": [], "pairs": [], "left_out": 0, "decisions": [], "overruled": [],
-    "apart": [],
+    "separate_items": [],
 }  # fmt: skip
 
 
-def _of_item(read: KindRelease, item_id: str) -> dict[str, Any]:
+def _item_parts(snapshot: KindRelease, item_id: str) -> dict[str, Any]:
     mine = pl.col("item_id") == item_id
-    item = read.live("").filter(mine).drop("partition").collect().row(0, named=True)
-    reports = reports_of(read, mine)
-    known = known_around(read, [item_id])
-    pairs, left_out = _pairs(read, known, reports)
+    item = snapshot.live("").filter(mine).drop("partition").collect().row(0, named=True)
+    reports = standing_reports(snapshot, mine)
+    evidence = evidence_around(snapshot, [item_id])
+    pairs, left_out = _pairs(snapshot, evidence, reports)
     return {
         "item": item,
-        "fields": [_agreement(name, spec, item, reports) for name, spec in read.kind.fields.items()],
-        "reports": _deliveries(read, mine, reports),
+        "fields": [_agreement(name, spec, item, reports) for name, spec in snapshot.kind.fields.items()],
+        "reports": _deliveries(snapshot, mine, reports),
         "pairs": pairs,
         "left_out": left_out,
-        "decisions": _decisions(read, reports["report_id"]),
-        "overruled": _overruled(known, reports["report_id"]),
-        "apart": _apart(read, known, item_id),
+        "decisions": _decisions(snapshot, reports["report_id"]),
+        "overruled": _overruled(evidence, reports["report_id"]),
+        "separate_items": _separate_items(snapshot, evidence, item_id),
     }
 
 
 def _agreement(name: str, spec: FieldSpec, item: dict[str, Any], reports: pl.DataFrame) -> dict[str, Any]:
-    told = reports[name].drop_nulls()
-    differ = told.list.sort().n_unique() > 1 if spec.type == "list" else told.n_unique() > 1
+    values = reports[name].drop_nulls()
+    differ = values.list.sort().n_unique() > 1 if spec.type == "list" else values.n_unique() > 1
     if name in item["conflicting"]:
         agreement = "conflict"
     elif differ:
         agreement = "versions" if spec.role == "text" else "near"
     else:
-        agreement = {0: "none", 1: "one"}.get(told.len(), "same")
-    chosen = SURVIVES[spec.survives] if agreement in {"conflict", "near"} else None
+        agreement = {0: "none", 1: "one"}.get(values.len(), "same")
+    chosen = SURVIVAL_RULES[spec.survives] if agreement in {"conflict", "near"} else None
     return {"field": name, "published": item[name], "agreement": agreement, "chosen": chosen}
 
 
-def _deliveries(read: KindRelease, mine: pl.Expr, reports: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return every delivery behind an item, what stands first, the published row's before all."""
-    rows = read.live("sources").filter(mine).drop("item_id", "partition").collect()
-    stands = reports.select("claim_id", pl.lit(True).alias("standing"))
-    files = ledger.submissions(
-        read.installation.engine, ids=rows["submission_id"].unique().to_list(), columns=["submission_id", "filename"]
+def _deliveries(snapshot: KindRelease, mine: pl.Expr, reports: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return every delivery behind an item: the one of the published row first, then the standing ones."""
+    rows = snapshot.live("sources").filter(mine).drop("item_id", "partition").collect()
+    standing = reports.select("claim_id", pl.lit(True).alias("standing"))
+    files = ledger_submissions.read_submissions(
+        snapshot.installation.engine,
+        ids=rows["submission_id"].unique().to_list(),
+        columns=["submission_id", "filename"],
     )
-    told = rows.join(files, on="submission_id", how="left").join(stands, on="claim_id", how="left")
-    told = told.with_columns(pl.col("standing").fill_null(False))
-    return told.sort("lead", "standing", "report_id", "claim_id", descending=[True, True, False, False]).to_dicts()
+    rows = rows.join(files, on="submission_id", how="left").join(standing, on="claim_id", how="left")
+    rows = rows.with_columns(pl.col("standing").fill_null(False))
+    return rows.sort("lead", "standing", "report_id", "claim_id", descending=[True, True, False, False]).to_dicts()
 
 
-def _pairs(read: KindRelease, known: Known, reports: pl.DataFrame) -> tuple[list[Pair], int]:
+def _pairs(snapshot: KindRelease, evidence: LinkageEvidence, reports: pl.DataFrame) -> tuple[list[Pair], int]:
     """Return the pairs of an item's reports, the heaviest first, and how many are left out."""
     ids = reports["report_id"].sort()
-    chosen = across(known.edges, ids, ids).sort("weight", "a", "b", descending=[True, False, False]).head(MOST_PAIRS)
-    if reports.height <= MOST_REPORTS:
+    chosen = (
+        pairs_across(evidence.edges, ids, ids).sort("weight", "a", "b", descending=[True, False, False]).head(MAX_PAIRS)
+    )
+    if reports.height <= ALL_PAIRS_UP_TO:
         chosen = pl.DataFrame(list(combinations(ids, 2)), schema={"a": pl.String, "b": pl.String}, orient="row")
-    told = held_together(read, chosen, reports)
-    told.sort(key=lambda pair: (-(pair.weight or 0.0), pair.ends))
-    return told, ids.len() * (ids.len() - 1) // 2 - len(told)
+    pairs = compare_pairs(snapshot, chosen, reports)
+    pairs.sort(key=lambda pair: (-(pair.weight or 0.0), pair.ends))
+    return pairs, ids.len() * (ids.len() - 1) // 2 - len(pairs)
 
 
-def _decisions(read: KindRelease, reports: pl.Series) -> list[dict[str, Any]]:
-    """Return the decisions about any of the reports: those that the release counts, those that the next one will."""
-    applied = decisions_of(read).with_columns(pl.lit(True).alias("applied"))
-    waiting = pending_decisions(read) if read.current else applied.drop("applied").clear()
+def _decisions(snapshot: KindRelease, reports: pl.Series) -> list[dict[str, Any]]:
+    """Return the decisions about any of the reports, applied in the release or waiting for the next one."""
+    applied = counted_decisions(snapshot).with_columns(pl.lit(True).alias("applied"))
+    waiting = pending_decisions(snapshot) if snapshot.current else applied.drop("applied").clear()
     both = pl.concat([applied, waiting.with_columns(pl.lit(False).alias("applied"))])
     ids = reports.implode()
     return both.filter(pl.col("a").is_in(ids) | pl.col("b").is_in(ids)).sort("id").to_dicts()
 
 
-def _overruled(known: Known, reports: pl.Series) -> list[dict[str, Any]]:
-    """Return the ties of the reports that could not hold."""
+def _overruled(evidence: LinkageEvidence, reports: pl.Series) -> list[dict[str, Any]]:
+    """Return the ties of the reports that were overruled."""
     ids = reports.implode()
-    return known.overruled().filter(pl.col("a").is_in(ids) | pl.col("b").is_in(ids)).to_dicts()
+    return evidence.overruled().filter(pl.col("a").is_in(ids) | pl.col("b").is_in(ids)).to_dicts()
 
 
-def _apart(read: KindRelease, known: Known, item_id: str) -> list[dict[str, Any]]:
-    """Return the items that edges lead to, the heaviest first: of each its nearest pair, and what keeps it apart."""
-    told = []
-    for row in nearest(known, item_id).head(MOST_NEAR).iter_rows(named=True):
-        found = apart(known, row["report_id"], row["other_id"])
-        told.append({**row, **found.as_dict(), "reason": found.reason(row["weight"], read.rule.automatic)})
-    return told
+def _separate_items(snapshot: KindRelease, evidence: LinkageEvidence, item_id: str) -> list[dict[str, Any]]:
+    """Return the items that edges lead to, the heaviest first: each with its nearest pair and why it is separate."""
+    items = []
+    for row in nearest_items(evidence, item_id).head(MAX_NEAR_ITEMS).iter_rows(named=True):
+        separation = separation_of(evidence, row["report_id"], row["other_id"])
+        reason = separation.reason(row["weight"], snapshot.rule.automatic)
+        items.append({**row, **separation.as_dict(), "reason": reason})
+    return items

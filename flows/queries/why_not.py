@@ -1,4 +1,4 @@
-"""Why two reports are not one item: never compared, not alike enough, or kept apart, and by what."""
+"""Why two reports are not one item: never compared, too little weight, or kept separate, and by what."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -6,44 +6,46 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from flows.installation import Installation
-from flows.queries.item_history import decision_in_words, now_in_words
+from flows.queries.item_history import current_item_sentence, decision_sentence
 from flows.queries.kind_release import (
     KindRelease,
-    decisions_of,
-    item_now,
-    known_around,
+    counted_decisions,
+    current_item,
+    evidence_around,
     open_kind,
     pending_decisions,
-    reports_of,
+    standing_reports,
 )
 from flows.queries.known_ids import kind_of
-from flows.queries.pairs import Pair, held_together, meetings
+from flows.queries.pairs import Pair, compare_blocking_keys, compare_pairs
 from schemas.errors import UsageError
 from schemas.kind import Kind
-from transforms.linkage.separation import Apart, Known, Reason, across, apart
+from transforms.linkage.separation import LinkageEvidence, Separation, SeparationReason, pairs_across, separation_of
 
-Verdict = Literal["one item", "other kinds", "not released", "kept apart", "never compared", "too little", "next night"]
-"""one item: they are. not released: one of them is in no item of the release. next night: nothing keeps them apart."""
-REASONS: Final[dict[str, Verdict]] = {
-    "decision": "kept apart", "reporter": "kept apart", "coherence": "kept apart", "nothing": "next night",
+SeparationVerdict = Literal[
+    "one item", "other kinds", "not released", "kept separate", "never compared", "too little", "next night"
+]
+"""one item: they are. not released: one of them is in no item of the release. next night: it will join them."""
+VERDICT_BY_REASON: Final[dict[str, SeparationVerdict]] = {
+    "decision": "kept separate", "reporter": "kept separate", "coherence": "kept separate", "nothing": "next night",
 }  # fmt: skip
-"""`transforms.linkage.separation.Reason` -> its short text; for too little weight, see UNWEIGHED."""
-UNWEIGHED: Final = "the two were not weighed"
+"""`transforms.linkage.separation.SeparationReason` -> verdict; for the reason `weight` the comparison decides it."""
+NOT_WEIGHED: Final = "the two were not weighed"
 
 
 @dataclass(frozen=True)
 class WhyNot:
     """Why two reports, or items, are not one item.
 
-    why: sentences, the reason first. items: the item of each, where it has one. pair: the two reports held against each
-    other; of an item, its report that is nearest to the other. meetings: `record_pairs.meetings` of the two. between:
-    `transforms.linkage.separation.Apart`. decisions: those about a report of one and a report of the other, with
+    why: sentences, the reason first. items: the item of each, if it has one. pair: the two reports compared; for an
+    item, its report that is nearest to the other. blocking: `pairs.compare_blocking_keys` of the two. separation:
+    `transforms.linkage.separation.Separation`. decisions: those about a report of one and a report of the other, with
     `applied`.
     """
 
     a: str
     b: str
-    verdict: Verdict
+    verdict: SeparationVerdict
     why: list[str]
     kind: str | None = None
     release: int | None = None
@@ -51,24 +53,25 @@ class WhyNot:
     automatic: float | None = None
     review: float | None = None
     pair: Pair | None = None
-    meetings: tuple[dict[str, Any], ...] = ()
-    between: Apart | None = None
+    blocking: tuple[dict[str, Any], ...] = ()
+    separation: Separation | None = None
     decisions: tuple[dict[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
-        told = {name: value for name, value in vars(self).items() if name not in {"pair", "between"}}
+        nested = {"pair", "blocking", "separation"}
         return {
-            **told,
+            **{name: value for name, value in vars(self).items() if name not in nested},
+            "meetings": self.blocking,
             "pair": self.pair.as_dict() if self.pair else None,
-            "between": self.between.as_dict() if self.between else None,
+            "between": self.separation.as_dict() if self.separation else None,
         }
 
 
 def why_not(installation: Installation, a: str, b: str, number: int | None = None) -> WhyNot:
-    """Return why two reports or items, by their ids, are not one item in release `number`, by default the current one.
+    """Return why two reports or items are not one item in release `number`, the current one by default.
 
-    Raises `UsageError` for an id that names neither, and where nothing is released.
+    Raises `UsageError` for an id that names neither, and if nothing is released.
     """
     a, b = (id_.strip().lower() for id_ in (a, b))
     if a == b:
@@ -77,15 +80,18 @@ def why_not(installation: Installation, a: str, b: str, number: int | None = Non
     if kinds[0] != kinds[1]:
         why = f"{a} is of kind {kinds[0].kind}, {b} of kind {kinds[1].kind}: only reports of one kind can be one item"
         return WhyNot(a, b, "other kinds", [why])
-    read = open_kind(installation, kinds[0], number)
-    items = (item_now(read, a), item_now(read, b))
+    snapshot = open_kind(installation, kinds[0], number)
+    items = (current_item(snapshot, a), current_item(snapshot, b))
     if items[0] is None or items[1] is None:
-        gone = [now_in_words(read, id_, None) for id_, item in zip((a, b), items, strict=True) if item is None]
-        return WhyNot(a, b, "not released", gone, read.kind.kind, read.number, items)
+        reasons = [
+            current_item_sentence(snapshot, id_, None) for id_, item in zip((a, b), items, strict=True) if item is None
+        ]
+        return WhyNot(a, b, "not released", reasons, snapshot.kind.kind, snapshot.number, items)
     if items[0] == items[1]:
-        why = f"they are: both are of item {items[0]} in release {read.number}; `engang explain {items[0]}` says why"
-        return WhyNot(a, b, "one item", [why], read.kind.kind, read.number, items)
-    return _between(read, (a, b), (items[0], items[1]))
+        item, release = items[0], snapshot.number
+        why = f"they are: both belong to item {item} in release {release}; `engang explain {item}` shows why"
+        return WhyNot(a, b, "one item", [why], snapshot.kind.kind, snapshot.number, items)
+    return _separate_items(snapshot, (a, b), (items[0], items[1]))
 
 
 def _kind(installation: Installation, id_: str) -> Kind:
@@ -97,133 +103,142 @@ def _kind(installation: Installation, id_: str) -> Kind:
     return kind
 
 
-def _between(read: KindRelease, ids: tuple[str, str], items: tuple[str, str]) -> WhyNot:
-    """Return what there is between two items."""
-    known = known_around(read, list(items))
-    edges = across(known.edges, *(known.members(item)["report_id"] for item in items))
+def _separate_items(snapshot: KindRelease, ids: tuple[str, str], items: tuple[str, str]) -> WhyNot:
+    """Return why two different items are separate."""
+    evidence = evidence_around(snapshot, list(items))
+    edges = pairs_across(evidence.edges, *(evidence.members(item)["report_id"] for item in items))
     edges = edges.sort("weight", "a", "b", descending=[True, False, False])
-    one, other = _named(known, edges, ids, items)
-    reports = reports_of(read, pl.col("report_id").is_in([one, other]))
+    one, other = _nearest_reports(evidence, edges, ids, items)
+    reports = standing_reports(snapshot, pl.col("report_id").is_in([one, other]))
     ends = pl.DataFrame({"a": [min(one, other)], "b": [max(one, other)]})
-    (pair,) = held_together(read, ends, reports)
-    rules, found = meetings(read, pair, reports), apart(known, one, other)
-    kept = edges.join(ends, on=["a", "b"], how="semi")["weight"]
-    reason = found.reason(kept.item() if kept.len() else None, read.rule.automatic)
-    weighed: Verdict = "too little" if kept.len() or _compared(rules, read) else "never compared"
-    told = WhyNot(
-        *ids, REASONS.get(reason) or weighed, [], read.kind.kind, read.number, items,
-        read.rule.automatic if read.model else None, read.review, pair, tuple(rules), found,
-        tuple(_decisions(read, known, items)),
+    (pair,) = compare_pairs(snapshot, ends, reports)
+    rules, separation = compare_blocking_keys(snapshot, pair, reports), separation_of(evidence, one, other)
+    stored_weight = edges.join(ends, on=["a", "b"], how="semi")["weight"]
+    reason = separation.reason(stored_weight.item() if stored_weight.len() else None, snapshot.rule.automatic)
+    was_compared = bool(stored_weight.len()) or _was_compared(rules, snapshot)
+    by_weight: SeparationVerdict = "too little" if was_compared else "never compared"
+    result = WhyNot(
+        *ids, VERDICT_BY_REASON.get(reason) or by_weight, [], snapshot.kind.kind, snapshot.number, items,
+        snapshot.rule.automatic if snapshot.model else None, snapshot.review, pair, tuple(rules), separation,
+        tuple(_decisions(snapshot, evidence, items)),
     )  # fmt: skip
-    said = [
-        _reason(read, told, reason, found),
-        *_nearer(read, known, edges.join(ends, on=["a", "b"], how="anti"), kept),
+    reasons = [
+        _reason_sentence(snapshot, result, reason, separation),
+        *_nearer_sentences(snapshot, evidence, edges.join(ends, on=["a", "b"], how="anti"), stored_weight),
     ]
-    waiting = [f"{decision_in_words(d)} waits: `engang nightly` applies it" for d in told.decisions if not d["applied"]]
-    return replace(told, why=[*said, *waiting, *(tie_in_words(tie) for tie in _overruled(known, items))])
+    waiting = [
+        f"{decision_sentence(d)} waits: `engang nightly` applies it" for d in result.decisions if not d["applied"]
+    ]
+    return replace(result, why=[*reasons, *waiting, *(tie_sentence(tie) for tie in _overruled(evidence, items))])
 
 
-def _named(known: Known, edges: pl.DataFrame, ids: tuple[str, str], items: tuple[str, str]) -> tuple[str, str]:
-    """Return a report of each side: the one that was named, else that of the heaviest of the edges."""
+def _nearest_reports(
+    evidence: LinkageEvidence, edges: pl.DataFrame, ids: tuple[str, str], items: tuple[str, str]
+) -> tuple[str, str]:
+    """Return a report of each side: the given one, or for an item the one with the heaviest edge to the other side."""
     sides = []
     for id_, item in zip(ids, items, strict=True):
-        members = known.members(item)["report_id"]
+        members = evidence.members(item)["report_id"]
         sides.append(pl.Series("report_id", [id_]) if id_ in members else members.sort())
-    between = across(edges, *sides)
-    if between.is_empty():
+    pairs = pairs_across(edges, *sides)
+    if pairs.is_empty():
         return sides[0][0], sides[1][0]
-    a, b = between.select("a", "b").row(0)
+    a, b = pairs.select("a", "b").row(0)
     return (a, b) if a in sides[0] else (b, a)
 
 
-def _compared(rules: list[dict[str, Any]], read: KindRelease) -> bool:
-    """Tell whether two reports were weighed: a rule that is no identity brought them together."""
-    return not read.unscored and any(r["shared"] and not r["over_limit"] and not r["identity"] for r in rules)
+def _was_compared(rules: list[dict[str, Any]], snapshot: KindRelease) -> bool:
+    """Return whether two reports were weighed: a rule that is not an identity brought them together."""
+    return not snapshot.unscored and any(r["shared"] and not r["over_limit"] and not r["identity"] for r in rules)
 
 
-def _decisions(read: KindRelease, known: Known, items: tuple[str, str]) -> list[dict[str, Any]]:
-    """Return the decisions about a report of one item and a report of the other, made or waiting."""
-    sides = [known.members(item)["report_id"] for item in items]
+def _decisions(snapshot: KindRelease, evidence: LinkageEvidence, items: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the decisions about a report of one item and a report of the other, applied or waiting."""
+    sides = [evidence.members(item)["report_id"] for item in items]
     both = [
-        decisions_of(read).with_columns(pl.lit(True).alias("applied")),
-        *([pending_decisions(read).with_columns(pl.lit(False).alias("applied"))] if read.current else []),
+        counted_decisions(snapshot).with_columns(pl.lit(True).alias("applied")),
+        *([pending_decisions(snapshot).with_columns(pl.lit(False).alias("applied"))] if snapshot.current else []),
     ]
-    return across(pl.concat(both), *sides).sort("id").to_dicts()
+    return pairs_across(pl.concat(both), *sides).sort("id").to_dicts()
 
 
-def _overruled(known: Known, items: tuple[str, str]) -> list[dict[str, Any]]:
-    """Return the ties between two items that could not hold."""
-    return across(known.overruled(), *(known.members(item)["report_id"] for item in items)).to_dicts()
+def _overruled(evidence: LinkageEvidence, items: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the ties between two items that were overruled."""
+    return pairs_across(evidence.overruled(), *(evidence.members(item)["report_id"] for item in items)).to_dicts()
 
 
-# In words
+# Sentences
 
 
-def _reason(read: KindRelease, told: WhyNot, reason: Reason, found: Apart) -> str:
-    """Return why the two reports are apart, in words."""
-    weight = told.pair.weight if told.pair else None
-    weigh = (
-        f"the two weigh {weight:.2f} bits, {read.rule.automatic:.2f} make one item" if weight is not None else UNWEIGHED
+def _reason_sentence(snapshot: KindRelease, result: WhyNot, reason: SeparationReason, separation: Separation) -> str:
+    """Return why the two reports are separate."""
+    weight = result.pair.weight if result.pair else None
+    weights = (
+        f"the two weigh {weight:.2f} bits, {snapshot.rule.automatic:.2f} make one item"
+        if weight is not None
+        else NOT_WEIGHED
     )
     if reason == "weight":
-        return _light(read, told, weigh)
-    made = [decision_in_words(d) for d in told.decisions if d["id"] in found.decisions]
-    mean = mean_in_words(found.pairs, found.weighed, found.absent, found.mean)
-    both = ", ".join(found.reporters)
+        return _weight_sentence(snapshot, result, weights)
+    decisions = [decision_sentence(d) for d in result.decisions if d["id"] in separation.decisions]
+    mean = mean_sentence(separation.pairs, separation.weighed, separation.absent, separation.mean)
+    both = ", ".join(separation.reporters)
     return {
-        "decision": f"kept apart by {', '.join(made)}; {weigh}",
-        "reporter": f"kept apart: two reports of one reporter are two items, and {both} reported both; {weigh}",
-        "coherence": f"kept apart: {weigh}, but {mean}",
-        "nothing": f"nothing keeps them apart: {weigh}, and the next `engang nightly` joins them",
+        "decision": f"kept separate by {', '.join(decisions)}; {weights}",
+        "reporter": f"kept separate: two reports of one reporter are two items, and {both} reported both; {weights}",
+        "coherence": f"kept separate: {weights}, but {mean}",
+        "nothing": f"nothing keeps them separate: {weights}, and the next `engang nightly` joins them",
     }[reason]
 
 
-def _light(read: KindRelease, told: WhyNot, weigh: str) -> str:
-    """Return why two reports do not weigh enough, in words: there was no weight, or it is too little."""
-    if told.verdict == "never compared":
-        return f"never compared: {_unmet(read, told)}; {weigh}"
-    near = read.review is not None and told.pair is not None and (told.pair.weight or 0.0) >= read.review
-    return f"too little: {weigh}" + (f"; `engang review {read.kind.kind}` asks about such pairs" if near else "")
+def _weight_sentence(snapshot: KindRelease, result: WhyNot, weights: str) -> str:
+    """Return why two reports do not weigh enough: they were never compared, or the weight is too little."""
+    if result.verdict == "never compared":
+        return f"never compared: {_blocking_sentence(snapshot, result)}; {weights}"
+    near = snapshot.review is not None and result.pair is not None and (result.pair.weight or 0.0) >= snapshot.review
+    return f"too little: {weights}" + (f"; `engang review {snapshot.kind.kind}` asks about such pairs" if near else "")
 
 
-def mean_in_words(pairs: int, weighed: int, absent: float, mean: float) -> str:
-    """Return what two items weigh on the whole (`transforms.linkage.separation.Apart`)."""
+def mean_sentence(pairs: int, weighed: int, absent: float, mean: float) -> str:
+    """Return the mean weight of two items (`transforms.linkage.separation.Separation`)."""
     others = f" ({pairs - weighed} of them without a weight, counted as {absent:.2f})" if weighed < pairs else ""
     return f"the mean over all {pairs} pairs of reports around them{others} is {mean:.2f}"
 
 
-def _unmet(read: KindRelease, told: WhyNot) -> str:
-    """Return why two reports never were compared, in words."""
-    if read.unscored:
-        return f"{read.unscored}; no decision and no declared identity ties them"
-    limit = f"more than the {read.kind.largest_block} of `largest_block`"
+def _blocking_sentence(snapshot: KindRelease, result: WhyNot) -> str:
+    """Return why no blocking rule brought two reports together."""
+    if snapshot.unscored:
+        return f"{snapshot.unscored}; no decision and no declared identity ties them"
+    limit = f"more than the {snapshot.kind.largest_block} of `largest_block`"
     large = [
         f"{rule['rule']} = {' + '.join(map(str, rule['a']))} is shared by {rule['reports']} reports, {limit}"
-        for rule in told.meetings
+        for rule in result.blocking
         if rule["over_limit"]
     ]
-    return "; ".join(large) or "no blocking rule reads the same of both"
+    return "; ".join(large) or "no blocking rule has the same key for both"
 
 
-def _nearer(read: KindRelease, known: Known, others: pl.DataFrame, own: pl.Series) -> list[str]:
-    """Return a sentence on the nearest reports of the two items, if they are nearer than the two that were named."""
+def _nearer_sentences(
+    snapshot: KindRelease, evidence: LinkageEvidence, others: pl.DataFrame, own: pl.Series
+) -> list[str]:
+    """Return a sentence on the nearest reports of the two items, if they are nearer than the two given ones."""
     if others.is_empty() or (own.len() and own.item() >= others["weight"][0]):
         return []
     a, b, weight = others.select("a", "b", "weight").row(0)
-    found = apart(known, a, b)
+    separation = separation_of(evidence, a, b)
     but = (
-        f", but {mean_in_words(found.pairs, found.weighed, found.absent, found.mean)}"
-        if found.reason(weight, read.rule.automatic) == "coherence"
+        f", but {mean_sentence(separation.pairs, separation.weighed, separation.absent, separation.mean)}"
+        if separation.reason(weight, snapshot.rule.automatic) == "coherence"
         else ""
     )
     return [f"of the reports of the two items {a} and {b} are nearest: they weigh {weight:.2f} bits{but}"]
 
 
-def tie_in_words(tie: dict[str, Any]) -> str:
-    """Return a tie that could not hold (`resolve.OVERRULED`)."""
+def tie_sentence(tie: dict[str, Any]) -> str:
+    """Return a sentence on a tie that was overruled (`clustering.OVERRULED_TIE`)."""
     what = f"decision {tie['decision']}" if tie["tie"] == "decision" else "a declared identity"
-    why = "a decision calls different" if tie["reason"] == "different" else "one reporter reported"
+    reason = "a decision calls different" if tie["reason"] == "different" else "one reporter reported"
     return (
-        f"{what} ties {tie['a']} and {tie['b']} and could not hold: it would join {tie['apart_a']} and "
-        f"{tie['apart_b']}, which {why}"
+        f"{what} ties {tie['a']} and {tie['b']} and was overruled: it would join {tie['apart_a']} and "
+        f"{tie['apart_b']}, which {reason}"
     )

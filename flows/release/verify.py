@@ -1,4 +1,4 @@
-"""The proof that incremental is full: a rebuild from the landing zone, in a scratch folder, gives the same digest."""
+"""The proof that incremental is full: a rebuild from the landing zone, in a scratch folder, has the same digest."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,26 +8,28 @@ from typing import Any
 
 import polars as pl
 
-from flows.installation import Installation
-from flows.intake.registration import Delivery, receive
+from flows.installation import Installation, Presets
+from flows.intake.deliveries import Delivery
+from flows.intake.registration import receive
+from flows.published_tables import released_tables
 from flows.release.build import night
-from flows.releases import kinds_of, released
+from flows.releases import find_release
 from infra import telemetry
-from infra.lake import access as lake_places
+from infra.lake import access as lake_access
 from infra.lake import delta as lake
-from infra.lake import kind_tables as lake_records
-from infra.ledger import records as ledger_records
-from infra.ledger import submissions as ledger
+from infra.ledger import decisions as ledger_decisions
+from infra.ledger import models as ledger_models
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.open import open_ledger
+from infra.ledger.releases import Release
 from infra.storage import landing
 from schemas.contract import Contract
-from transforms import identity as identify
-from transforms.observations.consolidate import lane_sums
-from transforms.records.content import record_content, record_lane_sums
+from transforms import identity
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the current release's digest is by the ledger, by the lake as it stands, and by a rebuild."""
+    """The digest of the current release by the ledger, by what the lake holds, and by a rebuild."""
 
     release: int
     ledger: str
@@ -37,7 +39,7 @@ class Verdict:
 
     @property
     def same(self) -> bool:
-        """Whether all three are one."""
+        """Whether all three are equal."""
         return self.ledger == self.lake == self.rebuilt
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,63 +47,58 @@ class Verdict:
         return {**asdict(self), "same": self.same}
 
 
-@lake_places.reading()
+@lake_access.scan_errors()
 def verify(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> Verdict:
     """Rebuild the current release from the landing zone and compare digests; raises `UsageError` without a release.
 
     Every submission is read with the contract it was first read with; the register of units is today's.
     """
-    release = released(installation)
+    release = find_release(installation)
     progress("reading the lake")
-    standing = lake_digest(installation, release)
+    in_lake = lake_digest(installation, release)
     with telemetry.bound(rebuild=True), tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
         rebuilt = rebuild(installation, release, Path(scratch), progress)
-    counted = ledger.submission_counts(installation.engine, in_release=True)["submissions"].sum()
-    return Verdict(release["release"], release["digest"], standing, rebuilt, int(counted))
+    counted = ledger_submissions.count_submissions(installation.engine, in_release=True)["submissions"].sum()
+    return Verdict(release["release"], release["digest"], in_lake, rebuilt, int(counted))
 
 
-def lake_digest(installation: Installation, release: ledger.Release) -> str:
+def lake_digest(installation: Installation, release: Release) -> str:
     """Return the digest of what the lake really holds of a release."""
-    root, sums = installation.settings.lake, [0] * len(identify.LANES)
-    for month in lake.partitions(root, "observations", release["tables"]["observations"]):
-        tables = (lake.live(root, name, release["tables"], [month]).collect() for name in ("observations", "sources"))
-        sums = [s + x for s, x in zip(sums, lane_sums(*tables), strict=True)]
-    for kind in kinds_of(installation, release):
-        names = (kind.kind, f"{kind.kind}_sources")
-        items, sources = (lake_records.live(root, kind, name, release["tables"]).collect() for name in names)
-        sums = [s + x for s, x in zip(sums, record_lane_sums(record_content(items, sources, kind)), strict=True)]
-    return identify.digest(tuple(sums))
+    lanes = (published.digest_lanes() for published in released_tables(installation, release))
+    return identity.digest(tuple(map(sum, zip(*lanes, strict=True))))
 
 
-def rebuild(installation: Installation, release: ledger.Release, scratch: Path, progress: Callable[[str], None]) -> str:
-    """Receive what a release counts from the landing zone into a new installation and return its release's digest."""
-    submissions = ledger.submissions(installation.engine, in_release=True)
-    settings = installation.settings.alone_in(scratch)
+def rebuild(installation: Installation, release: Release, scratch: Path, progress: Callable[[str], None]) -> str:
+    """Receive what a release counts from the landing zone into a new installation; return the digest of its release."""
+    submissions = ledger_submissions.read_submissions(installation.engine, in_release=True)
+    settings = installation.settings.isolated_in(scratch)
     lake.open_lake(settings.lake)
-    fresh = Installation(settings, ledger.open_ledger(settings.ledger_url))
-    fresh.__dict__["register"] = installation.register  # a cached property, given instead of read again
-    fresh.__dict__["kinds"] = installation.kinds
-    _know(installation, fresh, release)
-    texts = {row["digest"]: row["text"] for row in ledger.contracts(installation.engine).iter_rows(named=True)}
+    given = Presets(contracts={}, kinds=installation.kinds, register=installation.register)
+    fresh = Installation(settings, open_ledger(settings.ledger_url), given)
+    _copy_knowledge(installation, fresh, release)
+    texts = {
+        row["digest"]: row["text"]
+        for row in ledger_submissions.read_contracts(installation.engine).iter_rows(named=True)
+    }
     done = 0
     for (digest,), group in submissions.group_by("contract_digest", maintain_order=True):
         contract = Contract.model_validate_json(texts[str(digest)])
-        fresh.__dict__["contracts"] = {contract.contract: contract}
-        for receipts in receive(fresh, _deliveries(installation, group)):
+        reader = fresh.with_presets(contracts={contract.contract: contract})
+        for receipts in receive(reader, _deliveries(installation, group)):
             done += len(receipts)
             progress(f"read {done} of {submissions.height} submissions again")
-    return night(fresh, progress).digest or identify.digest((0,) * len(identify.LANES))
+    return night(fresh, progress).digest or identity.digest((0,) * len(identity.LANES))
 
 
-def _know(installation: Installation, fresh: Installation, release: ledger.Release) -> None:
-    """Tell the new ledger the decisions and models of the release: all that records follow from but deliveries."""
-    told = ledger_records.decisions(installation.engine).filter("in_release")
-    ledger_records.add_decisions(fresh.engine, told.select(ledger_records.SAID))
+def _copy_knowledge(installation: Installation, fresh: Installation, release: Release) -> None:
+    """Copy the decisions and models of the release: besides deliveries, all that records follow from."""
+    decisions = ledger_decisions.read_decisions(installation.engine).filter("in_release")
+    ledger_decisions.add_decisions(fresh.engine, decisions.select(ledger_decisions.DECISION_CONTENT))
     for kind, matched in release["models"].items():
-        model = ledger_records.model(installation.engine, matched["model_digest"])
-        if model is not None:  # else it is the one that ships with the kind, or there was none
-            ledger_records.add_model(fresh.engine, model)
-            ledger_records.pin_model(fresh.engine, kind, model["digest"], who="verify", why="as in the release")
+        model = ledger_models.find_model(installation.engine, matched["model_digest"])
+        if model is not None:  # else it ships with the kind, or there was none
+            ledger_models.add_model(fresh.engine, model)
+            ledger_models.write_pin(fresh.engine, kind, model["digest"], who="verify", why="as in the release")
 
 
 def _deliveries(installation: Installation, submissions: pl.DataFrame) -> Iterator[Delivery]:

@@ -1,39 +1,35 @@
-"""The release's checks: Great Expectations on what is about to be published, its suites made from the declared columns.
+"""The release's checks: Great Expectations on staged tables, with suites built from the declared columns.
 
-Great Expectations takes pandas, is slow on text and takes seconds to import: it is imported here only, where it runs
-(`preload` does so in the background), and no row travels twice. A staged table is handed over as two narrow frames that
-say exactly as much as its rows do:
+Great Expectations takes pandas, is slow on text and takes seconds to import. It is imported only here, when it runs
+(`preload` imports it in the background). Each staged table is condensed into two narrow frames that give the same
+results as its rows:
 
-kinds of rows  each distinct combination of the columns whose values are checked, every other column as a mark (True, or
-               null where that matters; of a list whether it holds anything), with how many rows are so: not-null,
-               value sets and logic hold for the rows if they hold here
-keys           the key column with each distinct text replaced by a number of its own: unique if the texts are
+kinds of rows  each distinct combination of the columns whose values are checked, with the number of its rows. Every
+               other column is a mark: True, or null where nulls are checked; for a list whether it has elements.
+               Not-null, value sets and logic hold for the rows if they hold here.
+keys           the key column with each distinct text replaced by a distinct number: unique if the texts are.
 
-Findings bear counts and column names, never a value. An expectation that the engine could not evaluate is a
+Findings have counts and column names, never a value. An expectation that the engine could not evaluate is a
 `CheckEngineError`, not a finding.
 """
 
 import functools
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import polars as pl
 
 from infra.checks.expectations import SHAPES, Shape
-from schemas.errors import StoreError
+from schemas.errors import CheckEngineError
 
 _ROWS: Final = "rows of this kind"
 
 
-class CheckEngineError(StoreError):
-    """The engine could not evaluate an expectation: nothing is known of the data."""
-
-
 @dataclass(frozen=True)
 class Finding:
-    """What one expectation found: no values, only columns and counts."""
+    """The result of one expectation: columns and counts, no values."""
 
     table: str
     expectation: str
@@ -45,84 +41,78 @@ class Finding:
 
 @dataclass(frozen=True)
 class ReleaseSummary:
-    """A staged release in numbers."""
+    """The counts of a staged release."""
 
     rows: Mapping[str, int]
-    """Table -> rows, of `observations` and others that are compared with the release before."""
+    """Table -> rows, of `observations` and of the other tables that are compared with the previous release."""
     item_ids: int
-    """Distinct item ids over the whole of `observations`."""
+    """Distinct item ids in all of `observations`."""
     delivered: int
     buckets: Mapping[str, int]
     """Bucket -> rows, over all submissions."""
     unbalanced: int
-    """Submissions whose buckets do not add up to what they delivered."""
+    """Submissions whose buckets do not add up to the rows they delivered."""
     rows_before: Mapping[str, int] | None = None
-    """Table -> rows of the release before; None for the first."""
-    left: int = 0
-    """Submissions in the release before and not in this one: with any, a table may shrink."""
+    """Table -> rows of the previous release; None for the first."""
+    removed_submissions: int = 0
+    """Submissions of the previous release that are not in this one: with any, a table may shrink."""
     record_ids: Mapping[str, int] = field(default_factory=dict)
-    """Record kind -> distinct item ids over the whole of its table, whose rows are among `rows`."""
-    remade: frozenset[str] = frozenset()
+    """Record kind -> distinct item ids in all of its table, whose rows are among `rows`."""
+    may_shrink: frozenset[str] = frozenset()
     """Tables that may shrink by any share: a decision or another model joined their items."""
 
 
 class TableCheck:
-    """The check of one published table, fed in chunks; a chunk holds whole partitions, for keys are unique in each."""
+    """The check of one published table, fed in chunks of whole partitions: keys are unique within a partition."""
 
     def __init__(self, table: str, shape: Shape | None = None) -> None:
-        """Begin with no rows; the shape of a record kind's table is told."""
+        """Begin with no rows. The table of a record kind needs its shape."""
         self.table = table
         self.shape = shape or SHAPES[table]
         self._kinds: list[pl.DataFrame] = []
         self._keys: list[pl.Series] = []
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Take the rows of one chunk; keeps 4 bytes a row, and nothing is evaluated yet."""
+        """Add the rows of one chunk: keeps 4 bytes per row and evaluates nothing yet."""
         self._kinds.append(_kinds_of_rows(self.shape, rows))
         key = self.shape.key
         if key in rows.columns:
             self._keys.append(_numbered(rows[key]))
 
     def findings(self) -> list[Finding]:
-        """Evaluate the suite and return one finding an expectation. Raises `CheckEngineError`."""
+        """Evaluate the suite and return one finding per expectation. Raises `CheckEngineError`."""
         if not self._kinds:
             return []
         kinds = pl.concat(self._kinds, how="diagonal_relaxed")
         suite = [_column_set(self.shape), *_suite(self.shape)]
-        found = _validate(self.table, suite, _pandas(kinds), kinds[_ROWS].to_list())
-        return [*found, *self._unique()] if found[0].success else found
+        findings = _validate(self.table, suite, _pandas(kinds), kinds[_ROWS].to_list())
+        return [*findings, *self._uniqueness()] if findings[0].success else findings
 
-    def _unique(self) -> list[Finding]:
-        key, held = self.shape.key, 0
+    def _uniqueness(self) -> list[Finding]:
+        key, offset = self.shape.key, 0
         if not self._keys:
             return []
         unique = [_expect("column_values_to_be_unique", "unique", column=key)]
         numbers = []
-        for chunk in self._keys:  # numbers of a chunk are below its height: those of two chunks are apart by this
-            numbers.append(chunk + held)
-            held += chunk.len()
+        for (
+            chunk
+        ) in self._keys:  # a chunk's numbers are below its height: the offset keeps those of two chunks distinct
+            numbers.append(chunk + offset)
+            offset += chunk.len()
         return _validate(self.table, unique, _pandas(pl.concat(numbers).to_frame(key)))
 
 
 def preload() -> threading.Thread:
-    """Import the engine in the background (7 s) while other work is done; whoever needs it first waits for it."""
+    """Import the engine in the background (7 s) during other work; the first check waits for it."""
     thread = threading.Thread(target=_asset, name="preload-checks", daemon=True)
     thread.start()
     return thread
 
 
-def check_rows(table: str, rows: pl.DataFrame | Iterable[pl.DataFrame], shape: Shape | None = None) -> list[Finding]:
-    """Return the findings of one published table, whole or in chunks of whole partitions."""
-    check = TableCheck(table, shape)
-    for chunk in [rows] if isinstance(rows, pl.DataFrame) else rows:
-        check.add(chunk)
-    return check.findings()
-
-
 def check_release(summary: ReleaseSummary, max_drop: float = 0.1) -> list[Finding]:
-    """Return the findings on the whole release: ids unique, nothing lost, no table shrunk by more than `max_drop`.
+    """Return the findings on the whole release: ids unique, no row lost, no table smaller by more than `max_drop`.
 
-    A table may shrink by any share when submissions have left, and so may one that was `remade`.
+    A table may shrink by any share if submissions were removed, or if it is in `may_shrink`.
     """
     row = {
         **{f"{table} rows": n for table, n in summary.rows.items()},
@@ -133,30 +123,31 @@ def check_release(summary: ReleaseSummary, max_drop: float = 0.1) -> list[Findin
     }
     frame = _pandas(pl.DataFrame({k: [v] for k, v in row.items()}, schema=dict.fromkeys(row, pl.Int64)))
     findings = _validate("release", _release_suite(summary, max_drop), frame)
-    # On one row of counts the counts themselves are what was found.
+    # There is one row of counts: report the counts themselves.
     return [replace(f, found=", ".join(f"{c}: {row[c]}" for c in f.column.split(", "))) for f in findings]
 
 
 def _numbered(key: pl.Series) -> pl.Series:
-    """Return each distinct text of a chunk as a number of its own, below the chunk's height."""
-    if key.hash().n_unique() == key.len():  # what differs in its hash differs: no two are alike
+    """Replace each distinct text of a chunk by a distinct number below the chunk's height."""
+    if key.hash().n_unique() == key.len():  # all hashes differ, so all texts do
         return pl.int_range(key.len(), dtype=pl.Int32, eager=True)
     return key.rank("dense").cast(pl.Int32) - 1
 
 
 def _kinds_of_rows(shape: Shape, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return each distinct combination of the checked values and marks once, with its number of rows."""
-    told = {column: _told(shape, rows[column]) for column in rows.columns}
+    """Return each distinct combination of checked values and marks, with its number of rows."""
+    values = {column: _checked_value(shape, rows[column]) for column in rows.columns}
     whole = pl.lit(True).alias("")  # a table without checked columns still has one kind of row
-    by = [whole, *(value for value in told.values() if value is not None)]
+    by = [whole, *(value for value in values.values() if value is not None)]
     kinds = rows.lazy().group_by(by).agg(pl.len().cast(pl.Int64).alias(_ROWS)).drop("")
-    return kinds.with_columns(pl.lit(True).alias(column) for column, value in told.items() if value is None).collect()
+    constant = (column for column, value in values.items() if value is None)
+    return kinds.with_columns(pl.lit(True).alias(column) for column in constant).collect()
 
 
-def _told(shape: Shape, column: pl.Series) -> pl.Expr | None:
-    """Return what is told of a column in each row: its value, or a mark; None if all rows are alike."""
+def _checked_value(shape: Shape, column: pl.Series) -> pl.Expr | None:
+    """Return what the checks need of a column in each row: its value or a mark; None if it is the same in all rows."""
     value = pl.col(column.name)
-    if column.name in shape.looked_at():
+    if column.name in shape.checked_columns():
         return value
     if column.name in {name for name, _, _ in shape.filled_where}:
         return value.list.len().clip(upper_bound=1).cast(pl.Int8)
@@ -166,7 +157,7 @@ def _told(shape: Shape, column: pl.Series) -> pl.Expr | None:
 
 
 def _expect(kind: str, expected: str, **kwargs: object) -> dict[str, Any]:
-    """Return one expectation as the engine reads it, with what it expects in words."""
+    """Return one expectation in the engine's format, with the expectation in words."""
     return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"expected": expected}}
 
 
@@ -176,7 +167,7 @@ def _column_set(shape: Shape) -> dict[str, Any]:
 
 
 def _suite(shape: Shape) -> list[dict[str, Any]]:
-    """Return the expectations of a table's kinds of rows, from its declared columns and the logic of its shape."""
+    """Return the expectations on a table's kinds of rows, from its declared columns and its shape."""
     not_null, in_set, between = (
         "column_values_to_not_be_null",
         "column_values_to_be_in_set",
@@ -196,10 +187,10 @@ def _suite(shape: Shape) -> list[dict[str, Any]]:
         ),
         *(
             _expect(
-                in_set, f"{told} {other} is {value}", column=column, value_set=[held], **{where: _is(other, op, value)}
+                in_set, f"{text} {other} is {value}", column=column, value_set=[mark], **{where: _is(other, op, value)}
             )
             for column, other, value in shape.filled_where
-            for told, op, held in (("something where", "==", 1), ("nothing unless", "!=", 0))
+            for text, op, mark in (("something where", "==", 1), ("nothing unless", "!=", 0))
         ),
         *(_expect(between, "at least 1", column=column, min_value=1) for column in shape.at_least_one),
         *(_expect(above, f"{a} >= {b}", column_A=a, column_B=b, or_equal=True) for a, b in shape.not_less_than),
@@ -207,7 +198,7 @@ def _suite(shape: Shape) -> list[dict[str, Any]]:
 
 
 def _is(column: str, operator: str, value: str) -> dict[str, Any]:
-    """Return a row condition, `column != value` say; there a null is not it either."""
+    """Return a row condition such as `column != value`, which holds for null too."""
     return {"type": "comparison", "column": {"name": column}, "operator": operator, "parameter": value}
 
 
@@ -221,9 +212,9 @@ def _release_suite(summary: ReleaseSummary, max_drop: float) -> list[dict[str, A
                 "column_pair_values_to_be_equal",
                 f"as many rows as item ids: {n}",
                 column_A=f"{table} rows",
-                column_B=told,
+                column_B=id_column,
             )
-            for table, told, n in ids
+            for table, id_column, n in ids
         ),
         _expect(
             "multicolumn_sum_to_equal",
@@ -233,13 +224,13 @@ def _release_suite(summary: ReleaseSummary, max_drop: float) -> list[dict[str, A
         ),
         _expect(between, "no submission", column="unbalanced submissions", max_value=0),
     ]
-    before = {} if summary.left or summary.rows_before is None else summary.rows_before
+    before = {} if summary.removed_submissions or summary.rows_before is None else summary.rows_before
     for table, rows in before.items():
-        if table in summary.remade:
+        if table in summary.may_shrink:
             continue
         least = rows - int(rows * max_drop)
-        told = f"at least {least}: {rows} in the release before, and no submission has left"
-        suite.append(_expect(between, told, column=f"{table} rows", min_value=least))
+        expected = f"at least {least}: {rows} in the previous release, and no submission was removed"
+        suite.append(_expect(between, expected, column=f"{table} rows", min_value=least))
     return suite
 
 
@@ -255,7 +246,7 @@ def _engine() -> Any:  # noqa: ANN401  the module itself; its own types are inco
 
 @functools.cache
 def _asset() -> Any:  # noqa: ANN401  as above
-    """Return the batch definition that takes any frame, of a context that lives in memory only."""
+    """Return a batch definition that takes any frame, in an in-memory context."""
     context = _engine().get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
@@ -264,51 +255,51 @@ def _asset() -> Any:  # noqa: ANN401  as above
 
 
 def _validate(
-    table: str, suite: list[dict[str, Any]], frame: object, counted: list[int] | None = None
+    table: str, suite: list[dict[str, Any]], frame: object, row_counts: list[int] | None = None
 ) -> list[Finding]:
-    """Run one checkpoint on one pandas frame; `counted` says how many rows each of its rows stands for."""
+    """Validate one pandas frame; `row_counts` is the number of rows that each of its rows represents."""
     gx, asset = _engine(), _asset()
     expectations = gx.ExpectationSuite(name=table, expectations=suite)
-    # Straight on the batch: a checkpoint would say the same, and copy its definitions as often as it takes to do so.
+    # Validates the batch directly: a checkpoint has the same result and copies all definitions first.
     try:
         batch = asset.get_batch(batch_parameters={"dataframe": frame})
-        run = batch.validate(expectations, result_format={"result_format": "COMPLETE" if counted else "BASIC"})
+        run = batch.validate(expectations, result_format={"result_format": "COMPLETE" if row_counts else "BASIC"})
     except gx.exceptions.GreatExpectationsError as error:
         raise CheckEngineError(f"checks of {table}: the engine failed: {error}") from error
     results = [r.to_json_dict() for r in run.results]
     results.sort(key=lambda r: r["expectation_config"]["type"] != "expect_table_columns_to_match_set")
-    first = _finding(table, results[0], counted)
+    first = _finding(table, results[0], row_counts)
     if not first.success:
-        return [first]  # what looks at a column that is not there can only fail the engine
-    return [first, *(_finding(table, result, counted) for result in results[1:])]
+        return [first]  # expectations on missing columns can only make the engine fail
+    return [first, *(_finding(table, result, row_counts) for result in results[1:])]
 
 
-def _finding(table: str, result: dict[str, Any], counted: list[int] | None) -> Finding:
+def _finding(table: str, result: dict[str, Any], row_counts: list[int] | None) -> Finding:
     config, detail = result["expectation_config"], result["result"]
-    column = _columns_named(config["kwargs"])
+    column = _column_names(config["kwargs"])
     _raise_engine_error(f"checks of {table}: {config['type']} on {column or 'the table'}", result["exception_info"])
-    found = _found(detail, counted)
+    found = _found(detail, row_counts)
     return Finding(table, config["type"], column, bool(result["success"]), found, config["meta"]["expected"])
 
 
-def _columns_named(kwargs: dict[str, Any]) -> str:
-    named = kwargs.get("column_list") or [kwargs[k] for k in ("column", "column_A", "column_B") if k in kwargs]
-    return ", ".join(named)
+def _column_names(kwargs: dict[str, Any]) -> str:
+    names = kwargs.get("column_list") or [kwargs[k] for k in ("column", "column_A", "column_B") if k in kwargs]
+    return ", ".join(names)
 
 
 def _raise_engine_error(what: str, info: dict[str, Any]) -> None:
-    """Raise if the engine did: it tells so once, or once a metric."""
+    """Raise if the engine raised: its info is one dictionary, or one per metric."""
     for each in [info] if "raised_exception" in info else info.values():
         if each["raised_exception"]:
             raise CheckEngineError(f"{what}: the engine failed: {each['exception_message']}")
 
 
-def _found(detail: dict[str, Any], counted: list[int] | None) -> str:
-    """Say which columns, or how many rows, are not as expected."""
+def _found(detail: dict[str, Any], row_counts: list[int] | None) -> str:
+    """Return, as text, which columns or how many rows are not as expected."""
     mismatched = detail.get("details", {}).get("mismatched")
     if mismatched:
         return "; ".join(f"{kind} {', '.join(names)}" for kind, names in sorted(mismatched.items()))
     bad, rows = detail.get("unexpected_count", 0), detail.get("element_count", 0)
-    if counted:
-        bad, rows = sum(counted[i] for i in detail.get("unexpected_index_list") or ()), sum(counted)
+    if row_counts:
+        bad, rows = sum(row_counts[i] for i in detail.get("unexpected_index_list") or ()), sum(row_counts)
     return f"not so in {bad} of {rows} rows" if bad else "as expected"

@@ -1,61 +1,61 @@
-"""What is expected of each published table: its declared columns and what must be so between them."""
+"""The expectations on each published table: its declared columns, and conditions between columns."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.claims import PUBLISHED, Column
+from schemas.claims import PUBLISHED_TABLES, Column
 from schemas.kind import Kind
-from schemas.record_tables import published
+from schemas.record_tables import published_kind_tables
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The expectations of one table, beyond what its columns say of themselves."""
+    """The expectations on one table, in addition to its declared columns."""
 
     columns: tuple[Column, ...]
     key: str | None = None
-    """The column in which nothing may stand twice."""
+    """The column whose values are unique."""
     null_only_where: tuple[tuple[str, str, str], ...] = ()
-    """(column, other, value): the column is null only in rows whose other column has that value."""
+    """(column, other, value): the column is null only in rows where the other column has that value."""
     filled_where: tuple[tuple[str, str, str], ...] = ()
-    """(column, other, value): the list holds something in rows whose other column has that value, and in no others."""
+    """(column, other, value): the list has elements in rows where the other column has that value, and in no others."""
     at_least_one: tuple[str, ...] = ()
-    """Columns that count something which is there."""
+    """Columns with counts that are never zero."""
     not_less_than: tuple[tuple[str, str], ...] = ()
     """(column, other): the first is at least the other."""
 
-    def looked_at(self) -> set[str]:
-        """Return the columns whose values are checked; of the others only whether they are null, if that matters."""
+    def checked_columns(self) -> set[str]:
+        """Return the columns whose values are checked; of the others only nulls are checked, if at all."""
         others = {other for _, other, _ in (*self.null_only_where, *self.filled_where)}
         return {c.name for c in self.columns if c.values} | set(self.at_least_one) | others
 
     def may_be_null(self, column: str) -> bool:
-        """Tell whether nothing is expected of the column's nulls."""
+        """Return whether the column may be null in any row."""
         nullable = {c.name for c in self.columns if c.nullable} - {c for c, _, _ in self.null_only_where}
         return column in nullable
 
 
 SHAPES: Final = {
     "observations": Shape(
-        PUBLISHED["observations"],
+        PUBLISHED_TABLES["observations"],
         key="item_id",
         null_only_where=(("value", "agreement", "conflict"), ("value", "obs_status", "Q")),
         at_least_one=("reports", "reporters"),
         not_less_than=(("reports", "reporters"),),
     ),
-    "sources": Shape(PUBLISHED["sources"]),
-    "conflicts": Shape(PUBLISHED["conflicts"]),
+    "sources": Shape(PUBLISHED_TABLES["sources"]),
+    "conflicts": Shape(PUBLISHED_TABLES["conflicts"]),
     "changes": Shape(
-        PUBLISHED["changes"],
+        PUBLISHED_TABLES["changes"],
         null_only_where=(("agreement_before", "change", "added"), ("agreement_after", "change", "removed")),
     ),
 }
-"""Those of the tables of observations, by name."""
+"""Table of observations -> its shape."""
 
 
 def shapes(kind: Kind) -> dict[str, Shape]:
-    """Return those of the published tables of a record kind, by name."""
-    name, columns = kind.kind, published(kind)
+    """Return published table -> its shape, for a record kind."""
+    name, columns = kind.kind, published_kind_tables(kind)
     found = {table: Shape(own) for table, own in columns.items()}
     found[name] = Shape(
         columns[name],

@@ -1,6 +1,6 @@
-"""What a queue's message says of arrived objects: S3's own event, wrapped by SNS, or by EventBridge, or a test event.
+"""Parses queue messages about arrived objects: S3's own event, plain or wrapped by SNS or EventBridge, or a test event.
 
-Nothing of a message is trusted but that it is a hint: what it names is read from the store, at that version.
+A message is only a hint: the object that it names is read from the store, at that version.
 """
 
 import json
@@ -10,26 +10,21 @@ from urllib.parse import unquote_plus
 
 from infra.inbox.object_keys import is_arrival, read_key, sender_of
 from infra.storage.places import S3Place
-from schemas.errors import EngangError, UsageError
+from infra.storage.store import ETAG_VERSION
+from schemas.errors import UnreadableMessageError, UsageError
 
-ETAG: Final = "etag:"
-"""How the version of an object is named where the bucket keeps none."""
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
-UNTOLD: Final = {None, "", "null"}
-
-
-class UnreadableMessageError(EngangError):
-    """A message is none of those that are expected; it says what it is, and nothing of what is in it."""
+_NO_VERSION: Final = {None, "", "null"}
 
 
 class Message(NamedTuple):
-    """What a message tells: `objects` are rows of `inbox.NOTICED`; a test tells of none."""
+    """A parsed message: `objects` are rows of `INBOX_ROW`; a test event names none."""
 
     objects: list[dict[str, Any]]
     test: bool = False
 
 
-class _Arrived(NamedTuple):
+class _ArrivedObject(NamedTuple):
     bucket: str
     key: str
     version: str
@@ -37,29 +32,32 @@ class _Arrived(NamedTuple):
 
 
 def read_message(body: str, place: S3Place) -> Message:
-    """Return what a message tells of objects that arrived at a place; raises `UnreadableMessageError`.
+    """Return the objects that a message names and that arrived at a place; raises `UnreadableMessageError`.
 
-    What arrived elsewhere in the bucket, was deleted, or is hidden is nothing told.
+    Objects elsewhere in the bucket, deleted and hidden objects are left out.
     """
     try:
         event = _unwrapped(_object(body))
         if event.get("Event") == "s3:TestEvent":
             return Message([], test=True)
-        told = [_bridged(event)] if "detail" in event else [_recorded(record) for record in event["Records"]]
+        if "detail" in event:
+            objects = [_eventbridge_object(event)]
+        else:
+            objects = [_record_object(record) for record in event["Records"]]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise UnreadableMessageError(f"no event of S3: it lacks {error}") from error
-    arrived = [each for each in told if each is not None]
+    arrived = [each for each in objects if each is not None]
     if any(each.bucket != place.bucket for each in arrived):
         raise UnreadableMessageError(f"an event of another bucket; expected {place.bucket}: see ENGANG_ARRIVALS")
-    rows = (noticed(each.key, each.version, each.bytes, place) for each in arrived)
+    rows = (inbox_row(each.key, each.version, each.bytes, place) for each in arrived)
     return Message([row for row in rows if row is not None])
 
 
-def noticed(key: str, version: str, size: int | None, place: S3Place | None = None) -> dict[str, Any] | None:
-    """Return a row of `inbox.NOTICED` for an object, None if it is no delivery; a key of another form has a reason."""
-    own = place.key("") if place else ""
-    name = _storable(key.removeprefix(own))
-    if not key.startswith(own) or not is_arrival(name, size):
+def inbox_row(key: str, version: str, size: int | None, place: S3Place | None = None) -> dict[str, Any] | None:
+    """Return an object's `INBOX_ROW`, None if it is not a delivery. If its key is malformed, `reason` says so."""
+    prefix = place.key("") if place else ""
+    name = _storable(key.removeprefix(prefix))
+    if not key.startswith(prefix) or not is_arrival(name, size):
         return None
     row = {"object": name, "version": _storable(version), "sender": sender_of(name), "bytes": size, "reason": None}
     try:
@@ -71,16 +69,16 @@ def noticed(key: str, version: str, size: int | None, place: S3Place | None = No
 
 def _object(body: str) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        parsed = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnreadableMessageError("no JSON; expected an event of S3") from error
-    if not isinstance(told, dict):
+    if not isinstance(parsed, dict):
         raise UnreadableMessageError("no JSON object; expected an event of S3")
-    return told
+    return parsed
 
 
 def _unwrapped(event: dict[str, Any]) -> dict[str, Any]:
-    """Return what SNS wrapped, if it did."""
+    """Return the event inside an SNS notification, or the event itself."""
     if event.get("Type") == "Notification":
         return _object(event["Message"])
     if "Type" in event and "SubscribeURL" in event:
@@ -88,40 +86,40 @@ def _unwrapped(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _recorded(record: dict[str, Any]) -> _Arrived | None:
-    """Return what arrived by a record, None if it tells of something else."""
+def _record_object(record: dict[str, Any]) -> _ArrivedObject | None:
+    """Return the object of an S3 event record, None if the record is not about a new object."""
     if record["eventSource"] != "aws:s3":
         raise UnreadableMessageError("an event of another service than S3")
     if "ObjectCreated:" not in record["eventName"]:
         return None
     found = record["s3"]["object"]
     version = _version(found.get("versionId"), found.get("eTag"))
-    return _Arrived(record["s3"]["bucket"]["name"], unquote_plus(found["key"]), version, _size(found.get("size")))
+    return _ArrivedObject(record["s3"]["bucket"]["name"], unquote_plus(found["key"]), version, _size(found.get("size")))
 
 
-def _bridged(event: dict[str, Any]) -> _Arrived | None:
-    """Return the same of an event that came by EventBridge, which does not quote keys."""
+def _eventbridge_object(event: dict[str, Any]) -> _ArrivedObject | None:
+    """Return the same of an EventBridge event, whose keys are not URL-quoted."""
     if event["source"] != "aws.s3":
         raise UnreadableMessageError("an event of another service than S3")
     if event["detail-type"] != "Object Created":
         return None
     found = event["detail"]["object"]
     version = _version(found.get("version-id"), found.get("etag"))
-    return _Arrived(event["detail"]["bucket"]["name"], str(found["key"]), version, _size(found.get("size")))
+    return _ArrivedObject(event["detail"]["bucket"]["name"], str(found["key"]), version, _size(found.get("size")))
 
 
 def _version(version: object, etag: object) -> str:
-    if version not in UNTOLD:
+    if version not in _NO_VERSION:
         return str(version)
     if not etag:
         raise UnreadableMessageError("an event of S3 that names neither version nor ETag")
-    return ETAG + str(etag).strip('"')
+    return ETAG_VERSION + str(etag).strip('"')
 
 
-def _size(told: object) -> int | None:
-    return told if isinstance(told, int) and 0 <= told < 2**63 else None
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 2**63 else None
 
 
 def _storable(text: str) -> str:
-    """Return the text with U+FFFD for what no database takes; a name that bears it is parked, see `read_key`."""
+    """Return the text with U+FFFD for characters that databases refuse; `read_key` refuses such a key: it is parked."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

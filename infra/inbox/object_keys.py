@@ -1,4 +1,4 @@
-"""What an arrived object's name says: `<sender>/<contract>/[period=<P>/]<filename>`, sender first."""
+"""The keys of arrived objects: `<sender>/<contract>/[period=<P>/]<filename>`, sender first."""
 
 import re
 from pathlib import PurePosixPath
@@ -8,16 +8,16 @@ from urllib.parse import unquote
 from schemas.contract_parts import IDENTIFIER
 from schemas.errors import UsageError
 
-FORM: Final = "<sender>/<contract>/[period=<P>/]<filename>, names of small letters, digits, '.', '_' or '-'"
-PERIOD: Final = "period="
-UNFINISHED: Final = (".partial", ".part", ".tmp", ".filepart", ".crdownload")
-"""How names end while their bytes are still being written."""
-NOBODY: Final = "?"
-"""The sender of an object whose name does not begin with one."""
+KEY_FORM: Final = "<sender>/<contract>/[period=<P>/]<filename>, names of small letters, digits, '.', '_' or '-'"
+PERIOD_PREFIX: Final = "period="
+PARTIAL_SUFFIXES: Final = (".partial", ".part", ".tmp", ".filepart", ".crdownload")
+"""Endings of file names whose bytes are still being written."""
+UNKNOWN_SENDER: Final = "?"
+"""The sender of an object whose key does not begin with a sender."""
 
 
 class Arrival(NamedTuple):
-    """What the name of an arrived object says of the delivery."""
+    """The parts of an arrived object's key."""
 
     sender: str
     contract: str
@@ -26,28 +26,30 @@ class Arrival(NamedTuple):
 
 
 def read_key(key: str) -> Arrival:
-    """Return what a key says; `UsageError`, which tells the expected form, if it is none."""
+    """Return the parts of a key; raises `UsageError` with the expected form if it is malformed."""
     parts = key.split("/")
     if "\N{REPLACEMENT CHARACTER}" in key:
-        raise UsageError(f"the name is no UTF-8; expected {FORM}. Deliver it under such a name")
-    period = unquote(parts[2][len(PERIOD) :]) if len(parts) > 3 and parts[2].startswith(PERIOD) else None  # noqa: PLR2004  two names before it, one after
+        raise UsageError(f"the name is no UTF-8; expected {KEY_FORM}. Deliver it under such a name")
+    period = unquote(parts[2][len(PERIOD_PREFIX) :]) if len(parts) > 3 and parts[2].startswith(PERIOD_PREFIX) else None  # noqa: PLR2004  two names before it, one after
     rest = parts[3:] if period else parts[2:]
     if len(rest) != 1 or not rest[0] or not all(re.fullmatch(IDENTIFIER, name) for name in parts[:2]):
-        raise UsageError(f"the name says not who delivers what: expected {FORM}. Deliver it under such a name")
+        raise UsageError(
+            f"the name does not give sender and contract: expected {KEY_FORM}. Deliver it under such a name"
+        )
     return Arrival(parts[0], parts[1], period, rest[0])
 
 
 def sender_of(key: str) -> str:
-    """Return the sender, from the first part alone: each sender may write below its own."""
+    """Return the sender, from the first part alone: access rights let each sender write only below its own."""
     first, below, _ = key.partition("/")
-    return first if below and re.fullmatch(IDENTIFIER, first) else NOBODY
+    return first if below and re.fullmatch(IDENTIFIER, first) else UNKNOWN_SENDER
 
 
 def is_arrival(key: str, size: int | None) -> bool:
-    """Tell whether an object is one that was delivered.
+    """Return whether an object is a delivery.
 
-    Hidden files, files that are still being written, and the empty objects that stand for folders are none.
+    Hidden files, files that are still being written, and the empty objects that represent folders are not.
     """
     path = PurePosixPath(key)
     hidden = any(part.startswith(".") for part in path.parts)
-    return not (hidden or path.name.endswith(UNFINISHED) or not key or (key.endswith("/") and not size))
+    return not (hidden or path.name.endswith(PARTIAL_SUFFIXES) or not key or (key.endswith("/") and not size))

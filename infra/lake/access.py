@@ -1,4 +1,4 @@
-"""Where the lake's tables stand: how a folder and S3 are spoken to, and what is said when the way there fails."""
+"""Access to the lake's tables in a folder or on S3: their URIs, the storage options, and errors as `StoreError`."""
 
 import re
 from collections.abc import Iterator
@@ -12,30 +12,33 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from infra.storage.places import Place
 from schemas.errors import StoreError
 
-ON_S3: Final = "object-store error"
-"""What Polars says first when S3 fails a frame that it reads, whatever the error's type."""
+OBJECT_STORE_ERROR: Final = "object-store error"
+"""Start of Polars' message when S3 fails while it reads a frame, whatever the error's type."""
 
 
-def uri_of(root: Place, name: str) -> str:
-    """Return where a table stands, as deltalake takes it."""
-    at = root / name
-    return at.resolve().as_uri() if isinstance(at, Path) else str(at)
+def table_address(root: Place, name: str) -> str:
+    """Return a table's address as deltalake takes it."""
+    path = root / name
+    return path.resolve().as_uri() if isinstance(path, Path) else str(path)
 
 
-def options_of(root: Place) -> dict[str, str] | None:
-    """Return how a lake on S3 is spoken to: a commit is a conditional write, so of two writers one is refused."""
+def storage_options(root: Place) -> dict[str, str] | None:
+    """Return deltalake's options for a lake on S3, None for a folder.
+
+    With `aws_conditional_put` a commit is a conditional write: if two writers commit the same version, one fails.
+    """
     if isinstance(root, Path):
         return None
-    told = {"aws_conditional_put": "etag"}
+    options = {"aws_conditional_put": "etag"}
     if root.endpoint is not None:
-        told |= {"aws_endpoint": root.endpoint, "aws_virtual_hosted_style_request": "false"}
-        told["aws_allow_http"] = str(root.endpoint.startswith("http://")).lower()
-    return told
+        options |= {"aws_endpoint": root.endpoint, "aws_virtual_hosted_style_request": "false"}
+        options["aws_allow_http"] = str(root.endpoint.startswith("http://")).lower()
+    return options
 
 
 @contextmanager
-def reaching(root: Place, name: str) -> Iterator[None]:
-    """Turn what the way to S3 raises into `StoreError`; a commit that met another stays what it is."""
+def store_errors(root: Place, name: str) -> Iterator[None]:
+    """Turn errors of access to a table into `StoreError`; `CommitFailedError` (a conflicting commit) passes."""
     try:
         yield
     except CommitFailedError:
@@ -43,38 +46,38 @@ def reaching(root: Place, name: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(root, Path):
             if isinstance(error, OSError):
-                raise  # it says which file, and what is wrong with it
-            told = f"lake: the table {name} in {root} can be neither read nor written now"
-            raise StoreError(f"{told} ({error}); see to the disk, its room and this user's rights") from error
-        raise unreached(f"{root}: the lake's table {name}", error) from error
+                raise  # it names the file and the problem
+            message = f"lake: the table {name} in {root} can be neither read nor written now"
+            raise StoreError(f"{message} ({error}); check the disk, its free space and this user's rights") from error
+        raise unreachable(f"{root}: the lake's table {name}", error) from error
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Turn what the way to S3 raises while a lazy frame of the lake is collected into `StoreError`."""
+def scan_errors() -> Iterator[None]:
+    """Turn errors of S3 while a lazy frame of the lake is collected into `StoreError`."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
-        if ON_S3 not in str(error):
+        if OBJECT_STORE_ERROR not in str(error):
             raise
-        raise unreached("lake: a table on S3", error) from error
+        raise unreachable("lake: a table on S3", error) from error
 
 
-def unreached(what: str, error: Exception) -> StoreError:
-    """Return what to tell where S3 does not give what is asked of it: its code, or the cause that comes last."""
-    hint = "see to the bucket, the role's rights, ENGANG_S3_ENDPOINT and AWS_REGION"
-    code = re.search(r"<Code>(\w+)</Code>", str(error))  # all the store said may name a key
+def unreachable(what: str, error: Exception) -> StoreError:
+    """Return the error for S3 that fails: with its error code, or the last line of the message."""
+    hint = "check the bucket, the role's rights, ENGANG_S3_ENDPOINT and AWS_REGION"
+    code = re.search(r"<Code>(\w+)</Code>", str(error))  # the full answer may contain a key
     lines = re.sub(r"\x1b\[\d*m|↳", "", str(error)).strip().splitlines() or [type(error).__name__]
-    said = code[1] if code else lines[-1].strip()[:200]  # the cause comes last
-    return StoreError(f"{what} cannot be reached ({said}); {hint}")
+    reason = code[1] if code else lines[-1].strip()[:200]  # the cause is the last line
+    return StoreError(f"{what} cannot be reached ({reason}); {hint}")
 
 
 @contextmanager
-def alone(root: Place, name: str) -> Iterator[None]:
-    """As `_reaching`, for tables that have one writer at a time: a commit that met another's is an error too."""
+def single_writer(root: Place, name: str) -> Iterator[None]:
+    """As `store_errors`, for tables that have one writer at a time: a conflicting commit is an error too."""
     try:
-        with reaching(root, name):
+        with store_errors(root, name):
             yield
     except CommitFailedError as error:
-        told = f"lake: the table {name} was written by another meanwhile ({error})"
-        raise StoreError(f"{told}; nothing was published: run it again, alone") from error
+        message = f"lake: the table {name} was written by another process meanwhile ({error})"
+        raise StoreError(f"{message}; nothing was published: run it again, alone") from error

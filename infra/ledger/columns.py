@@ -1,4 +1,4 @@
-"""What the ledger's tables are made of: names of constraints, and the columns that many of them have."""
+"""Building blocks of the ledger's tables: constraint names, and the kinds of columns that many of them have."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -17,7 +17,7 @@ metadata: Final = MetaData(
 )
 
 SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
-"""A number the database gives; SQLite does so only for its own INTEGER."""
+"""A number that the database generates; SQLite does so only for its own INTEGER."""
 
 
 def text(name: str, *args: ForeignKey, primary_key: bool = False, nullable: bool = False) -> Column[Any]:
@@ -26,7 +26,7 @@ def text(name: str, *args: ForeignKey, primary_key: bool = False, nullable: bool
 
 
 def time(name: str, *, nullable: bool = False) -> Column[Any]:
-    """Return a column of moments: UTC, without a zone."""
+    """Return a column of timestamps: UTC, without a zone."""
     return Column(name, DateTime, nullable=nullable)
 
 
@@ -36,5 +36,5 @@ def count(name: str) -> Column[Any]:
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    """Return the check that a column holds one of these texts."""
+    """Return a constraint that a column holds one of these texts."""
     return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=column)

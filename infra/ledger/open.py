@@ -1,4 +1,4 @@
-"""Opening the ledger: the engine, SQLite's settings, and the migrations when they are due."""
+"""Opening the ledger: the engine, the connections' settings, and the migrations when they are due."""
 
 import sqlite3
 from pathlib import Path
@@ -8,23 +8,23 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from infra.ledger import tables as t
-from infra.ledger.sql import WRITES, writing
+from infra.ledger.sql import WRITE_OPTION, write_transaction
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
     import psycopg
 
 BUSY_SECONDS: Final = 60
-"""How long a writer of SQLite waits for another one."""
+"""How long a writer waits for another one on SQLite."""
 
-MIGRATING: Final = 7_464_913_202
-"""PostgreSQL's advisory lock while a ledger is made or migrated: any number, but always the same."""
+MIGRATION_LOCK: Final = 7_464_913_202
+"""Key of PostgreSQL's advisory lock while a ledger is created or migrated: any number, but always the same."""
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 
 
 def open_ledger(url: str) -> Engine:
-    """Open the ledger, made or brought up to date when it is not.
+    """Open the ledger; create or migrate it first if needed.
 
     Takes `sqlite:///<file>` or `postgresql://...`. Raises `StoreError` when it cannot be opened.
     """
@@ -40,48 +40,49 @@ def open_ledger(url: str) -> Engine:
 
 def _engine(url: str) -> Engine:
     try:
-        told = sa.make_url(url)
+        parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
         raise StoreError("ENGANG_LEDGER is no database URL: expected sqlite:///<file> or postgresql://...") from error
-    if told.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        server = sa.create_engine(told.set(drivername="postgresql+psycopg"))
-        sa.event.listen(server, "connect", _plain)
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        server = sa.create_engine(parsed.set(drivername="postgresql+psycopg"))
+        sa.event.listen(server, "connect", _configure_postgresql)
         return server
-    if told.get_backend_name() != "sqlite" or told.database in {None, "", ":memory:"}:
-        raise StoreError(f"no ledger in {told.drivername}: expected sqlite:///<file> or postgresql://...")
-    Path(str(told.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(told, connect_args={"timeout": BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _tune)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        raise StoreError(f"no ledger in {parsed.drivername}: expected sqlite:///<file> or postgresql://...")
+    Path(str(parsed.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _configure_sqlite)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
 
-def _tune(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # `_begin` says BEGIN, the driver does not: DDL is then transactional too
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver sends no BEGIN, `_begin` does: so DDL is transactional too
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _plain(connection: "psycopg.Connection[Any]", _record: object) -> None:
-    # Every question is answered from an index: to compile it takes longer than to answer it.
+def _configure_postgresql(connection: "psycopg.Connection[Any]", _record: object) -> None:
+    # Every query is answered from an index: compiling it would take longer than running it.
     connection.execute("SET jit = off")
     connection.commit()
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A transaction that first reads and then writes fails if another wrote between: a writer locks at once.
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # On SQLite a transaction that first reads and then writes fails if another one wrote in between.
+    # A transaction that will write therefore takes the write lock at once, and waits for it up to BUSY_SECONDS.
+    will_write = connection.get_execution_options().get(WRITE_OPTION)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if will_write else "BEGIN")
 
 
 def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         try:
-            stands = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
         except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-            return None  # there is no such table as a rule; whatever else is wrong, migrating says
-    return None if stands is None else str(stands)
+            return None  # no such table yet, as a rule; any other error shows when migrating
+    return None if revision is None else str(revision)
 
 
 def _migrate(engine: Engine) -> None:
@@ -92,9 +93,9 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
-        with writing(engine) as connection:
-            if engine.dialect.name == "postgresql":  # two that open a new ledger at once: the second waits
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
+        with write_transaction(engine) as connection:
+            if engine.dialect.name == "postgresql":  # of two that open a new ledger, the second waits
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""The ledger's tables of what is under way: what has arrived, what is to be told, what is read anew."""
+"""The ledger's tables of work in progress: the inbox of arrivals, the outbox of events, the backfills."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table
 from sqlalchemy import text as sql
 
 from infra.ledger.columns import SERIAL, SUBMISSION_STATUS, count, metadata, one_of, text, time
-from schemas.claims import COUNTED
+from schemas.claims import COUNT_COLUMNS
 
 INBOX_STATUS: Final = ("waiting", "leased", "done", "parked")
 BACKFILL_STATUS: Final = ("reading", "ready", "published", "discarded")
-REASONED: Final = sql("reason IS NOT NULL")
+HAS_REASON: Final = sql("reason IS NOT NULL")
 
 inbox: Final = Table(
     "inbox",
@@ -37,13 +37,13 @@ inbox: Final = Table(
     Index(None, "status", "id"),
     Index(None, "status", "lease_until"),
     Index(None, "submission_id"),
-    # Most rows are done and have no reason: those that have one are found among a million at once.
-    Index("ix_inbox_reasoned", "status", "id", postgresql_where=REASONED, sqlite_where=REASONED),
+    # Most rows are done and have no reason: this partial index finds the others among a million at once.
+    Index("ix_inbox_reasoned", "status", "id", postgresql_where=HAS_REASON, sqlite_where=HAS_REASON),
 )
-"""One version of one arrived object each: it is worked off once, whoever tells of it and however often.
+"""One row per version of an arrived object: it is processed once, however often it is announced.
 
-`attempts` counts the times it was claimed; a worker holds it until `lease_until`. `submission_id` says what it became,
-or is about to. `reason` says why it was parked, or why the last attempt failed.
+`attempts` counts the times it was leased; a worker holds it until `lease_until`. `submission_id` is the submission that
+it became, or is about to become. `reason` says why it was parked, or why the last attempt failed.
 """
 
 outbox: Final = Table(
@@ -62,7 +62,7 @@ outbox: Final = Table(
     Index(None, "event_id", unique=True),
     Index(None, "sent_at", "not_before"),
 )
-"""What is to be told to others, as CloudEvents (JSON text), the same event once; what was told goes after a while."""
+"""Events to send, as CloudEvents (JSON text), each event once; sent events are deleted after a while."""
 
 backfills: Final = Table(
     "backfills",
@@ -80,8 +80,8 @@ backfills: Final = Table(
     one_of("status", BACKFILL_STATUS),
     Index(None, "status"),
 )
-"""Every backfill: what was `asked` (JSON text), and of its last dry run the release it was tried on and what it would
-change (`diff`, JSON text). `release` is the one that published it.
+"""Every backfill: its parameters (`asked`, JSON text), and of its last dry run the release that it was compared with
+and what it would change (`diff`, JSON text). `release` is the one that published it.
 """
 
 backfill_readings: Final = Table(
@@ -93,11 +93,11 @@ backfill_readings: Final = Table(
     text("batch", nullable=True),
     text("status", nullable=True),
     text("content_digest", nullable=True),
-    *(Column(name, BigInteger, nullable=True) for name in COUNTED),
+    *(Column(name, BigInteger, nullable=True) for name in COUNT_COLUMNS),
     one_of("status", SUBMISSION_STATUS),
     Index(None, "backfill_id", "batch"),
 )
-"""The submissions that a backfill reads again, and what became of each: nothing yet where `batch` is null."""
+"""The submissions that a backfill rereads, and the reading of each: none yet where `batch` is null."""
 
 backfill_partitions: Final = Table(
     "backfill_partitions",
@@ -107,7 +107,7 @@ backfill_partitions: Final = Table(
     text("partition", primary_key=True),
     count("claims"),
 )
-"""`submission_partitions` of readings that are not published; theirs from then on."""
+"""`submission_partitions` of unpublished readings; they are copied there on publication."""
 
 backfill_rejects: Final = Table(
     "backfill_rejects",
@@ -125,4 +125,4 @@ backfill_rejects: Final = Table(
     text("hint"),
     Index(None, "backfill_id", "submission_id"),
 )
-"""`rejects` of readings that are not published; theirs from then on."""
+"""`rejects` of unpublished readings; they are copied there on publication."""

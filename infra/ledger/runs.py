@@ -1,6 +1,7 @@
-"""The ledger's part of a run: how each ended, and the lock that lets one publish at a time.
+"""The ledger's runs: how each ended, and the lock that lets only one run publish at a time.
 
-The lock dies with its process, in either database; a run's row does not, so whoever holds the lock closes those.
+In either database the lock ends with its process. A killed run's row stays "running" until the next holder of the lock
+closes it.
 """
 
 import sqlite3
@@ -9,35 +10,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from infra.ledger import tables as t
-from infra.ledger.sql import now, read, writing
+from infra.ledger.sql import read_frame, utc_now, write_transaction
 from schemas.errors import ReleaseRefused, StoreError
 
-DISK: Final = "the disk, its room and this user's rights"
-LOCK: Final = 7_464_913_201
-"""The publishing lock's number in PostgreSQL: any, but always the same."""
+PUBLISHING_LOCK: Final = 7_464_913_201
+"""Key of PostgreSQL's advisory lock: any number, but always the same."""
 PUBLISHERS: Final = ("nightly", "backfill")
 """Kinds of runs that publish, and hold the lock while they do."""
+_DISK: Final = "the disk, its free space and this user's rights"
 
 
 @contextmanager
-def run(engine: Engine, kind: str) -> Iterator[str]:
-    """Keep a run's row while the block runs, and how it ended: done, refused (`ReleaseRefused`) or failed.
+def recorded_run(engine: Engine, kind: str) -> Iterator[str]:
+    """Store a run's row while the block runs, and how it ended: done, refused (`ReleaseRefused`) or failed.
 
-    Gives the run's id. What the block raises goes on.
+    Yields the run's id. Exceptions of the block propagate.
     """
-    started = now()
+    started = utc_now()
     run_id = f"{kind}-{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         row = {"run_id": run_id, "kind": kind, "started_at": started, "status": "running"}
         connection.execute(sa.insert(t.runs), row)
     try:
         yield run_id
-    except BaseException as error:  # an interrupt too is written down; all of it goes on
+    except BaseException as error:  # interrupts are recorded too
         status = "refused" if isinstance(error, ReleaseRefused) else "failed"
         _end_run(engine, t.runs.c.run_id == run_id, status, f"{type(error).__name__}: {error}")
         raise
@@ -45,29 +45,34 @@ def run(engine: Engine, kind: str) -> Iterator[str]:
 
 
 def close_killed_runs(engine: Engine, kind: str) -> int:
-    """Mark as failed the runs of a kind that never said how they ended; return how many.
+    """Mark the runs of a kind that never recorded an end as failed; return their number.
 
-    Only for one who knows that none of them still runs: who holds the publishing lock knows it of `PUBLISHERS`.
+    The caller must know that none of them still runs: for `PUBLISHERS` the holder of the publishing lock does.
     """
     return _end_run(engine, t.runs.c.kind == kind, "failed", "its process ended before it did")
 
 
 def _end_run(engine: Engine, which: sa.ColumnElement[bool], status: str, message: str | None) -> int:
-    told = {"status": status, "message": message and message[:2000], "finished_at": now()}
-    with writing(engine) as connection:
-        return connection.execute(sa.update(t.runs).where(which, t.runs.c.status == "running").values(told)).rowcount
+    values = {"status": status, "message": message and message[:2000], "finished_at": utc_now()}
+    update = sa.update(t.runs).where(which, t.runs.c.status == "running").values(values)
+    with write_transaction(engine) as connection:
+        return connection.execute(update).rowcount
 
 
-def runs(engine: Engine) -> pl.DataFrame:
-    """Return every run, oldest first."""
-    return read(engine, sa.select(t.runs).order_by(t.runs.c.started_at, t.runs.c.run_id))
+# The publishing lock.
+#
+# Two nights, or a night and a backfill, may start at once. Both would restore the lake's tables to the last release
+# and write after it, and each would delete the other's rows. The lock must end with its holder, however that dies, or
+# a killed night would block all that follow. So it is no row in a table but a lock that the database releases when
+# the connection closes: an exclusive transaction on SQLite, a session's advisory lock on PostgreSQL.
+# A PostgreSQL session can break while its process runs on. `infra.lake.delta.own_versions` finds such a run out.
 
 
 @contextmanager
 def publishing_lock(engine: Engine) -> Iterator[None]:
-    """Be the only one who publishes while the block runs; the lock dies with its process.
+    """Hold the publishing lock while the block runs; it ends with its process.
 
-    Raises `StoreError` when another holds it.
+    Raises `StoreError` when another run holds it.
     """
     lock = _sqlite_lock if engine.dialect.name == "sqlite" else _postgresql_lock
     with lock(engine):
@@ -76,19 +81,18 @@ def publishing_lock(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def _sqlite_lock(engine: Engine) -> Iterator[None]:
-    # A database of its own, beside the ledger: others read and write the ledger while one publishes.
+    # A separate database next to the ledger: others can read and write the ledger while one publishes.
     file = f"{engine.url.database}.lock"
     try:
         connection = sqlite3.connect(file, timeout=0, isolation_level=None)
     except sqlite3.DatabaseError as error:
-        raise _no_lock(file, error, DISK) from error
+        raise _no_lock(file, error, _DISK) from error
     try:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise (
-            _held(engine) if error.sqlite_errorcode == sqlite3.SQLITE_BUSY else _no_lock(file, error, DISK)
-        ) from error
+        is_held = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+        raise (_lock_held(engine) if is_held else _no_lock(file, error, _DISK)) from error
     try:
         yield
     finally:
@@ -99,29 +103,30 @@ def _sqlite_lock(engine: Engine) -> Iterator[None]:
 def _postgresql_lock(engine: Engine) -> Iterator[None]:
     try:
         session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        session.detach()  # never back into the pool: its end is the lock's end
-        taken = session.scalar(sa.select(sa.func.pg_try_advisory_lock(LOCK)))
+        session.detach()  # never returns to the pool: when it closes, the lock ends
+        is_free = session.scalar(sa.select(sa.func.pg_try_advisory_lock(PUBLISHING_LOCK)))
     except sa.exc.DBAPIError as error:
         raise _no_lock("in PostgreSQL", error.orig or error, "the database") from error
     with session as connection:
-        if not taken:
-            raise _held(engine)
+        if not is_free:
+            raise _lock_held(engine)
         try:
             yield
         finally:
-            with suppress(sa.exc.DBAPIError):  # a session that broke has let go of it already
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK)))
+            with suppress(sa.exc.DBAPIError):  # a broken session has released it already
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(PUBLISHING_LOCK)))
 
 
-def _held(engine: Engine) -> StoreError:
-    """Return what to tell who finds the lock held: by which run, if that has written itself down yet."""
+def _lock_held(engine: Engine) -> StoreError:
+    """Return the error for a lock that is held. It names the run that holds it, if its row is written already."""
     c = t.runs.c
-    mine = (c.kind.in_(PUBLISHERS), c.status == "running")
-    found = read(engine, sa.select(c.kind, c.run_id).where(*mine).order_by(c.started_at.desc()).limit(1)).rows()
-    holder = "another {} ({})".format(*found[0]) if found else "another run"
+    is_publishing = (c.kind.in_(PUBLISHERS), c.status == "running")
+    newest = sa.select(c.kind, c.run_id).where(*is_publishing).order_by(c.started_at.desc()).limit(1)
+    rows = read_frame(engine, newest).rows()
+    holder = "another {} ({})".format(*rows[0]) if rows else "another run"
     return StoreError(f"{holder} is publishing: wait for its end")
 
 
 def _no_lock(where: str, error: BaseException, what: str) -> StoreError:
-    told = f"the publishing lock {where} cannot be taken: {error}"
-    return StoreError(f"{told}. Nothing was published; see to {what} and run it again")
+    message = f"the publishing lock {where} cannot be taken: {error}"
+    return StoreError(f"{message}. Nothing was published; check {what} and run it again")

@@ -1,4 +1,4 @@
-"""Frames into and out of the ledger's database: bulk rows, transactions, id lists. SQL comes from the tables alone."""
+"""Frames into and out of the ledger's database: bulk rows, transactions, id lists. All SQL is built from the tables."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from schemas.errors import StoreError
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
-CHUNK: Final = 5_000
+IDS_PER_STATEMENT: Final = 5_000
 """Ids bound in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 Id = TypeVar("Id", str, int)
 
-WRITES: Final = "ledger_writes"
+WRITE_OPTION: Final = "ledger_writes"
 """Execution option of a connection that will write: SQLite then takes its write lock at BEGIN."""
 
 _POLARS: Final[dict[type[Any], type[pl.DataType] | pl.DataType]] = {
@@ -32,39 +32,45 @@ _POLARS: Final[dict[type[Any], type[pl.DataType] | pl.DataType]] = {
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give one write transaction: all of it is kept or none. What the database refuses becomes a `StoreError`."""
+def write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a write transaction: it is kept whole or not at all. Turns database errors into `StoreError`."""
     driver = engine.dialect.loaded_dbapi
     try:
-        with engine.execution_options(**{WRITES: True}).begin() as connection:
+        with engine.execution_options(**{WRITE_OPTION: True}).begin() as connection:
             yield connection
     except (sa.exc.DBAPIError, driver.Error) as error:
-        told = getattr(error, "orig", None) or error
+        reason = getattr(error, "orig", None) or error
         raise StoreError(
-            f"the ledger refused to write: {told}. Nothing of this was kept; see the message and try again"
+            f"the ledger refused to write: {reason}. Nothing of this was kept; see the message and try again"
         ) from error
 
 
-def now() -> datetime:
-    """Return this moment in UTC, without a zone."""
+def utc_now() -> datetime:
+    """Return the current time in UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def chunks(ids: Iterable[Id]) -> Iterator[list[Id]]:
-    """Give the ids, each once and in order, in lists short enough to bind."""
+def id_chunks(ids: Iterable[Id]) -> Iterator[list[Id]]:
+    """Yield the distinct ids in ascending order, in lists short enough to bind."""
     ordered = sorted(set(ids))
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+    for start in range(0, len(ordered), IDS_PER_STATEMENT):
+        yield ordered[start : start + IDS_PER_STATEMENT]
 
 
-def dtype(column: sa.ColumnElement[Any]) -> type[pl.DataType] | pl.DataType:
+def polars_dtype(column: sa.ColumnElement[Any]) -> type[pl.DataType] | pl.DataType:
     """Return the Polars dtype of a column of the ledger."""
     return next(d for kind, d in _POLARS.items() if isinstance(column.type, kind))
 
 
-def read(engine: sa.Engine, query: sa.Select[Any]) -> pl.DataFrame:
-    """Return the query's rows as a frame; its columns are typed as the tables declare."""
-    schema = {c.name: dtype(c) for c in query.selected_columns if isinstance(c, sa.ColumnElement | sa.Label)}
+def filter_ids(query: sa.Select[Any], table: sa.Table, ids: Sequence[str] | None) -> sa.Select[Any]:
+    """Return the query restricted to these submission ids of the table; unchanged when ids is None."""
+    return query if ids is None else query.where(table.c.submission_id.in_(ids))
+
+
+def read_frame(engine: sa.Engine, query: sa.Select[Any]) -> pl.DataFrame:
+    """Return the query's rows as a frame; its columns are typed as the tables declare. Raises `StoreError`."""
+    columns = (c for c in query.selected_columns if isinstance(c, sa.ColumnElement | sa.Label))
+    schema = {c.name: polars_dtype(c) for c in columns}
     try:
         with engine.connect() as connection:
             return pl.DataFrame(connection.execute(query).all(), schema=schema, orient="row")
@@ -72,17 +78,17 @@ def read(engine: sa.Engine, query: sa.Select[Any]) -> pl.DataFrame:
         raise StoreError(f"the ledger cannot be read: {error.orig}. Check ENGANG_LEDGER and the database") from error
 
 
-def read_for(
+def read_by_ids(
     engine: sa.Engine, ids: Collection[str] | None, query: Callable[[Sequence[str] | None], sa.Select[Any]]
 ) -> pl.DataFrame:
     """Return the rows of `query(some ids)` for all the ids, chunk by chunk; `query(None)` when ids is None."""
     if ids is None:
-        return read(engine, query(None))
-    return pl.concat([read(engine, query(chunk)) for chunk in list(chunks(ids)) or [[]]])
+        return read_frame(engine, query(None))
+    return pl.concat([read_frame(engine, query(chunk)) for chunk in list(id_chunks(ids)) or [[]]])
 
 
-def fitting(table: sa.Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame as its table stores it: its columns in the table's order, times in UTC without zone, no NUL.
+def stored_frame(table: sa.Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame as its table stores it: columns in the table's order, times in UTC without zone, no NUL.
 
     PostgreSQL's text holds no NUL; it becomes U+2400, the symbol for it.
     Raises `StoreError` for a column that the table does not have.
@@ -100,17 +106,17 @@ def fitting(table: sa.Table, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def bulk_insert(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
-    """Add the frame's rows to the table, in the connection's transaction: COPY on PostgreSQL, executemany on SQLite."""
+    """Insert the frame's rows, in the connection's transaction: COPY on PostgreSQL, executemany on SQLite."""
     if frame.is_empty():
         return
-    rows = fitting(table, frame)
+    rows = stored_frame(table, frame)
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
         return
     statement = sa.insert(table).values({c: sa.bindparam(c) for c in rows.columns})
-    as_sqlalchemy_does = pl.col(pl.Datetime).dt.strftime("%Y-%m-%d %H:%M:%S%.6f")
-    told = rows.with_columns(as_sqlalchemy_does).rows()
-    connection.exec_driver_sql(str(statement.compile(dialect=connection.dialect)), told)
+    times_as_text = pl.col(pl.Datetime).dt.strftime("%Y-%m-%d %H:%M:%S%.6f")  # the format SQLAlchemy stores
+    parameters = rows.with_columns(times_as_text).rows()
+    connection.exec_driver_sql(str(statement.compile(dialect=connection.dialect)), parameters)
 
 
 def _copy(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
@@ -118,12 +124,12 @@ def _copy(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> Non
     names = ", ".join(quote(c) for c in rows.columns)
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor, cursor.copy(f"COPY {quote(table.name)} ({names}) FROM STDIN (FORMAT csv)") as copy:
-        # CSV as both sides write it: nothing is null, "" is the empty text.
+        # Polars and PostgreSQL agree on CSV: an empty field is null, "" is the empty text.
         copy.write(rows.write_csv(include_header=False))
 
 
-def inserting(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
-    """Return an insert into the table that may say what becomes of a row that is there: `on_conflict_do_...`."""
+def insert_statement(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    """Return an insert into the table that supports `on_conflict_do_...`."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as on_postgresql  # noqa: PLC0415  heavy, and not for SQLite
 
@@ -134,8 +140,8 @@ def inserting(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert 
 
 
 @cache
-def _staging(table: sa.Table, names: tuple[str, ...]) -> sa.Table:
-    """Return a temporary table of these columns: the same one each time, or SQLAlchemy compiles, and keeps, it anew."""
+def _staging_table(table: sa.Table, names: tuple[str, ...]) -> sa.Table:
+    """Return a temporary table of these columns. Cached: SQLAlchemy compiles, and keeps, a statement for each one."""
     columns = (sa.Column(name, table.c[name].type) for name in names)
     return sa.Table(f"new_{table.name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
 
@@ -147,25 +153,25 @@ def insert_new(
     overwrite: Callable[[Any], sa.ColumnElement[bool]] | None = None,
     key: sa.Column[Any] | None = None,
 ) -> list[str]:
-    """Add the rows whose key is not there yet and return the keys of those written, ascending.
+    """Insert the rows whose key does not exist yet and return the keys of those written, ascending.
 
-    The key is the table's first one, or `key`, which is unique too. With `overwrite`, a row that is there is
-    overwritten where `overwrite(the new row's columns)` holds.
+    The key is the table's first primary key column, or `key`, which must be unique too. With `overwrite`, an existing
+    row is overwritten where `overwrite(the new row's columns)` holds.
     """
     if frame.is_empty():
         return []
     key = next(iter(table.primary_key)) if key is None else key
     names = tuple(c.name for c in table.c if c.name in frame.columns)
-    staged = _staging(table, names)
+    staged = _staging_table(table, names)
     staged.create(connection)
     bulk_insert(connection, staged, frame)
-    # By ascending key, two writers of the same rows wait for each other; in any order they could deadlock.
+    # Ascending keys: two writers of the same rows then wait for each other. In any other order they could deadlock.
     rows = sa.select(staged).order_by(key.name)
-    statement = inserting(connection, table).from_select(list(names), rows)
+    statement = insert_statement(connection, table).from_select(list(names), rows)
     if overwrite is None:
         statement = statement.on_conflict_do_nothing(index_elements=[key])
     else:
-        # A column that the frame does not give takes its default, as in a new row.
+        # A column that the frame lacks gets its default, as in a new row.
         new = {c.name: statement.excluded[c.name] for c in table.c if c is not key}
         statement = statement.on_conflict_do_update(index_elements=[key], set_=new, where=overwrite(statement.excluded))
     written = sorted(connection.execute(statement.returning(key)).scalars())

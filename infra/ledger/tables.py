@@ -9,16 +9,16 @@ from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Inte
 
 from infra.ledger.columns import SERIAL, SUBMISSION_STATUS, count, metadata, one_of, text, time
 from infra.ledger.queue_tables import backfill_partitions, backfill_readings, backfill_rejects, backfills, inbox, outbox
-from schemas.claims import BUCKETS, COUNTED, VERDICTS
+from schemas.claims import BUCKETS, COUNT_COLUMNS, VERDICTS
 
 __all__ = [
     "HEAD", "backfill_partitions", "backfill_readings", "backfill_rejects", "backfills", "contracts", "decisions",
-    "inbox", "metadata", "model_pins", "models", "outbox", "provisional_units", "record_homes", "record_warnings",
+    "inbox", "item_assignments", "metadata", "model_pins", "models", "outbox", "provisional_units", "record_warnings",
     "rejects", "releases", "row_counts", "runs", "submission_partitions", "submissions",
 ]  # fmt: skip
 
 HEAD: Final = "0003"
-"""The newest migration: a ledger that stands at it is opened as it is."""
+"""The newest migration: a ledger of this revision is opened as it is."""
 
 RUN_STATUS: Final = ("running", "done", "failed", "refused")
 
@@ -30,7 +30,7 @@ contracts: Final = Table(
     text("text"),
     time("first_seen"),
 )
-"""Every contract that a submission was ever read with, whole."""
+"""Every contract that a submission was ever read with, in full."""
 
 submissions: Final = Table(
     "submissions",
@@ -48,20 +48,20 @@ submissions: Final = Table(
     text("status"),
     text("content_digest", nullable=True),
     text("batch", nullable=True),
-    *(count(name) for name in COUNTED),
+    *(count(name) for name in COUNT_COLUMNS),
     Column("in_release", Boolean, nullable=False, server_default=false()),
     Column("first_release", Integer, nullable=True),
     one_of("status", SUBMISSION_STATUS),
     # Counting is answered from this index alone, without reading the submissions.
-    Index("ix_submissions_counts", "contract", "status", "in_release", *COUNTED),
+    Index("ix_submissions_counts", "contract", "status", "in_release", *COUNT_COLUMNS),
     Index(None, "status", "in_release", "received_at"),
     Index(None, "contract", "sender", "received_at"),
     Index(None, "in_release"),
     Index(None, "sha256"),
     Index(None, "content_digest"),
 )
-"""One delivered file each; `in_release` says whether the current release counts its claims, `first_release` which one
-did so first: once written it never changes."""
+"""One row per delivered file. `in_release`: whether the current release counts its claims. `first_release`: the first
+release that did; only a backfill of records resets it."""
 
 submission_partitions: Final = Table(
     "submission_partitions",
@@ -71,7 +71,7 @@ submission_partitions: Final = Table(
     count("claims"),
     Index(None, "partition"),
 )
-"""Which months a submission's claims speak of."""
+"""The months that a submission's claims are about."""
 
 rejects: Final = Table(
     "rejects",
@@ -89,7 +89,7 @@ rejects: Final = Table(
     one_of("severity", ("critical", "warning")),
     Index(None, "submission_id"),
 )
-"""Rows and cells that a contract refuses or warns of: `schemas.claims.REJECT`."""
+"""Rows and cells that a contract rejects or warns about: `schemas.claims.REJECT`."""
 
 decisions: Final = Table(
     "decisions",
@@ -108,15 +108,15 @@ decisions: Final = Table(
     Column("in_release", Boolean, nullable=False, server_default=false()),
     text("digest"),
     one_of("verdict", VERDICTS),
-    # The order is the code's: a database may sort text by its country's alphabet, in which "aa" comes last.
+    # Not a < b, which the code ensures: a database may sort text by a country's alphabet, in which "aa" comes last.
     CheckConstraint("a <> b", name="two_reports"),
     Index(None, "kind", "a", "b"),
     Index(None, "in_release"),
     Index(None, "digest", unique=True),
 )
-"""What a person decided of two reports, a before b; append-only: a withdrawal is written beside what it takes back.
+"""What a person decided of two reports, a before b. Append-only: a withdrawal fills the row's withdrawal columns.
 
-`digest` says all of the decision but its withdrawal: the same one is kept once. `in_release` says whether the current
+`digest` covers the decision without its withdrawal: an equal one is stored once. `in_release`: whether the current
 release counts it.
 """
 
@@ -132,7 +132,7 @@ runs: Final = Table(
     one_of("status", RUN_STATUS),
     Index(None, "kind", "started_at"),
 )
-"""Every start of a flow and how it ended."""
+"""Every run of a flow and how it ended."""
 
 releases: Final = Table(
     "releases",
@@ -148,9 +148,9 @@ releases: Final = Table(
     text("rules_digest"),
     Column("models", Text, nullable=False, server_default="{}"),
 )
-"""One row makes a release visible: the table versions that belong together (JSON text: name -> version).
+"""One row makes a release visible: the table versions that belong together (`tables`, JSON text: name -> version).
 
-`models` says which model scored each record kind (JSON text: kind -> kind_digest, model_digest).
+`models`: which model scored each record kind (JSON text: kind -> kind_digest, model_digest).
 """
 
 row_counts: Final = Table(
@@ -171,7 +171,7 @@ provisional_units: Final = Table(
     text("kind"),
     text("name"),
 )
-"""Units known only by name, in no register, for a person to resolve."""
+"""Units known only by name and found in no register, for a person to resolve."""
 
 models: Final = Table(
     "models",
@@ -183,7 +183,7 @@ models: Final = Table(
     text("about"),
     Index(None, "kind", "trained_at"),
 )
-"""Every model that was ever trained for a record kind, whole (JSON text), and what it saw (`about`, JSON text)."""
+"""Every model ever trained for a record kind, in full (JSON text), and on what it was trained (`about`, JSON text)."""
 
 model_pins: Final = Table(
     "model_pins",
@@ -196,9 +196,9 @@ model_pins: Final = Table(
     time("at"),
     Index(None, "kind", "id"),
 )
-"""Which model a person chose for a record kind; append-only, the last one is in force."""
+"""Which model a person chose for a record kind. Append-only: the last one is in force."""
 
-record_homes: Final = Table(
+item_assignments: Final = Table(
     "record_homes",
     metadata,
     text("kind", primary_key=True),
@@ -207,9 +207,9 @@ record_homes: Final = Table(
     text("item_id"),
     Index(None, "kind", "item_id"),
 )
-"""The item a report is at home in by its history, where that is not its own id.
+"""The item that a report belongs to by its history, where the item's id is not the report's own.
 
-Append-only: a report's last home is in force.
+Append-only: a report's last assignment is in force; an empty `item_id` means that it belongs to no item.
 """
 
 record_warnings: Final = Table(
@@ -223,4 +223,4 @@ record_warnings: Final = Table(
     count("count"),
     Index(None, "release", "kind"),
 )
-"""What a release's matching left out or could not do: what, of what (`detail`), how many (`count`)."""
+"""What a release's matching left out or could not do: the problem (`what`), its subject (`detail`) and a `count`."""

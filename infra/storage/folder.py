@@ -1,4 +1,4 @@
-"""A store in a folder: one file an object, which appears under its name when it is whole and on disk, and once."""
+"""A store in a folder: one file per object, which gets its name once, when its bytes are complete and on disk."""
 
 import hashlib
 import os
@@ -9,80 +9,84 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from infra.storage.store import PIECE, PROBES, Content, Found
+from infra.files import sync_to_disk, temporary_path
+from infra.storage.store import PIECE_BYTES, PROBE_PREFIX, Content, StoredObject
 from schemas.errors import StoreError
 
 _AS_TEXT: Final = {0xDC00 + byte: 0xF700 + byte for byte in range(128, 256)}
 _AS_BYTES: Final = {text: byte for byte, text in _AS_TEXT.items()}
-"""A file name may be bytes that are no UTF-8, and a key is text that a database takes: such a byte is a private-use
-character in it, U+F780 to U+F7FF.
+"""A file name may hold bytes that are not UTF-8, while a key is text that a database accepts: such a byte becomes a
+private-use character, U+F780 to U+F7FF.
 """
 
 
 class FolderStore:
-    """The store in a folder; a version is `<mtime_ns>-<size>`. Hidden files and links are no objects."""
+    """The store in a folder; a version is `<mtime_ns>-<size>`. Hidden files and links are not objects."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder; it is made when something is first written to it."""
+        """Take the folder; the first write creates it."""
         self.root = root
 
     def put_once(self, key: str, source: Content, sha256: str | None = None) -> bool:
-        """Keep the bytes unless the key is taken: written aside, on disk, then linked to their name."""
+        """Store the bytes unless the key exists: write a temporary file, sync it, then link it to its name."""
+        # Two processes may store the same key at once. `os.link` fails if the name exists, unlike a rename, so exactly
+        # one of them wins and the file under the name is never replaced. A process that dies leaves a hidden temporary
+        # file, which no listing shows.
         path = self._path(key)
         if path.exists():
             return False
-        partial = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.partial")
+        temporary = temporary_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(partial, source, sha256, key)
-            return _link(partial, path)
+            _write(temporary, source, sha256, key)
+            return _link(temporary, path)
         except OSError as error:
-            raise StoreError(f"{self.root}: {key!r} was not kept ({error}); see to the disk, do it again") from error
+            raise StoreError(f"{self.root}: {key!r} was not stored ({error}); check the disk and try again") from error
         finally:
             with suppress(OSError):
-                partial.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def get(self, key: str, version: str | None = None) -> bytes:
-        """Return a file's bytes; `StoreError` if it is gone, or no longer the version asked for."""
+        """Return a file's bytes; `StoreError` if it is missing, or its version is not the one asked for."""
         with self._opened(key, version) as file:
             return file.read()
 
     def fetch(self, key: str, to: Path, version: str | None = None) -> str:
-        """Copy a file piece by piece; return its SHA-256."""
+        """Copy a file in pieces; return its SHA-256."""
         hashed = hashlib.sha256()
         with self._opened(key, version) as file, to.open("wb") as copy:
-            while piece := file.read(PIECE):
+            while piece := file.read(PIECE_BYTES):
                 hashed.update(piece)
                 copy.write(piece)
         return hashed.hexdigest()
 
-    def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[Found]:  # noqa: ARG002  it keeps none
-        """Yield every file whose key begins so, folder by folder; one that goes meanwhile is left out."""
-        folder, _, begins = prefix.rpartition("/")
+    def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[StoredObject]:  # noqa: ARG002  a folder has no older versions
+        """Yield every file whose key has the prefix, folder by folder; a file deleted meanwhile is left out."""
+        folder, _, name_prefix = prefix.rpartition("/")
         start = self._path(folder) if folder else self.root
-        for path, stat in _files(start, begins):
-            yield self.found(path, stat)
+        for path, stat in _files(start, name_prefix):
+            yield self.stored_object(path, stat)
 
-    def found(self, path: Path, stat: os.stat_result) -> Found:
-        """Return a file of this folder as a listing shows it."""
+    def stored_object(self, path: Path, stat: os.stat_result) -> StoredObject:
+        """Return a file of this folder as in a listing."""
         key = path.relative_to(self.root).as_posix().translate(_AS_TEXT)
-        return Found(key, _version(stat), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+        return StoredObject(key, _version(stat), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
     def probe(self, *, writes: bool = True) -> None:
-        """Raise `StoreError` if the folder cannot be read, or does not keep a file that is there already."""
+        """Raise `StoreError` if the folder cannot be read or, with `writes`, overwrites an existing file."""
         if not writes:
             if self.root.exists() and not os.access(self.root, os.R_OK | os.X_OK):
-                raise StoreError(f"{self.root}: cannot be read; give this user the right to")
+                raise StoreError(f"{self.root}: cannot be read; give this user the right to read it")
             return
-        key = f"{PROBES}{uuid.uuid4().hex}"
+        key = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
         try:
-            kept = self.put_once(key, b"first")
-            again = _link(self._path(key), self._path(key))
-            if not kept or again or self.get(key) != b"first":
-                told = "found a file system that does not refuse a name that is taken"
-                raise StoreError(f"{self.root}: {told}; keep it on a local disk or NFS, or on S3")
+            stored = self.put_once(key, b"first")
+            overwritten = _link(self._path(key), self._path(key))
+            if not stored or overwritten or self.get(key) != b"first":
+                problem = "found a file system that does not refuse an existing name"
+                raise StoreError(f"{self.root}: {problem}; use a local disk, NFS or S3")
         except OSError as error:
-            raise StoreError(f"{self.root}: cannot be written to ({error}); see to the disk and its rights") from error
+            raise StoreError(f"{self.root}: cannot be written to ({error}); check the disk and its rights") from error
         finally:
             with suppress(OSError):
                 self._path(key).unlink()
@@ -95,18 +99,18 @@ class FolderStore:
 
     @contextmanager
     def _opened(self, key: str, version: str | None) -> Iterator[BinaryIO]:
-        """Give a file to read; a change to it while it is read is told, not read over."""
+        """Give a file to read; raises `StoreError` if it changes while it is read."""
         try:
             with self._path(key).open("rb") as file:
                 before = _version(os.fstat(file.fileno()))
                 yield file
                 after = _version(os.fstat(file.fileno()))
         except FileNotFoundError as error:
-            raise StoreError(f"{self.root}: {key!r} is gone; restore it from a copy, or deliver it again") from error
+            raise StoreError(f"{self.root}: {key!r} is missing; restore it from a copy, or deliver it again") from error
         except OSError as error:
             raise StoreError(f"{self.root}: {key!r} cannot be read ({error})") from error
         if before != (version or before) or after != before:
-            raise StoreError(f"{self.root}: {key!r} has changed since it was found; it is read as its new version")
+            raise StoreError(f"{self.root}: {key!r} has changed since it was found; its new version will be read")
 
 
 def _version(stat: os.stat_result) -> str:
@@ -120,7 +124,7 @@ def _write(path: Path, source: Content, sha256: str | None, key: str) -> None:
             hashed.update(piece)
             file.write(piece)
         if sha256 not in {None, hashed.hexdigest()}:
-            raise StoreError(f"{key!r}: its bytes changed while they were read; deliver it again when it is whole")
+            raise StoreError(f"{key!r}: its bytes changed while they were read; deliver it again when it is complete")
         file.flush()
         os.fsync(file.fileno())
 
@@ -130,30 +134,26 @@ def _pieces(source: Content) -> Iterator[bytes]:
         yield source
         return
     with source.open("rb") as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(PIECE_BYTES):
             yield piece
 
 
-def _link(there: Path, path: Path) -> bool:
-    """Give a file its name, durably, unless the name is taken; return whether it was free."""
+def _link(file: Path, path: Path) -> bool:
+    """Link a file to a path, durably, unless the path exists; return whether it was free."""
     try:
-        os.link(there, path)
+        os.link(file, path)
     except FileExistsError:
         return False
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name is on disk too
-    finally:
-        os.close(folder)
+    sync_to_disk(path.parent)  # the name is on disk too
     return True
 
 
-def _files(folder: Path, begins: str) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the files beneath a folder whose first part begins so, and what is known of them."""
+def _files(folder: Path, name_prefix: str) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files below a folder, and their `stat`, whose first path component has the prefix."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or not entry.name.startswith(begins):
+                if entry.name.startswith(".") or not entry.name.startswith(name_prefix):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     yield from _files(Path(entry.path), "")
@@ -163,4 +163,4 @@ def _files(folder: Path, begins: str) -> Iterator[tuple[Path, os.stat_result]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be listed ({error}); give this user the right to") from error
+        raise StoreError(f"{folder}: cannot be listed ({error}); give this user the right to list it") from error

@@ -1,4 +1,4 @@
-"""What arrives in a folder: found by looking only where something changed, and counted when it is whole."""
+"""Watches a folder for new files: scans only folders that changed, and reports a file once it is complete."""
 
 import os
 import time
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from infra.storage.folder import FolderStore
-from infra.storage.store import Found
+from infra.storage.store import StoredObject
 from schemas.errors import StoreError
 
 QUIET_SECONDS: Final = 0.5
-"""A file is whole when neither its bytes nor its name changed for so long."""
+"""A file is complete when neither its bytes nor its name have changed for this long."""
 
 
 class _Scanned(NamedTuple):
@@ -23,49 +23,50 @@ class _Scanned(NamedTuple):
 
 @dataclass
 class FolderWatch:
-    """Looks into a folder again and again; a look costs a stat for each folder, and a scan for those that changed.
+    """Polls a folder; a poll costs one `stat` per folder, and a scan of those that changed.
 
-    A file that is written over in place is seen by the listing that reconciles, later. Folders link nowhere: links are
-    not followed.
+    A file that is overwritten in place is found later, by the listing that reconciles. Links are not followed.
     """
 
     root: Path
     _scanned: dict[Path, _Scanned] = field(default_factory=dict)
-    _told: set[int] = field(default_factory=set)
+    _reported: set[int] = field(default_factory=set)
     _growing: dict[Path, tuple[str, float]] = field(default_factory=dict)
 
-    def look(self) -> list[Found]:
-        """Return the files that are whole and were not told of before, in this version; hidden ones are none."""
+    def poll(self) -> list[StoredObject]:
+        """Return the complete files that were not returned before in this version; hidden files are left out."""
         store = FolderStore(self.root)
         try:
             candidates = {*self._growing, *self._changed(self.root)}
         except OSError as error:
-            raise StoreError(f"{self.root}: cannot be looked into ({error}); give this user the right to") from error
-        return [found for path in sorted(candidates) if (found := self._whole(store, path)) is not None]
+            raise StoreError(f"{self.root}: cannot be read ({error}); give this user the right to read it") from error
+        return [found for path in sorted(candidates) if (found := self._complete(store, path)) is not None]
 
-    def _whole(self, store: FolderStore, path: Path) -> Found | None:
-        """Return the file if it is whole and new; one that still grows is looked at again."""
+    def _complete(self, store: FolderStore, path: Path) -> StoredObject | None:
+        """Return the file if it is complete and new; a file that still grows is checked again by the next poll."""
         try:
             stat = path.stat(follow_symlinks=False)
         except FileNotFoundError:
             self._growing.pop(path, None)
             return None
-        found = store.found(path, stat)
-        if hash((found.key, found.version)) in self._told:
+        found = store.stored_object(path, stat)
+        if hash((found.key, found.version)) in self._reported:
             self._growing.pop(path, None)
             return None
         version, since = self._growing.get(path, (None, 0.0))
-        still = version == found.version and time.monotonic() - since >= QUIET_SECONDS
-        if not still and not is_quiet(stat):
+        # A file system may have another clock than this host: a version that did not change between two polls is
+        # complete as well, whatever its times are.
+        unchanged = version == found.version and time.monotonic() - since >= QUIET_SECONDS
+        if not unchanged and not is_quiet(stat):
             if version != found.version:
                 self._growing[path] = (found.version, time.monotonic())
             return None
         self._growing.pop(path, None)
-        self._told.add(hash((found.key, found.version)))
+        self._reported.add(hash((found.key, found.version)))
         return found
 
     def _changed(self, folder: Path) -> Iterator[Path]:
-        """Yield the files of every folder that changed since the last look."""
+        """Yield the files of every folder that changed since the last poll."""
         try:
             changed = folder.stat().st_mtime_ns
         except FileNotFoundError:
@@ -78,15 +79,16 @@ class FolderWatch:
                     known.folders.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)
-            # What comes within the clock's tick of this scan would not show as a change: look once more then.
-            ticked = time.time_ns() - changed > 2 * QUIET_SECONDS * 1e9
-            self._scanned[folder] = known if ticked else known._replace(changed=-1)
+            # A file that is created in the same clock tick as this scan does not change the folder's mtime again. So a
+            # folder that changed just now is remembered as unknown, and the next poll scans it once more.
+            settled = time.time_ns() - changed > 2 * QUIET_SECONDS * 1e9
+            self._scanned[folder] = known if settled else known._replace(changed=-1)
         for below in known.folders:
             yield from self._changed(below)
 
 
 def is_quiet(stat: os.stat_result) -> bool:
-    """Tell whether neither a file's bytes nor its name changed lately; the kernel's clock says when they did."""
+    """Return whether neither a file's bytes nor its name changed recently, by the file system's clock."""
     return time.time() - max(stat.st_mtime, stat.st_ctime) >= QUIET_SECONDS
 
 

@@ -1,8 +1,7 @@
-"""The landing zone: every delivery's bytes as received, at `<contract>/<sender>/<sha256>`, immutable from then on.
+"""The landing zone: the bytes of every delivery as received, at `<contract>/<sender>/<sha256>`, immutable.
 
-Beside the bytes stands a delivery note, `<sha256>.<submission_id>.json`: what the delivery said and the file does not
-(its name, the period), and when it came. With them every delivery can be read again; the ledger says which are
-withdrawn.
+Next to the bytes is a delivery note, `<sha256>.<submission_id>.json`: the filename, the period and the receipt time,
+which the file itself does not hold. With both every delivery can be read again. Withdrawals are in the ledger.
 """
 
 import json
@@ -21,16 +20,16 @@ from infra.storage.store import Content, Store, content_hash
 from schemas.contract_parts import IDENTIFIER
 from schemas.errors import StoreError
 
-SHA256: Final = r"^[0-9a-f]{64}$"
-AHEAD: Final = 8
-AHEAD_BYTES: Final = 64 * 2**20
-"""How many deliveries, and of how many bytes, are read before they are asked for."""
+SHA256_PATTERN: Final = r"^[0-9a-f]{64}$"
+READ_AHEAD: Final = 8
+READ_AHEAD_BYTES: Final = 64 * 2**20
+"""How many deliveries, and how many bytes, `get_each` reads before they are asked for."""
 _NOTE: Final = re.compile(r"[^/]+/[^/]+/[^./]+\.(?P<submission>[^./]+)(\.[^/]*)?(?<=json)")
 
 
 @dataclass(frozen=True)
 class Note:
-    """What is known of a delivery beside its bytes."""
+    """The delivery note: what is known of a delivery besides its bytes."""
 
     submission_id: str
     contract: str
@@ -44,7 +43,7 @@ class Note:
 
 
 def open_store(place: Place) -> Store:
-    """Return the store at a place; nothing is asked of it yet."""
+    """Return the store at a place, without connecting to it."""
     if isinstance(place, Path):
         return FolderStore(place)
     from infra.storage.s3 import S3Store  # noqa: PLC0415  only where S3 is used
@@ -53,73 +52,70 @@ def open_store(place: Place) -> Store:
 
 
 def put(store: Store, note: Note, source: Content) -> Note:
-    """Store a delivery and its note, durably, and return the note that stands: the first, if it came before."""
+    """Store a delivery and its note, durably; return the stored note, which is an earlier one if there is one."""
+    # Bytes first: a note promises that its bytes are there. A crash in between leaves bytes without a note, which no
+    # listing of notes shows; the sender's next try stores the note. The same delivery by two workers at once gets
+    # one note, the first, so its receipt time is the same in every rebuild.
     store.put_once(_key(note.contract, note.sender, note.sha256), source, note.sha256)
-    told = json.dumps(asdict(note), ensure_ascii=False, indent=1).encode()
+    content = json.dumps(asdict(note), ensure_ascii=False, indent=1).encode()
     name = f"{note.sha256}.{_checked(note.submission_id, IDENTIFIER)}.json"
     key = f"{_checked(note.contract, IDENTIFIER)}/{_checked(note.sender, IDENTIFIER)}/{name}"
-    return note if store.put_once(key, told) else read_note(store, key)
+    return note if store.put_once(key, content) else read_note(store, key)
 
 
 def get(store: Store, contract: str, sender: str, sha256: str) -> bytes:
-    """Return a delivery's bytes; `StoreError` if they are gone or no longer what was delivered."""
+    """Return a delivery's bytes; `StoreError` if they are missing or have changed."""
     data = store.get(_key(contract, sender, sha256))
-    _same(content_hash(data), contract, sender, sha256)
+    _check_hash(content_hash(data), contract, sender, sha256)
     return data
 
 
 def get_each(store: Store, wanted: Iterable[tuple[str, str, str, int]]) -> Iterator[bytes]:
-    """Yield the bytes of deliveries (contract, sender, sha256, bytes) in order, as `get` does, a few read ahead."""
-    with ThreadPoolExecutor(AHEAD) as pool:
+    """Yield the bytes of deliveries (contract, sender, sha256, bytes) in order, as `get` does, reading some ahead."""
+    with ThreadPoolExecutor(READ_AHEAD) as pool:
         ahead: deque[tuple[Future[bytes], int]] = deque()
-        held = 0
+        ahead_bytes = 0
         for contract, sender, sha256, size in wanted:
             ahead.append((pool.submit(get, store, contract, sender, sha256), size))
-            held += size
-            while ahead and (len(ahead) > AHEAD or held > AHEAD_BYTES):
-                future, done = ahead.popleft()
-                held -= done
+            ahead_bytes += size
+            while ahead and (len(ahead) > READ_AHEAD or ahead_bytes > READ_AHEAD_BYTES):
+                future, size_read = ahead.popleft()
+                ahead_bytes -= size_read
                 yield future.result()
         yield from (future.result() for future, _ in ahead)
 
 
-def fetch(store: Store, note: Note, to: Path) -> None:
-    """Stream a delivery to a file; `StoreError` if it is gone or no longer what was delivered."""
-    found = store.fetch(_key(note.contract, note.sender, note.sha256), to)
-    _same(found, note.contract, note.sender, note.sha256)
-
-
-def listing(store: Store) -> Iterator[tuple[str, str]]:
-    """Yield (submission_id, key of its note) of every delivery: the listing is the truth of what was delivered."""
-    for found in store.listing():
-        if told := _NOTE.fullmatch(found.key):
-            yield told["submission"], found.key
+def list_notes(store: Store) -> Iterator[tuple[str, str]]:
+    """Yield (submission_id, key of its note) of every delivery: the authoritative list of what was delivered."""
+    for stored in store.listing():
+        if match := _NOTE.fullmatch(stored.key):
+            yield match["submission"], stored.key
 
 
 def read_note(store: Store, key: str) -> Note:
-    """Return a delivery note; `StoreError` if it is not one."""
+    """Return a delivery note; `StoreError` if the object is not one."""
     try:
         return Note(**json.loads(store.get(key)))
     except (ValueError, TypeError) as error:
         raise StoreError(f"landing zone: {key} is no delivery note ({error}); restore it from a copy") from error
 
 
-def now() -> datetime:
-    """Return the current time, UTC: the one clock of deliveries."""
+def receipt_time() -> datetime:
+    """Return the current time, UTC: the clock of all delivery notes."""
     return datetime.now(UTC)
 
 
 def _key(contract: str, sender: str, sha256: str) -> str:
-    return f"{_checked(contract, IDENTIFIER)}/{_checked(sender, IDENTIFIER)}/{_checked(sha256, SHA256)}"
+    return f"{_checked(contract, IDENTIFIER)}/{_checked(sender, IDENTIFIER)}/{_checked(sha256, SHA256_PATTERN)}"
 
 
-def _same(found: str, contract: str, sender: str, sha256: str) -> None:
+def _check_hash(found: str, contract: str, sender: str, sha256: str) -> None:
     if found != sha256:
         raise StoreError(f"landing zone: {sha256} of {contract}/{sender} has changed; restore it from a copy")
 
 
 def _checked(name: str, pattern: str) -> str:
-    """Return the name if it can be part of a key: nothing delivered names a file or an object otherwise."""
+    """Return the name if it can be part of a key: no delivered text names a file or object unchecked."""
     if not re.fullmatch(pattern, name):
         raise StoreError(f"landing zone: {name!r} cannot name a folder or file; expected {pattern}")
     return name

@@ -1,4 +1,4 @@
-"""What a landing zone is kept in: objects that are written once, found by listing, and read as they were written."""
+"""The interface of an object store: objects are written once, found by listing, and read as they were written."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,16 +6,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
-PROBES: Final = ".engang-probe/"
-"""Where a store is probed; what a killed probe left there is no object, and no listing shows it."""
+PROBE_PREFIX: Final = ".engang-probe/"
+"""Keys of test objects that `probe` writes; no listing shows them, not even those of a killed probe."""
 Content: TypeAlias = bytes | Path
-"""What is delivered: bytes, or a file that is too large to be held."""
-PIECE: Final = 1 << 20
-"""Bytes that are read at a time where a whole object need not be in memory."""
+"""The content of a delivery: bytes, or the path of a file that is too large for memory."""
+ETAG_VERSION: Final = "etag:"
+"""Begins the version of an object where the bucket keeps no versions: `etag:<etag>`."""
+PIECE_BYTES: Final = 1 << 20
+"""How much is read at a time where an object is streamed."""
 
 
-class Found(NamedTuple):
-    """One object as a listing shows it. `version` names these very bytes, `modified` is UTC."""
+class StoredObject(NamedTuple):
+    """One object in a listing. `version` identifies exactly these bytes; `modified` is UTC."""
 
     key: str
     version: str
@@ -27,7 +29,7 @@ class Store(Protocol):
     """A folder or a bucket. Every method raises `StoreError`, naming the object and never a credential."""
 
     def put_once(self, key: str, source: Content, sha256: str | None = None) -> bool:
-        """Keep the bytes, durably, whole or not at all, unless the key is taken; return whether it was free.
+        """Store the bytes, durably and atomically, unless the key exists; return whether it was free.
 
         With `sha256`, bytes of another content hash are refused. A file is streamed.
         """
@@ -38,14 +40,14 @@ class Store(Protocol):
     def fetch(self, key: str, to: Path, version: str | None = None) -> str:
         """Stream an object to a file, checked against the store's checksum; return its SHA-256."""
 
-    def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[Found]:
-        """Yield the newest version of every object whose key begins so, in no certain order, never all in memory.
+    def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[StoredObject]:
+        """Yield the newest version of every object whose key has the prefix, in any order, never all in memory.
 
-        With `overwritten` the older versions too, as far as the store keeps them.
+        With `overwritten` the older versions too, if the store keeps them.
         """
 
     def probe(self, *, writes: bool = True) -> None:
-        """Raise `StoreError` that says what the store ignores of what is relied on; `writes`: of writing too."""
+        """Raise `StoreError` if the store cannot be read or, with `writes`, lacks a guarantee that Engang relies on."""
 
 
 def content_hash(source: Content) -> str:
@@ -57,10 +59,10 @@ def content_hash(source: Content) -> str:
 
 
 def bytes_of(source: Content) -> bytes:
-    """Return the bytes, of a file all of them."""
+    """Return the content as bytes; a file is read whole."""
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
 def size_of(source: Content) -> int:
-    """Return how many bytes there are."""
+    """Return the size of the content in bytes."""
     return len(source) if isinstance(source, bytes) else source.stat().st_size

@@ -14,7 +14,7 @@ import polars as pl
 from splink import DuckDBAPI, Linker
 
 frame, model, target = sys.argv[1:]
-told = json.loads(Path(model).read_text(encoding="utf-8"))
+model_file = json.loads(Path(model).read_text(encoding="utf-8"))
 logging.getLogger("splink").setLevel(logging.ERROR)
 
 
@@ -25,21 +25,23 @@ def cpu() -> float:
 
 
 connection = duckdb.connect()
-connection.execute(told["macro"])
+connection.execute(model_file["macro"])
 api = DuckDBAPI(connection)
 reports = pl.read_parquet(frame)
 counted = [c for c in reports.columns if c.startswith("tf_")]
 table = api.register(reports.drop(counted).to_arrow(), dataset_display_name="reports")
-settings = told["settings"] | {"blocking_rules_to_generate_predictions": told["rules"]}
+settings = model_file["settings"] | {"blocking_rules_to_generate_predictions": model_file["rules"]}
 linker = Linker(table, settings, log_level=None)
 for name in counted:
     field = name.removeprefix("tf_")
     shares = api.register(reports.select(field, name).drop_nulls().unique().to_arrow(), dataset_display_name=name)
     linker.table_management.register_term_frequency_lookup(shares, field)
 started = cpu()
-pairs = linker.inference.predict(threshold_match_weight=told["review"])
+pairs = linker.inference.predict(threshold_match_weight=model_file["review"])
 scored = cpu()
-clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(pairs, threshold_match_weight=told["automatic"])
+clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
+    pairs, threshold_match_weight=model_file["automatic"]
+)
 connection.table(clusters.physical_name).write_parquet(target)
-said = {"predict": scored - started, "cluster": cpu() - scored, "pairs": len(connection.table(pairs.physical_name))}
-print(json.dumps(said))
+figures = {"predict": scored - started, "cluster": cpu() - scored, "pairs": len(connection.table(pairs.physical_name))}
+print(json.dumps(figures))

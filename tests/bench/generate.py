@@ -46,12 +46,12 @@ def history(folder: Path, claims: int) -> None:
     """Write `<folder>/<sender>/<month>.csv` so that all files together hold about `claims` rows."""
     count = round(claims / REPORTS / len(MONTHS))
     for month in MONTHS:
-        told = items(month, count)
+        reports = items(month, count)
         for s, sender in enumerate(SENDERS):
             turn = (pl.col("n") + s) % len(SENDERS)
             twice = (turn == 1) & (pl.col("n") % 20 < 5)
             thrice = (turn == 2) & (pl.col("n") % 20 == 0)
-            _write(folder / sender / f"{month}.csv", told.filter((turn == 0) | twice | thrice))
+            _write(folder / sender / f"{month}.csv", reports.filter((turn == 0) | twice | thrice))
 
 
 def night(folder: Path, claims: int, history_claims: int) -> None:

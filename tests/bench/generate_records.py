@@ -25,7 +25,7 @@ fields:
   phone: {type: code, role: comparison, doc: Phone number, compare: {by: edits, levels: [1]}}
   category: {type: code, role: comparison, doc: Category, compare: {by: exact}}
   amount: {type: number, role: comparison, doc: Amount, compare: {by: difference, levels: [10, 100]}, tolerance: 1}
-  note: {type: text, role: text, doc: What was told, compare: {by: words, levels: [30, 15, 6]}}
+  note: {type: text, role: text, doc: What happened, compare: {by: words, levels: [30, 15, 6]}}
 blocking:
 BLOCKING
 largest_block: 2000
@@ -76,7 +76,7 @@ FILE_ROWS: Final = 50_000
 SYLLABLES: Final = tuple(consonant + vowel for consonant in "bdfghjklmnprstv" for vowel in "aeio")
 WORDS: Final = 8
 TYPO: Final = 0.12
-"""Share of a report's values that are told otherwise than the item's: a letter lost, a day off, nothing said."""
+"""Share of a report's values that differ from the item's: a letter lost, a day off, no value."""
 
 
 def settings(folder: Path, blocking: str) -> dict[str, str]:
@@ -95,8 +95,8 @@ def history(folder: Path, records: int, seed: int = 1) -> pl.DataFrame:
     sizes = chance.choice([2, 3, 4], round(records * 0.2 / 2.55), p=[0.6, 0.25, 0.15])
     copies = np.concatenate([np.ones(singles, dtype=int), sizes])
     known = _items(chance, len(copies))
-    told = _reports(known[np.repeat(np.arange(len(copies)), copies)], chance)
-    _write(folder, told.sample(fraction=1, shuffle=True, seed=seed), "history")
+    reports = _reports(known[np.repeat(np.arange(len(copies)), copies)], chance)
+    _write(folder, reports.sample(fraction=1, shuffle=True, seed=seed), "history")
     return known
 
 
@@ -105,8 +105,8 @@ def night(folder: Path, records: int, known: pl.DataFrame, seed: int = 2) -> Non
     chance = np.random.default_rng(seed)
     old = known.sample(records // 2, seed=seed)
     new = _items(chance, records - old.height).with_columns(pl.col("item") + 10**9)
-    told = _reports(pl.concat([old, new]), chance, late=True)
-    _write(folder, told, "night")
+    reports = _reports(pl.concat([old, new]), chance, late=True)
+    _write(folder, reports, "night")
 
 
 def _items(chance: np.random.Generator, count: int) -> pl.DataFrame:
@@ -143,11 +143,11 @@ def _vocabulary(names: int, syllables: int) -> pl.Series:
 
 
 def _reports(items: pl.DataFrame, chance: np.random.Generator, *, late: bool = False) -> pl.DataFrame:
-    """Return a report a row, each item's by different reporters, some values told otherwise; late: none told before."""
+    """Return a report a row, each item's by different reporters, some values different; late: none reported before."""
     copy = pl.int_range(pl.len()).over("item") + 6 * late
     slip = {name: pl.Series(chance.random(items.height) < TYPO) for name in (*items.columns, "story")}
     texts = ("given_name", "surname", "street", "place", "phone")
-    told = items.with_columns(
+    reports = items.with_columns(
         ((pl.col("first") + copy) % REPORTERS).alias("body"), pl.col("phone").cast(pl.String),
         number=pl.int_range(pl.len()) + 10**9 * late,
     ).with_columns(
@@ -157,7 +157,7 @@ def _reports(items: pl.DataFrame, chance: np.random.Generator, *, late: bool = F
         pl.when(~slip["category"]).then(pl.format("c{}", "category")).alias("category"),
         pl.when(slip["story"]).then(pl.lit("Annet")).otherwise("w0").alias("w0"),
     )  # fmt: skip
-    return told.select(
+    return reports.select(
         pl.format("body{}", "body").alias("body"), "number",
         "given_name", "surname", "born", pl.concat_str("street", "house", separator=" "), "place", "postcode", "phone",
         "category", "amount", pl.concat_str([f"w{n}" for n in range(WORDS)], separator=" ").alias("note"),
@@ -168,7 +168,7 @@ def _letter_lost(name: str) -> pl.Expr:
     return pl.col(name).str.slice(0, 2) + pl.col(name).str.slice(3)
 
 
-def _write(folder: Path, told: pl.DataFrame, name: str) -> None:
+def _write(folder: Path, reports: pl.DataFrame, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for n, rows in enumerate(told.iter_slices(FILE_ROWS)):
+    for n, rows in enumerate(reports.iter_slices(FILE_ROWS)):
         rows.write_csv(folder / f"{name}-{n:03}.csv", separator=";")

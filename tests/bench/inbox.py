@@ -1,4 +1,4 @@
-"""The burst: `python tests/bench/inbox.py`. 10,000 small files, put to S3, told of by SQS, registered in PostgreSQL.
+"""The burst: `python -m tests.bench.inbox`. 10,000 small files, put to S3, announced by SQS, registered in PostgreSQL.
 
 9,000 are one sender's flood, 1,000 another's. Prints files a second, where the time goes, memory over time, and how
 much the flood delays the other sender, against the same 1,000 alone. S3 and SQS are moto_server, over HTTP: it takes
@@ -25,21 +25,21 @@ from types import FrameType
 
 import boto3
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
-
-from infra.settings import tune_allocator  # noqa: E402  the path is set first
+from infra.settings import tune_allocator
 
 tune_allocator()
 
-from real_servers import endpoint_of, new_bucket, postgresql  # noqa: E402  same
-from small_home import HEADER, open_small  # noqa: E402  same
-
-from flows.installation import Installation  # noqa: E402  same
+from flows.installation import Installation  # noqa: E402  the allocator is set first
 from flows.intake import arrivals as intake  # noqa: E402  same
+from flows.intake import worker  # noqa: E402  same
 from infra.inbox import work_queue as inbox  # noqa: E402  same
-from infra.ledger import submissions as ledger  # noqa: E402  same
+from infra.ledger import submissions as ledger_submissions  # noqa: E402  same
+from infra.ledger.open import open_ledger  # noqa: E402  same
 from infra.storage.places import S3Place  # noqa: E402  same
+from tests.support import module_process  # noqa: E402  same
+from tests.support.paths import ROOT  # noqa: E402  same
+from tests.support.servers import endpoint_of, new_bucket, postgresql  # noqa: E402  same
+from tests.support.small_installation import HEADER, open_small  # noqa: E402  same
 
 ROOMS = tuple(str(ROOT / room) for room in ("flows", "infra", "transforms", "schemas"))
 QUEUED = 200
@@ -49,14 +49,15 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAU
 @contextmanager
 def moto() -> Iterator[str]:
     """Run an S3 and SQS server; give its endpoint."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parents[1] / "atomic_moto.py"), "-H", "127.0.0.1", "-p", "0"],
-            stdout=told,
-            stderr=told,
+            module_process.command("tests.support.moto_server", "-H", "127.0.0.1", "-p", "0"),
+            stdout=log,
+            stderr=log,
+            env=module_process.environment(),
         )
         try:
-            yield endpoint_of(server, told)
+            yield endpoint_of(server, log)
         finally:
             server.kill()
             server.wait()
@@ -68,15 +69,15 @@ def home(folder: Path, url: str, endpoint: str, *, in_s3: bool) -> Installation:
     sqs, name = boto3.client("sqs", endpoint_url=endpoint), f"q-{uuid.uuid4().hex[:8]}"
     queue = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "120"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    told = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"],
+    notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"],
             "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": (at / "in").prefix}]}}}  # fmt: skip
     boto3.client("s3", endpoint_url=endpoint).put_bucket_notification_configuration(
-        Bucket=at.bucket, NotificationConfiguration={"QueueConfigurations": [told]}
+        Bucket=at.bucket, NotificationConfiguration={"QueueConfigurations": [notification]}
     )
     small = open_small(folder)
-    kept = at / "kept" if in_s3 else None
-    settings = replace(small.settings, arrivals_at=at / "in", landing_at=kept, queue=queue, ledger_url=url)
-    return Installation(settings, ledger.open_ledger(url))
+    places = at / "kept" if in_s3 else None
+    settings = replace(small.settings, arrivals_at=at / "in", landing_at=places, queue=queue, ledger_url=url)
+    return Installation(settings, open_ledger(url))
 
 
 def arrive(installation: Installation, sender: str, count: int) -> float:
@@ -120,7 +121,7 @@ class Sampler(threading.Thread):
         self.places, self.memory, self.over = Counter[str](), list[float](), threading.Event()
 
     def run(self) -> None:
-        """Sample until told to stop; while the first thread waits for others, their places are the time's."""
+        """Sample until stopped; while the first thread waits for others, their places are the time's."""
         main = threading.main_thread().ident
         while not self.over.wait(0.01):
             frames = sys._current_frames()  # noqa: SLF001  documented, for specialised use
@@ -140,11 +141,11 @@ def listen_all(installation: Installation, count: int) -> float:
     """Note all that the queue tells of; return the seconds."""
     begun, new = time.perf_counter(), 0
     while new < count:
-        told = intake.listen(installation, wait=1)
-        new += told.new
-        if not told.messages and new < count:  # the server lost an event
+        received = intake.receive_notifications(installation, wait=1)
+        new += received.new
+        if not received.messages and new < count:  # the server lost an event
             lost = intake.reconcile_arrivals(installation)
-            print(f"{lost} of {count} were told by no event and found by listing", flush=True)
+            print(f"{lost} of {count} had no event and were found by listing", flush=True)
             new += lost
     return time.perf_counter() - begun
 
@@ -153,7 +154,7 @@ def drain_until(installation: Installation, done: Callable[[Counter[str]], bool]
     """Work off the inbox until `done` of the registered files by sender; return the seconds."""
     begun, seen = time.perf_counter(), Counter[str]()
     while True:
-        seen.update(r.sender for r in intake.drain(installation, limit=intake.BATCH))
+        seen.update(r.sender for r in worker.process_inbox(installation, limit=worker.CLAIM_SIZE))
         if done(seen):
             return time.perf_counter() - begun
 
@@ -178,20 +179,20 @@ def main(files: int, *, in_s3: bool) -> None:
         sampler = Sampler()
         sampler.start()
         until_quiet = drain_until(flooded, lambda seen: seen["quiet"] == quiet)
-        rest = drain_until(flooded, lambda _: inbox.done_count(flooded.engine) == files)
+        rest = drain_until(flooded, lambda _: inbox.count_done(flooded.engine) == files)
         sampler.over.set()
-        tell(flooded, sampler, (files, quiet), (seconds_alone, noted, until_quiet, rest))
+        report(flooded, sampler, (files, quiet), (seconds_alone, noted, until_quiet, rest))
 
 
-def tell(
+def report(
     installation: Installation, sampler: Sampler, files: tuple[int, int], seconds: tuple[float, float, float, float]
 ) -> None:
     """Print the figures, after a look whether each file is registered once."""
     alone, noted, until_quiet, rest = seconds
-    counts = ledger.submission_counts(installation.engine)
+    counts = ledger_submissions.count_submissions(installation.engine)
     assert counts["submissions"].sum() == files[0]
     assert counts["claims"].sum() == files[0]
-    assert inbox.done_count(installation.engine) == files[0]
+    assert inbox.count_done(installation.engine) == files[0]
     whole = noted + until_quiet + rest
     total = sampler.places.total()
     own = sampler.places["own code"] / total
@@ -201,8 +202,8 @@ def tell(
     for name, count in sampler.places.most_common(12):
         print(f"    {name:24} {count / total:6.1%}")
     tenth = max(1, len(sampler.memory) // 10)
-    told = [f"{max(sampler.memory[n : n + tenth]):.0f}" for n in range(0, len(sampler.memory), tenth)]
-    print(f"  memory, MB, the greatest in each tenth of the time: {' '.join(told)}")
+    memory = [f"{max(sampler.memory[n : n + tenth]):.0f}" for n in range(0, len(sampler.memory), tenth)]
+    print(f"  memory, MB, the greatest in each tenth of the time: {' '.join(memory)}")
     delay = until_quiet / alone - 1
     print(f"  the other sender's {files[1]}: {alone:.2f} s alone, {until_quiet:.2f} s in the flood: {delay:+.0%}")
 
@@ -211,5 +212,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--landing", choices=("folder", "s3"), default="folder")
-    told = parser.parse_args()
-    main(told.files, in_s3=told.landing == "s3")
+    options = parser.parse_args()
+    main(options.files, in_s3=options.landing == "s3")

@@ -1,8 +1,8 @@
 """The records' benchmark: `python tests/bench/records.py`. Prints ratios against Splink alone, of the same run.
 
 Processor seconds of whole processes count, so other work on the machine says little; memory is each process's greatest.
-A night is also told without what the checks' engine takes to load (some 7 s that do not grow). Takes about half an hour
-and 10 GB of disk at full size; `--records 100000` is a quick look.
+A night is also shown without what the checks' engine takes to load (some 7 s that do not grow). Takes about half an
+hour and 10 GB of disk at full size; `--records 100000` is a quick look.
 """
 
 import argparse
@@ -25,12 +25,12 @@ class Step:
     """What a step cost and what it said of itself."""
 
     cost: Cost
-    told: dict[str, Any]
+    figures: dict[str, Any]
 
     @property
     def warm(self) -> float:
         """Processor seconds, but for those that loaded the checks' engine."""
-        return self.cost.cpu - float(self.told.get("checks", 0))
+        return self.cost.cpu - float(self.figures.get("checks", 0))
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Bench:
 
     def step(self, name: str, subject: Path) -> Step:
         """Run one step of the worker."""
-        told, output = cost([sys.executable, HERE / "records_worker.py", name, subject], self.env)
-        return Step(told, json.loads(output.splitlines()[-1]))
+        figures, output = cost([sys.executable, HERE / "records_worker.py", name, subject], self.env)
+        return Step(figures, json.loads(output.splitlines()[-1]))
 
     def bare(self) -> Step:
         """Run Splink alone."""
         files = [self.folder / name for name in ("frame.parquet", "bare.json", "bare.parquet")]
-        told, output = cost([sys.executable, HERE / "bare_records.py", *files], {})
-        return Step(told, json.loads(output.splitlines()[-1]))
+        figures, output = cost([sys.executable, HERE / "bare_records.py", *files], {})
+        return Step(figures, json.loads(output.splitlines()[-1]))
 
 
 def built(folder: Path, files: Path, blocking: str) -> Bench:
@@ -65,16 +65,18 @@ def full(bench: Bench, blocking: str) -> Step:
     """Compare the first night with Splink alone; return the night."""
     bench.step("frame", bench.folder)
     bare, ours = bench.bare(), bench.step("night", bench.folder)
-    print(f"{blocking}: Splink alone {bare.cost}, {bare.told}")
-    print(f"{blocking}: the night    {ours.cost}, {ours.warm:.2f} s without loading the checks, {ours.told['counts']}")
+    print(f"{blocking}: Splink alone {bare.cost}, {bare.figures}")
+    print(
+        f"{blocking}: the night    {ours.cost}, {ours.warm:.2f} s without loading the checks, {ours.figures['counts']}"
+    )
     ratio = f"{ours.warm / bare.cost.cpu:5.2f} ({ours.cost.cpu / bare.cost.cpu:.2f} with loading the checks"
     print(f"{blocking}: end to end / Splink alone {ratio}; at most 1.3)")
     print(f"{blocking}: memory above Splink alone {ours.cost.memory - bare.cost.memory:5.2f} GB (at most 1)")
     if blocking == "few":
-        told = bench.step("resolve", bench.folder).told
-        share = told["cpu"] / bare.told["predict"]
+        figures = bench.step("resolve", bench.folder).figures
+        share = figures["cpu"] / bare.figures["predict"]
         print(
-            f"resolving {told['reports']} reports, {told['edges']} edges: {told['cpu']:.2f} s,"
+            f"resolving {figures['reports']} reports, {figures['edges']} edges: {figures['cpu']:.2f} s,"
             f" {share:.1%} of scoring (at most 10 %)"
         )
     return ours

@@ -16,31 +16,32 @@ from infra.settings import tune_allocator
 
 tune_allocator()
 
-import polars as pl  # noqa: E402  the allocator is told first
+import polars as pl  # noqa: E402  the allocator is set first
 
 from flows.installation import Installation, open_installation  # noqa: E402  same
-from flows.intake.archives import find  # noqa: E402  same
-from flows.intake.registration import deliver, receive  # noqa: E402  same
+from flows.intake.archives import read_files  # noqa: E402  same
+from flows.intake.deliveries import make_delivery  # noqa: E402  same
+from flows.intake.registration import receive  # noqa: E402  same
 from flows.model_in_force import model_in_force  # noqa: E402  same
 from flows.pipeline import nightly  # noqa: E402  same
 from infra.checks import engine as checks  # noqa: E402  same
-from infra.lake import kind_tables as lake_records  # noqa: E402  same
-from infra.ledger import records as ledger_records  # noqa: E402  same
+from infra.lake.item_tables import kind_tables  # noqa: E402  same
+from infra.ledger import models as ledger_models  # noqa: E402  same
+from infra.ledger import releases as ledger_releases  # noqa: E402  same
 from infra.ledger import sql as ledger_sql  # noqa: E402  same
-from infra.ledger import submissions as ledger  # noqa: E402  same
 from transforms.linkage import scoring as match  # noqa: E402  same
-from transforms.linkage.blocking import SPAN, comparable, scored_columns  # noqa: E402  same
-from transforms.linkage.clustering import Rule, resolve  # noqa: E402  same
-from transforms.linkage.model import automatic, read_model, review  # noqa: E402  same
+from transforms.linkage.blocking import WORD_WEIGHT_SPAN, prepare_comparison, scored_key_columns  # noqa: E402  same
+from transforms.linkage.clustering import LinkageRule, cluster_reports  # noqa: E402  same
+from transforms.linkage.model import automatic_threshold, parse_model, review_threshold  # noqa: E402  same
 
 TRAINED_ON = 50_000
 REPORTS_AN_EDGE = 4
 SHARED_BITS = (
     "CREATE MACRO shared_bits(a, b) AS "
-    f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {SPAN})), 0)"
+    f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {WORD_WEIGHT_SPAN})), 0)"
 )
 """What words two reports share, as `transforms.linkage.scoring` asks DuckDB for it."""
-Told = dict[str, Any]
+Figures = dict[str, Any]
 
 
 def cpu() -> float:
@@ -49,51 +50,54 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def receive_all(folder: Path) -> Told:
+def receive_all(folder: Path) -> Figures:
     """Submit every file of a folder."""
     installation = open_installation()
-    found = find(folder, installation.settings)
-    deliveries = (deliver(installation, name, data, "encounters", sender=None, period=None) for name, data in found)
+    found = read_files(folder, installation.settings)
+    deliveries = (
+        make_delivery(installation, name, data, "encounters", sender=None, period=None) for name, data in found
+    )
     receipts = [r for batch in receive(installation, deliveries) for r in batch]
     assert all(r.status == "registered" and not r.rejected for r in receipts), receipts[:3]
     return {"records": sum(r.claims for r in receipts), "cpu": cpu()}
 
 
-def pin(file: Path) -> Told:
+def pin(file: Path) -> Figures:
     """Put a model in force; train it on a part of the reports if it is not there. It fits every blocking."""
     installation = open_installation()
     kind = installation.kinds["encounter"]
     if not file.exists():
         rows = _records(installation).unique("report_id").sort("report_id").head(TRAINED_ON)
-        file.write_text(match.train(rows, kind).as_json(), encoding="utf-8")
-    model = replace(read_model(file.read_text(encoding="utf-8")), match_digest=kind.match_digest())
-    row: ledger_records.Model = {
-        "digest": model.digest, "kind": kind.kind, "text": model.as_json(), "trained_at": ledger_sql.now(), "about": {},
+        file.write_text(match.estimate_model(rows, kind).as_json(), encoding="utf-8")
+    model = replace(parse_model(file.read_text(encoding="utf-8")), match_digest=kind.match_digest())
+    row: ledger_models.StoredModel = {
+        "digest": model.digest, "kind": kind.kind, "text": model.as_json(),
+        "trained_at": ledger_sql.utc_now(), "about": {},
     }  # fmt: skip
-    ledger_records.add_model(installation.engine, row)
-    ledger_records.pin_model(installation.engine, kind.kind, model.digest, who="bench", why="bench")
+    ledger_models.add_model(installation.engine, row)
+    ledger_models.write_pin(installation.engine, kind.kind, model.digest, who="bench", why="bench")
     return {"digest": model.digest}
 
 
-def frame(folder: Path) -> Told:
+def frame(folder: Path) -> Figures:
     """Write what the bare script reads: the reports as they are compared, the settings, the rules."""
     installation = open_installation()
     kind = installation.kinds["encounter"]
     model = model_in_force(installation, kind)
     assert model is not None
-    reports = comparable(_records(installation), kind, model).sort("report_id").with_row_index("unique_id")
+    reports = prepare_comparison(_records(installation), kind, model).sort("report_id").with_row_index("unique_id")
     folder.mkdir(parents=True, exist_ok=True)
     reports.drop("report_id").write_parquet(folder / "frame.parquet")
-    told = {
+    columns = {
         "settings": model.settings, "macro": SHARED_BITS,
-        "rules": [f"l.{key} = r.{key} AND l.reported_by <> r.reported_by" for key in scored_columns(kind)],
-        "automatic": automatic(kind, model), "review": review(kind, model),
+        "rules": [f"l.{key} = r.{key} AND l.reported_by <> r.reported_by" for key in scored_key_columns(kind)],
+        "automatic": automatic_threshold(kind, model), "review": review_threshold(kind, model),
     }  # fmt: skip
-    (folder / "bare.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "bare.json").write_text(json.dumps(columns), encoding="utf-8")
     return {"reports": reports.height}
 
 
-def publish(_: Path) -> Told:
+def publish(_: Path) -> Figures:
     """Run the nightly; `checks` is what the checks' engine costs to load, which is done before."""
     started = cpu()
     checks.preload().join()
@@ -104,25 +108,27 @@ def publish(_: Path) -> Told:
     return {"checks": loaded, "cpu": cpu(), "counts": done.counts}
 
 
-def resolution(_: Path) -> Told:
+def resolution(_: Path) -> Figures:
     """Resolve the release's reports and edges, made up to an edge for four reports."""
     installation = open_installation()
     kind = installation.kinds["encounter"]
     model = model_in_force(installation, kind)
-    release = ledger.current_release(installation.engine)
+    release = ledger_releases.current_release(installation.engine)
     assert model is not None
     assert release is not None
     root, tables = installation.settings.lake, release["tables"]
-    reports = lake_records.live(root, kind, "encounter_sources", tables).select("report_id", "reported_by").collect()
-    edges = lake_records.live(root, kind, "encounter_edges", tables).select("a", "b", "weight").collect()
+    reports = kind_tables(root, kind).live("encounter_sources", tables).select("report_id", "reported_by").collect()
+    edges = kind_tables(root, kind).live("encounter_edges", tables).select("a", "b", "weight").collect()
     more = max(reports.height // REPORTS_AN_EDGE - edges.height, 0)  # weak ones, each between two reports of clusters
-    weak = pl.lit(automatic(kind, model) - 1).alias("weight")
+    weak = pl.lit(automatic_threshold(kind, model) - 1).alias("weight")
     ends = pl.concat([edges["a"], edges["b"]]).unique().sort().sample(2 * more, seed=1, with_replacement=True)
     extra = pl.DataFrame({"a": ends.head(more), "b": ends.tail(more)}).with_columns(weak)
     every = pl.concat([edges, extra.filter(pl.col("a") < pl.col("b")), extra.filter(pl.col("a") > pl.col("b"))])
     none = pl.DataFrame(schema={"id": pl.Int64, "a": pl.String, "b": pl.String, "verdict": pl.String})
     started = cpu()
-    found = resolve(reports, every, none, Rule(automatic(kind, model), kind.one_report_per_item))
+    found = cluster_reports(
+        reports, every, none, LinkageRule(automatic_threshold(kind, model), kind.one_report_per_item)
+    )
     spent = cpu() - started
     return {
         "cpu": spent,
@@ -134,14 +140,14 @@ def resolution(_: Path) -> Told:
 
 def _records(installation: Installation) -> pl.DataFrame:
     kind = installation.kinds["encounter"]
-    return lake_records.scan(installation.settings.lake, kind, "encounter_records").collect()
+    return kind_tables(installation.settings.lake, kind).scan("encounter_records").collect()
 
 
-STEPS: dict[str, Callable[[Path], Told]] = {
+STEPS: dict[str, Callable[[Path], Figures]] = {
     "receive": receive_all, "pin": pin, "frame": frame, "night": publish, "resolve": resolution,
 }  # fmt: skip
 
 if __name__ == "__main__":
-    said = STEPS[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps(said), flush=True)
+    figures = STEPS[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps(figures), flush=True)
     os._exit(0)

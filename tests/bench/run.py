@@ -45,7 +45,7 @@ def cost(command: Sequence[str | Path], env: dict[str, str]) -> tuple[Cost, str]
     """Run a command to its end and return what it cost and what it printed; stops at a failure."""
     started = time.perf_counter()
     # Polars, imported here too, writes its allocator's settings down for every process that follows. An installation
-    # has its modules compiled: where the shell forbids to keep what is compiled, each process would do so anew.
+    # has its modules compiled: where the shell forbids to keep what is compiled, each process would compile again.
     own = {name: value for name, value in os.environ.items() if name not in UNTOLD}
     process = subprocess.Popen([str(c) for c in command], env={**own, **env}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -70,17 +70,17 @@ def history(folder: Path, claims: int, late: int) -> dict[str, float]:
     script = [sys.executable, HERE / "bare.py", folder / "history", folder / "bare.parquet"]
     bare = [cost(script, {})[0].wall for _ in range(3)]
     whole, output = cost([sys.executable, HERE / "worker.py", folder], env)
-    told = json.loads(output.splitlines()[-1])
+    figures = json.loads(output.splitlines()[-1])
     _, found = cost([ENGANG, "query", "SELECT item_id FROM observations WHERE reports > 2 LIMIT 1", "-f", "csv"], env)
     explain = [cost([ENGANG, "explain", found.split()[-1]], env)[0].wall for _ in range(5)]
     return {
         "bare": statistics.median(bare),
-        "full: submit": told["full"]["submit"],
-        "full: nightly": told["full"]["nightly"],
-        "full": told["start"] + told["full"]["all"],
-        "night: submit": told["night"]["submit"],
-        "night: nightly": told["night"]["nightly"],
-        "night": told["night"]["all"],
+        "full: submit": figures["full"]["submit"],
+        "full: nightly": figures["full"]["nightly"],
+        "full": figures["start"] + figures["full"]["all"],
+        "night: submit": figures["night"]["submit"],
+        "night: nightly": figures["night"]["nightly"],
+        "night": figures["night"]["all"],
         "explain": statistics.median(explain),
         "memory": whole.memory,
     }
@@ -92,12 +92,12 @@ def elections(folder: Path, env: dict[str, str]) -> str | None:
     if not archive.exists():
         return None
     lists = HERE.parents[2] / "shared" / "data" / "codelists"
-    told, output = cost(
+    figures, output = cost(
         [ENGANG, "submit", archive, "-c", "valg-resultat"],
         {**env, "ENGANG_HOME": str(folder / "valg"), "ENGANG_CODELISTS": str(lists)},
     )
     files = int(re.findall(r"^(\d+) files", output, re.MULTILINE)[0])
-    return f"{files} election files: {told}, {files / told.wall:.0f} files a second (at least 100)"
+    return f"{files} election files: {figures}, {files / figures.wall:.0f} files a second (at least 100)"
 
 
 def main() -> None:
@@ -110,8 +110,8 @@ def main() -> None:
     folder = given.keep or Path(tempfile.mkdtemp(prefix="engang-bench-"))
     long = history(folder / "long", given.claims, given.late)
     short = history(folder / "short", given.claims // 10, given.late)
-    for name, told in (("long", long), ("short", short)):
-        for what, figure in told.items():
+    for name, figures in (("long", long), ("short", short)):
+        for what, figure in figures.items():
             print(f"{name:6} {what:16} {figure:7.2f} {'GB' if what == 'memory' else 's'}")
     starts = [cost([ENGANG, "--help"], {})[0].wall for _ in range(5)]
     print(f"engang --help: {statistics.median(starts):.2f} s (under 0.5)")

@@ -18,8 +18,9 @@ tune_allocator()
 import generate  # noqa: E402
 
 from flows.installation import open_installation  # noqa: E402
-from flows.intake.archives import find  # noqa: E402
-from flows.intake.registration import deliver, receive  # noqa: E402
+from flows.intake.archives import read_files  # noqa: E402
+from flows.intake.deliveries import make_delivery  # noqa: E402
+from flows.intake.registration import receive  # noqa: E402
 from flows.pipeline import nightly  # noqa: E402
 from infra.checks import engine as checks  # noqa: E402
 
@@ -29,8 +30,10 @@ def publish(files: Path) -> dict[str, float]:
     installation = open_installation()
     started = time.perf_counter()
     for sender in generate.SENDERS:
-        found = find(files / sender, installation.settings)
-        deliveries = (deliver(installation, name, data, "bench", sender=sender, period=None) for name, data in found)
+        found = read_files(files / sender, installation.settings)
+        deliveries = (
+            make_delivery(installation, name, data, "bench", sender=sender, period=None) for name, data in found
+        )
         for _ in receive(installation, deliveries):
             pass
     submitted = time.perf_counter()
@@ -44,6 +47,6 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     checks.preload()
     start = time.perf_counter() - STARTED
-    told = {"start": start, "full": publish(folder / "history"), "night": publish(folder / "night")}
-    told["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps(told))
+    figures = {"start": start, "full": publish(folder / "history"), "night": publish(folder / "night")}
+    figures["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps(figures))

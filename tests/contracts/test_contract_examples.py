@@ -14,12 +14,11 @@ import xlsxwriter
 from infra.codelists import read_codelists
 from infra.settings import read_settings
 from schemas.claims import CLAIM, REJECT, frame_schema
-from schemas.contract import FOLDER, Contract, Example, load_contracts
+from schemas.contract import CONTRACT_FOLDER, Contract, Example, load_contracts
 from schemas.errors import SubmissionError
-from schemas.kind import FOLDER as KIND_FOLDER
-from schemas.kind import load_kinds
+from schemas.kind import KIND_FOLDER, load_kinds
 from schemas.record_contract import check_records
-from schemas.record_tables import record
+from schemas.record_tables import record_columns
 from transforms.normalisation.observations import Normalised, normalise
 from transforms.normalisation.records import NormalisedRecords, read_records
 from transforms.parsing.parse import parse
@@ -27,7 +26,7 @@ from transforms.register.build import build_register
 from transforms.register.lookup import Register
 
 SETTINGS = read_settings()
-CONTRACTS = load_contracts(SETTINGS.contracts or FOLDER)
+CONTRACTS = load_contracts(SETTINGS.contracts or CONTRACT_FOLDER)
 KINDS = load_kinds(SETTINGS.kinds or KIND_FOLDER)
 CASES = [pytest.param(c, e, id=f"{c.contract}: {e.name}") for c in CONTRACTS.values() for e in c.examples]
 Row = dict[str, Any]
@@ -41,9 +40,9 @@ def register() -> Register:
 @pytest.mark.parametrize(("contract", "example"), CASES)
 def test_example_gives_what_the_contract_says(contract: Contract, example: Example) -> None:
     made, rejects, ignored = read_example(contract, example)
-    columns = record(KINDS[contract.record.kind]) if contract.record else CLAIM
-    assert_told(made, example.records if contract.record else example.claims, frame_schema(columns).names())
-    assert_told(rejects, example.rejects, frame_schema(REJECT).names())
+    columns = record_columns(KINDS[contract.record.kind]) if contract.record else CLAIM
+    assert_rows(made, example.records if contract.record else example.claims, frame_schema(columns).names())
+    assert_rows(rejects, example.rejects, frame_schema(REJECT).names())
     assert ignored == example.ignored
 
 
@@ -65,8 +64,8 @@ def read_example(contract: Contract, example: Example) -> tuple[list[Row], list[
     try:
         parsed = parse(as_file(example, contract), contract)
     except SubmissionError as error:
-        told = {"row": error.row, "column": error.column, "reason": error.code, "found": error.found}
-        return [], [told | {"expected": error.expected, "hint": error.hint, "severity": "critical", "rule": None}], 0
+        reject = {"row": error.row, "column": error.column, "reason": error.code, "found": error.found}
+        return [], [reject | {"expected": error.expected, "hint": error.hint, "severity": "critical", "rule": None}], 0
     batch = parsed.raw.with_columns(
         submission_id=pl.lit("example"),
         sender=pl.lit(example.options.get("sender") or contract.sender.default or "example"),
@@ -105,18 +104,18 @@ def as_file(example: Example, contract: Contract) -> bytes:
     return content.getvalue()
 
 
-def assert_told(found: Sequence[Row], expected: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+def assert_rows(found: Sequence[Row], expected: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     """Check as many as expected, in order, each in the columns that the expectation names."""
     assert {key for row in expected for key in row} <= set(names), "the example names a column that there is not"
     shown = [
-        {key: as_told(row.get(key), want) for key, want in told.items()}
-        for row, told in zip(found, expected, strict=False)
+        {key: as_expected(row.get(key), want) for key, want in wanted.items()}
+        for row, wanted in zip(found, expected, strict=False)
     ]
-    assert shown == [dict(told) for told in expected]
+    assert shown == [dict(wanted) for wanted in expected]
     assert len(found) == len(expected), f"not expected: {found[len(expected) :]}"
 
 
-def as_told(value: object, expected: object) -> object:
+def as_expected(value: object, expected: object) -> object:
     """Return a cell as YAML tells it: a number as the number it is equal to, a date as ISO text."""
     if isinstance(value, Decimal):
         same = expected is not None and value == Decimal(str(expected))

@@ -10,12 +10,13 @@ import pytest
 
 from flows import pipeline as steps
 from flows.installation import Installation, open_installation
-from flows.intake import registration as receiving
+from flows.intake import deliveries
 from flows.release.verify import verify
-from infra.ledger import submissions as ledger
+from infra.ledger import releases as ledger_releases
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "home")
-SHIPPED = Path(__file__).parents[2] / "schemas" / "contracts" / "eiti-skatt.yml"
+SHIPPED = ROOT / "schemas" / "contracts" / "eiti-skatt.yml"
 OLD, NEW = "    scale: 1\n", "    scale: 1000\n"
 
 
@@ -33,7 +34,7 @@ def delivered(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tu
     installation = open_installation(home)
     given = installation.contract("eiti-skatt").examples[0].given
     assert isinstance(given, str)
-    file = receiving.deliver(installation, "a.csv", given.encode(), "eiti-skatt", sender=None, period="2009")
+    file = deliveries.make_delivery(installation, "a.csv", given.encode(), "eiti-skatt", sender=None, period="2009")
     list(steps.receive(installation, [file]))
     steps.nightly(installation, export="never")
     return installation, rules
@@ -48,12 +49,12 @@ def artifact(key: str) -> str:
 
 
 def released(installation: Installation) -> int:
-    last = ledger.current_release(installation.engine)
+    last = ledger_releases.current_release(installation.engine)
     assert last is not None
     return last["release"]
 
 
-def test_a_dry_run_tells_and_a_run_without_approval_publishes(delivered: tuple[Installation, Path]) -> None:
+def test_a_dry_run_reports_and_a_run_without_approval_publishes(delivered: tuple[Installation, Path]) -> None:
     from flows.orchestration.backfill import backfill
 
     installation, rules = delivered
@@ -80,7 +81,7 @@ def test_a_run_waits_for_a_person(
 
     installation, rules = delivered
     real = flows_backfill.pause_flow_run
-    monkeypatch.setattr(flows_backfill, "pause_flow_run", lambda **told: real(**{**told, "poll_interval": 1}))
+    monkeypatch.setattr(flows_backfill, "pause_flow_run", lambda **options: real(**{**options, "poll_interval": 1}))
     seen: list[Any] = []
 
     def answer() -> None:
@@ -95,8 +96,8 @@ def test_a_run_waits_for_a_person(
 
     person = threading.Thread(target=answer, daemon=True)
     person.start()
-    told = flows_backfill.backfill("eiti-skatt", rules=rules, dry_run=False)
+    result = flows_backfill.backfill("eiti-skatt", rules=rules, dry_run=False)
     person.join(30)
-    assert told == (2 if publish else None)
+    assert result == (2 if publish else None)
     assert seen == ["backfill of eiti-skatt"]
     assert released(installation) == (2 if publish else 1)

@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from flows import pipeline as steps
 from flows.installation import Installation, open_installation
 from flows.intake import arrivals as intake
+from flows.intake import deliveries
 from flows.intake import registration as receiving
-from flows.intake.registration import Delivery
+from flows.intake.deliveries import Delivery
 from infra.lake import delta as lake
-from infra.ledger import submissions as ledger
+from infra.ledger import releases as ledger_releases
 from schemas.errors import StoreError, UsageError
+from tests.support import ledger_rows
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "home")
 
@@ -31,7 +33,13 @@ def _without_delay(monkeypatch: pytest.MonkeyPatch, prefect_api: str) -> None:
     from flows.orchestration import nightly, receive
 
     assert prefect_api
-    for task in (receive.land, receive.register, nightly.publish, nightly.reconcile, nightly.write_files):
+    for task in (
+        receive.land_task,
+        receive.register_task,
+        nightly.publish_task,
+        nightly.reconcile_task,
+        nightly.export_task,
+    ):
         monkeypatch.setattr(task, "retry_delay_seconds", [0])
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
 
@@ -42,7 +50,7 @@ def given(installation: Installation) -> list[Delivery]:
         text = installation.contract(contract).examples[example].given
         assert isinstance(text, str)
         name = f"{contract}-{period}.csv"
-        found.append(receiving.deliver(installation, name, text.encode(), contract, sender=None, period=period))
+        found.append(deliveries.make_delivery(installation, name, text.encode(), contract, sender=None, period=period))
     return found
 
 
@@ -80,7 +88,7 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
     file = tmp_path / first.filename
     file.write_bytes(first.data)
     assert [r.status for r in receive((file,), first.contract, None, first.period)] == ["registered"]
-    receiving.land(
+    deliveries.land(
         installation, [second]
     )  # cut off half-way: the nightly finds it, `receive` looks into the inbox only
     arrive(home, third)
@@ -90,14 +98,14 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
     done = nightly()
     assert done.digest == plain.digest
     assert done.counts == plain.counts
-    told = json.loads((home / "releases" / "1" / "release.json").read_text())
-    assert told == {**json.loads((tmp_path / "plain/releases/1/release.json").read_text()), **_times(told)}
+    manifest = json.loads((home / "releases" / "1" / "release.json").read_text())
+    assert manifest == {**json.loads((tmp_path / "plain/releases/1/release.json").read_text()), **_times(manifest)}
     release = artifact("release")
     assert f"# Release 1 published\n\nDigest `{plain.digest}`." in release
     assert f"| items | {plain.counts['items']} |" in release
     assert "engang query" in release
     assert nightly().published is False
-    assert "# Release 1 stands: there was nothing new" in artifact("release")
+    assert "# Release 1 is unchanged: there was nothing new" in artifact("release")
     receiving.receive_batch(installation, [replace(third, data=third.data + b"\n")])  # the same months, a file more
     before = claims_files(installation)
     monkeypatch.setattr(lake, "MANY_FILES", 2)
@@ -107,14 +115,14 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
 
 def claims_files(installation: Installation) -> int:
     root = installation.settings.lake
-    return len(lake.files(root, "claims", lake.versions(root, ["claims"])["claims"]))
+    return len(lake.files(root, "claims", lake.newest_versions(root, ["claims"])["claims"]))
 
 
-def _times(told: dict[str, Any]) -> dict[str, Any]:
-    return {"published_at": told["published_at"], "tables": told["tables"]}  # batches differ, and so do commits
+def _times(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {"published_at": manifest["published_at"], "tables": manifest["tables"]}  # batches differ, and so do commits
 
 
-def test_artifacts_tell_what_came_and_what_was_rejected(home: Path, tmp_path: Path) -> None:
+def test_artifacts_report_what_came_and_what_was_rejected(home: Path, tmp_path: Path) -> None:
     from flows.orchestration.nightly import nightly
     from flows.orchestration.receive import receive
 
@@ -130,15 +138,15 @@ def test_artifacts_tell_what_came_and_what_was_rejected(home: Path, tmp_path: Pa
         ("a.csv", "registered", 6, 1, 5),
     ]
     assert "Nordmann" not in json.dumps(rows)  # what was delivered stays out of Prefect's database
-    told = artifact("delivery")
-    assert told.startswith("# 2 submissions")
-    assert "| rejected | 5 |" in told
-    assert "engang rejects SUBMISSION" in told
+    text = artifact("delivery")
+    assert text.startswith("# 2 submissions")
+    assert "| rejected | 5 |" in text
+    assert "engang rejects SUBMISSION" in text
     nightly("never")
     contracts = artifact("contracts")
     assert [(c["contract"], c["submissions"], c["rejected"]) for c in contracts] == [("valg-fylke-csv", 2, 5)]
     assert not (home / "releases").exists()
-    with pytest.raises(UsageError, match="no contract"):
+    with pytest.raises(UsageError, match="without a contract"):
         receive((folder,))
 
 
@@ -156,12 +164,15 @@ def test_a_refused_release_fails_the_run_and_the_last_one_stands(home: Path) -> 
     assert state.is_failed()
     assert "ReleaseRefused" in str(state.message)
     assert "nothing was published" in str(state.message)
-    assert ledger.runs(installation.engine)["status"].to_list() == ["done", "refused"]  # once: not tried again
-    current = ledger.current_release(installation.engine)
+    assert ledger_rows.read_runs(installation.engine)["status"].to_list() == [
+        "done",
+        "refused",
+    ]  # once: not tried again
+    current = ledger_releases.current_release(installation.engine)
     assert current is not None
     assert (current["release"], current["digest"]) == (1, before.digest)
     assert "# Refused: nothing was published" in artifact("release")
-    assert f"Release 1 stands, digest `{before.digest}`" in artifact("release")
+    assert f"Release 1 stays current, digest `{before.digest}`" in artifact("release")
     checks = artifact("failed-checks")
     assert checks
     assert all(set(c) >= {"table", "expectation", "column", "found", "expected"} for c in checks)
@@ -181,7 +192,7 @@ def test_storage_that_fails_once_is_tried_again(home: Path, tmp_path: Path, monk
     list(steps.receive(installation, given(installation)[1:]))
     broken.times = 1
     assert nightly().digest == plain.digest
-    assert ledger.runs(installation.engine)["status"].to_list() == ["failed", "done"]
+    assert ledger_rows.read_runs(installation.engine)["status"].to_list() == ["failed", "done"]
 
 
 def test_a_run_after_storage_that_kept_failing_completes_it(
@@ -192,11 +203,11 @@ def test_a_run_after_storage_that_kept_failing_completes_it(
     plain = steps.nightly(plain_home(tmp_path / "plain"))
     installation = plain_home(home)
     broken = Broken(monkeypatch)
-    broken.times = 1 + nightly.publish.retries
+    broken.times = 1 + nightly.publish_task.retries
     state = nightly.nightly(return_state=True)
     assert state.is_failed()
     assert "StoreError: no space left" in str(state.message)
-    assert ledger.current_release(installation.engine) is None
+    assert ledger_releases.current_release(installation.engine) is None
     assert nightly.nightly().digest == plain.digest
 
 
@@ -226,9 +237,9 @@ def test_a_delivery_is_no_parameter() -> None:
 
 
 def test_batches_are_of_one_contract_and_bounded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deliveries = given(open_installation(home))
-    more = [replace(d, data=d.data + b"\n") for d in deliveries]
-    together = [[d.contract for d in batch] for batch in receiving.batches([*deliveries, *more])]
+    delivered = given(open_installation(home))
+    more = [replace(d, data=d.data + b"\n") for d in delivered]
+    together = [[d.contract for d in batch] for batch in deliveries.batches([*delivered, *more])]
     assert together == [["eiti-skatt"] * 2, ["valg-fylke-csv"], ["eiti-skatt"] * 2, ["valg-fylke-csv"]]
-    monkeypatch.setattr(receiving, "BATCH_FILES", 1)
-    assert [len(batch) for batch in receiving.batches(deliveries)] == [1, 1, 1]
+    monkeypatch.setattr(deliveries, "BATCH_FILES", 1)
+    assert [len(batch) for batch in deliveries.batches(delivered)] == [1, 1, 1]

@@ -18,7 +18,7 @@ import pytest
 
 from flows.orchestration import serve
 from flows.orchestration.deployments import deployments
-from schemas.contract import FOLDER, load_contracts
+from schemas.contract import CONTRACT_FOLDER, load_contracts
 from schemas.errors import UsageError
 
 ENGANG = Path(sys.executable).with_name("engang")
@@ -29,13 +29,13 @@ def test_what_is_served_and_when() -> None:
     from prefect.flows import load_flow_from_entrypoint
 
     served = {d.flow_name: d for d in deployments()}
-    told = {
+    schedules = {
         name: [(getattr(s.schedule, "cron", None), getattr(s.schedule, "timezone", None)) for s in d.schedules or ()]
         for name, d in served.items()
     }
-    assert told["nightly"] == [("0 2 * * *", "Europe/Oslo")]
-    assert told["receive"] == [("* * * * *", "Europe/Oslo")]
-    assert told["backfill"] == []
+    assert schedules["nightly"] == [("0 2 * * *", "Europe/Oslo")]
+    assert schedules["receive"] == [("* * * * *", "Europe/Oslo")]
+    assert schedules["backfill"] == []
     (trigger,) = served["receive"].triggers
     assert getattr(trigger, "expect", None) == {"no.engang.submission.received"}
     for name, strategy in (("nightly", "ENQUEUE"), ("receive", "CANCEL_NEW"), ("backfill", "ENQUEUE")):
@@ -69,8 +69,8 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
         port = free.getsockname()[1]
     env = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     env |= {"ENGANG_HOME": str(home), "HOME": str(tmp_path)}
-    with (tmp_path / "told").open("wb") as told:
-        served = subprocess.Popen([ENGANG, "serve", "--port", str(port)], env=env, stdout=told, stderr=told)
+    with (tmp_path / "serve.log").open("wb") as log:
+        served = subprocess.Popen([ENGANG, "serve", "--port", str(port)], env=env, stdout=log, stderr=log)
     try:
         found = _await_deployments(port, served)
         nightly = next(d for d in found if d["entrypoint"] == "flows.orchestration.nightly.nightly")
@@ -82,27 +82,27 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
         seconds = [_take_in(home, example) for example in (0, 1)]
         print("\nserved: a small file is registered after", " and then ".join(f"{s:.2f} s" for s in seconds))
         served.send_signal(signal.SIGTERM)
-        assert served.wait(60) == 0, (tmp_path / "told").read_text()
+        assert served.wait(60) == 0, (tmp_path / "serve.log").read_text()
     finally:
         served.kill()
         served.wait()
-    with socket.socket() as gone:
-        assert gone.connect_ex(("127.0.0.1", port)), "its server ended with it"
+    with socket.socket() as closed:
+        assert closed.connect_ex(("127.0.0.1", port)), "its server ended with it"
 
 
 def _scheduled(port: int, deployment: str) -> list[dict[str, Any]]:
     """Return the planned runs of a deployment, once there are any."""
-    told = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    query = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     until = time.monotonic() + 180
-    while not (found := _ask(port, "flow_runs", told)):
+    while not (found := _ask(port, "flow_runs", query)):
         assert time.monotonic() < until
         time.sleep(0.3)
     return found
 
 
-def _ask(port: int, what: str, told: dict[str, Any]) -> list[dict[str, Any]]:
+def _ask(port: int, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
     url = f"http://127.0.0.1:{port}/api/{what}/filter"
-    request = urllib.request.Request(url, json.dumps(told).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(url, json.dumps(query).encode(), {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310  http on 127.0.0.1
             found: list[dict[str, Any]] = json.load(answer)
@@ -113,7 +113,7 @@ def _ask(port: int, what: str, told: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _take_in(home: Path, example: int) -> float:
     """Put a small file where senders put theirs; return the seconds until it is registered."""
-    contract = load_contracts(FOLDER)["eiti-skatt"]
+    contract = load_contracts(CONTRACT_FOLDER)["eiti-skatt"]
     given, period = contract.examples[example].given, ("2009", "2011")[example]
     assert isinstance(given, str)
     folder = home / "arrivals" / str(contract.sender.default) / contract.contract / f"period={period}"
@@ -142,13 +142,13 @@ def _await_deployments(port: int, served: subprocess.Popen[bytes]) -> list[dict[
 FAULTY = """
 import sys, threading
 from pathlib import Path
-from flows import serve
+from flows.orchestration import serve
 from flows.installation import open_installation
 
 def faulty(*_): raise ZeroDivisionError("a fault that nothing foresaw")
 
-serve.intake.watch = faulty
-with serve._taking_in(open_installation(Path(sys.argv[1]))):
+serve.watch_arrivals = faulty
+with serve._intake_threads(open_installation(Path(sys.argv[1]))):
     threading.Event().wait(60)
 """
 

@@ -15,15 +15,16 @@ import psutil
 import psycopg
 import pytest
 import sqlalchemy as sa
-from prefect_server import BIN, Server, environment, prefect_server, running
 
 from flows import pipeline as steps
 from flows.installation import open_installation
-from flows.intake.registration import deliver
+from flows.intake.deliveries import make_delivery
+from tests.support.paths import ROOT
+from tests.support.prefect_server import BIN, Server, environment, prefect_server, running
 
 pytestmark = pytest.mark.slow
 
-DEPLOY: Final = Path(__file__).parents[2] / "infra" / "deploy"
+DEPLOY: Final = ROOT / "infra" / "deploy"
 ENDED: Final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 EXAMPLES: Final = {"2009": 0, "2011": 1}
 CONTRACT: Final = "eiti-skatt"
@@ -34,9 +35,9 @@ def server(tmp_path: Path, new_postgresql: Callable[[], str]) -> Iterator[Server
     """Run a server of the test's own, to which prefect.yaml is deployed; its schedules are paused."""
     with prefect_server(tmp_path / "server", new_postgresql()) as server:
         env = environment(tmp_path, server.url)
-        for told in (("work-pool", "create", "engang", "--type", "process"), ("--no-prompt", "deploy", "--all")):
+        for arguments in (("work-pool", "create", "engang", "--type", "process"), ("--no-prompt", "deploy", "--all")):
             done = subprocess.run(
-                [BIN / "prefect", *told], env=env, cwd=DEPLOY, capture_output=True, text=True, check=False
+                [BIN / "prefect", *arguments], env=env, cwd=DEPLOY, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
         for deployment in server.deployments().values():
@@ -104,7 +105,7 @@ def test_a_killed_run_leaves_nothing_that_blocks_the_next(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     installation = open_installation()
-    deliveries = [deliver(installation, "a.csv", given(p), CONTRACT, sender=None, period=p) for p in EXAMPLES]
+    deliveries = [make_delivery(installation, "a.csv", given(p), CONTRACT, sender=None, period=p) for p in EXAMPLES]
     list(steps.receive(installation, deliveries[:1]))
     env = environment(tmp_path, server.url, **settings)
     nightly = server.deployments()["flows.orchestration.nightly.nightly"]["id"]
@@ -155,8 +156,8 @@ def _await(found: Callable[[], Any], seconds: float = 60) -> Any:
     return value
 
 
-def _time(told: str) -> datetime:
-    return datetime.fromisoformat(told)
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _trial_objects() -> Any:

@@ -36,18 +36,18 @@ class Boundaries:
             if self.kill_at is not None and len(self.ticks) >= self.kill_at:
                 os.kill(os.getpid(), DEATH)
 
-    def before(self, owner: object, name: str, told: str | None = None) -> None:
+    def before(self, owner: object, name: str, label: str | None = None) -> None:
         """Count a function's calls."""
         real = getattr(owner, name)
 
         def watched(*args: Any, **kwargs: Any) -> Any:
-            self.tick(told or name)
+            self.tick(label or name)
             return real(*args, **kwargs)
 
         setattr(owner, name, watched)
 
     def watch(self) -> None:
-        """Count from now on: files, Delta commits, SQL, S3 and SQS, whoever calls."""
+        """Count from now on: files, Delta commits, SQL, S3 and SQS, from any caller."""
         import botocore.httpsession
 
         sys.addaudithook(self._audit)
@@ -63,8 +63,8 @@ class Boundaries:
         sa.event.listen(sa.Engine, "commit", lambda _: self.tick("commit"))
         sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
 
-    def _statement(self, *told: Any) -> None:
-        verb = told[2].split(maxsplit=1)[0]
+    def _statement(self, *arguments: Any) -> None:
+        verb = arguments[2].split(maxsplit=1)[0]
         if verb not in {"PRAGMA", "BEGIN"}:  # they leave nothing behind
             self.tick(verb)
 

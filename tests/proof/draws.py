@@ -2,14 +2,14 @@
 
 import random
 
-from small_deliveries import Row, Sent, Wrapping
+from tests.support.observation_deliveries import Row, Sent, Wrapping
 
 FIGURES = ("0", "4", "5", "6", "10", "14", "15", "24,5", "-3") * 2 + ("5", "many", "", "1e400")
-NAMED = ("Nord AS", "NORD AS", "Nord  As", "Sør AS", "Sum")
+UNIT_NAMES = ("Nord AS", "NORD AS", "Nord  As", "Sør AS", "Sum")
 
 
 def _row(chance: random.Random, contract: str) -> Row:
-    unit = chance.choice(NAMED if contract == "firma" else ("0301",) * 12 + ("1120", "Sum", "9999"))
+    unit = chance.choice(UNIT_NAMES if contract == "firma" else ("0301",) * 12 + ("1120", "Sum", "9999"))
     return Row(
         unit,
         chance.choice(("2024-01",) * 7 + ("2024-02",)),

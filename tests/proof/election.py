@@ -4,10 +4,10 @@ import json
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+from tests.support.paths import DATA
+
 FILES = DATA / "valg" / "deliveries-2021.tar.xz"
 LEVELS = {"land": "nation", "fylke": "county", "kommune": "municipality"}
 
@@ -30,21 +30,21 @@ def counts() -> list[Count]:
 
 
 def _read(name: str, data: bytes) -> Count:
-    told = json.loads(data)
-    votes = {p["id"]["partikode"]: p["stemmer"]["resultat"]["antall"]["total"] for p in told["partier"]}
-    unit = LEVELS[told["id"]["nivaa"]], told["id"]["nr"]
-    return Count("__".join(name.split("/")[-2:]), data, unit, told["tidspunkt"]["rapportGenerert"], votes)
+    document = json.loads(data)
+    votes = {p["id"]["partikode"]: p["stemmer"]["resultat"]["antall"]["total"] for p in document["partier"]}
+    unit = LEVELS[document["id"]["nivaa"]], document["id"]["nr"]
+    return Count("__".join(name.split("/")[-2:]), data, unit, document["tidspunkt"]["rapportGenerert"], votes)
 
 
 def party_sums(known: Iterable[Count]) -> dict[tuple[str, str], int]:
     """Return votes by level and party: of each unit its newest count says how many, and nothing else does."""
     newest: dict[tuple[str, str], Count] = {}
     for count in known:
-        stands = newest.get(count.unit)
-        if stands is None or count.generated > stands.generated:
+        current = newest.get(count.unit)
+        if current is None or count.generated > current.generated:
             newest[count.unit] = count
         else:
-            assert count.generated != stands.generated or count.votes == stands.votes, "two counts of one moment"
+            assert count.generated != current.generated or count.votes == current.votes, "two counts of one moment"
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for count in newest.values():
         for party, votes in count.votes.items():

@@ -1,4 +1,4 @@
-"""S3 and SQS that can be told to fail: `moto_server` behind an HTTP proxy that draws faults, or kills who asks.
+"""S3 and SQS that can be made to fail: `moto_server` behind an HTTP proxy that draws faults, or kills who asks.
 
 Run as a process of its own: prints one line of JSON, {"proxy": port, "direct": port}, and serves until its input ends.
 It is commanded over HTTP, by JSON to paths under `/-proxy/`:
@@ -19,14 +19,11 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from moto.server import ThreadedMotoServer
 
-sys.path.append(str(Path(__file__).parents[1]))
-
-from atomic_moto import make_atomic
+from tests.support.moto_server import make_atomic
 
 LINE = b"\r\n"
 END = LINE * 2
@@ -72,18 +69,18 @@ class Plan:
         self.pid = None
         return True
 
-    def command(self, name: str, told: dict[str, Any]) -> dict[str, Any]:
+    def command(self, name: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Obey."""
         if name == "faults":
-            self.rate, self.kinds = told["rate"], tuple(told.get("kinds", KINDS))
-            self.chance = random.Random(told["seed"])
+            self.rate, self.kinds = fields["rate"], tuple(fields.get("kinds", KINDS))
+            self.chance = random.Random(fields["seed"])
             return {}
         if name == "calm":
             drawn, self.drawn, self.rate = dict(self.drawn), Counter(), 0.0
             return drawn
         count, self.requests = self.requests, 0
         if name == "kill":
-            self.pid, self.at, self.answered = told["pid"], told["at"], told.get("answered", False)
+            self.pid, self.at, self.answered = fields["pid"], fields["at"], fields.get("answered", False)
         return {"requests": count}
 
 
@@ -106,8 +103,10 @@ class Proxy:
                 body = await _body(head, reader, writer)
                 target = head.split(b" ", 2)[1].decode()
                 if target.startswith("/-proxy/"):
-                    told = json.dumps(self.plan.command(target.rpartition("/")[2], json.loads(body or b"{}"))).encode()
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+                    payload = json.dumps(
+                        self.plan.command(target.rpartition("/")[2], json.loads(body or b"{}"))
+                    ).encode()
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(payload), payload))
                 else:
                     writer.write(await self.answer(head, body))
                 await writer.drain()
@@ -129,9 +128,9 @@ class Proxy:
             raise Broken
         if fault in ERRORS:
             status, code = ERRORS[fault]
-            told = BUSY % code
-            about = b"HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n" % (status, len(told))
-            return about if head.startswith(b"HEAD") else about + told
+            text = BUSY % code
+            about = b"HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n" % (status, len(text))
+            return about if head.startswith(b"HEAD") else about + text
         if fault == "timeout":
             await self._hold()
         if fault == "slow":
@@ -158,10 +157,10 @@ class Proxy:
         given = await reader.read()
         writer.close()
         about, _, rest = given.partition(END)
-        kept = [n for n in about.split(LINE) if not n.lower().startswith(b"connection:")]
-        if not any(n.lower().startswith((b"content-length:", b"transfer-encoding:")) for n in kept):
-            kept.append(b"Content-Length: %d" % len(rest))
-        return LINE.join(kept) + END + rest
+        head_lines = [n for n in about.split(LINE) if not n.lower().startswith(b"connection:")]
+        if not any(n.lower().startswith((b"content-length:", b"transfer-encoding:")) for n in head_lines):
+            head_lines.append(b"Content-Length: %d" % len(rest))
+        return LINE.join(head_lines) + END + rest
 
 
 def _cut(given: bytes) -> list[bytes]:
@@ -171,11 +170,11 @@ def _cut(given: bytes) -> list[bytes]:
 
 
 async def _body(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    told = dict(line.lower().split(b":", 1) for line in head[: -len(END)].split(LINE)[1:])
-    if b"expect" in told:
+    headers = dict(line.lower().split(b":", 1) for line in head[: -len(END)].split(LINE)[1:])
+    if b"expect" in headers:
         writer.write(b"HTTP/1.1 100 Continue" + END)
         await writer.drain()
-    if b"chunked" in told.get(b"transfer-encoding", b""):
+    if b"chunked" in headers.get(b"transfer-encoding", b""):
         body = b""
         while True:
             size = await reader.readuntil(LINE)
@@ -183,7 +182,7 @@ async def _body(head: bytes, reader: asyncio.StreamReader, writer: asyncio.Strea
             body += size + chunk
             if int(size.split(b";")[0], 16) == 0:
                 return body
-    return await reader.readexactly(int(told.get(b"content-length", b"0")))
+    return await reader.readexactly(int(headers.get(b"content-length", b"0")))
 
 
 async def main() -> None:

@@ -17,13 +17,13 @@ from unittest.mock import patch
 import boto3
 from botocore.config import Config
 from botocore.retries import adaptive, standard
-from servers import FaultyS3, Postgres
 
 from infra.inbox import sqs as inbox_sqs
 from infra.lake import delta as lake
 from infra.ledger import sql as ledger_sql
 from infra.storage import landing
 from infra.storage import s3 as landing_s3
+from tests.proof.servers import FaultyS3, Postgres
 
 KINDS = ("500", "503", "reset", "reset after", "slow", "cut") * 4 + ("timeout", "timeout after")
 """Of requests that go wrong; those that time out take seconds."""
@@ -53,7 +53,7 @@ class Fate:
 
     def names(self, *, s3: bool, database: bool) -> list[str]:
         """Return what of it can go wrong in such an installation."""
-        told = {
+        fields = {
             "S3 and SQS failing": s3 and self.http > 0,
             "notifications lost": s3 and self.lost > 0,
             "notifications doubled": s3 and self.doubled > 0,
@@ -65,7 +65,7 @@ class Fate:
             "two nightlies at once": self.together == "nightly",
             "two hosts claiming": self.together == "claim",
         }
-        return [name for name, so in told.items() if so]
+        return [name for name, so in fields.items() if so]
 
 
 def draw(chance: random.Random) -> Fate:
@@ -93,19 +93,19 @@ def draw(chance: random.Random) -> Fate:
 @contextlib.contextmanager
 def hurried() -> Iterator[None]:
     """Let clients wait hundredths of a second where they wait seconds, and time out after two."""
-    real = lake.options_of
+    real = lake.storage_options
     for module in (landing_s3, inbox_sqs):
         module._client.cache_clear()  # noqa: SLF001  clients that were made before wait longer
 
     def options(root: Any) -> dict[str, str] | None:
-        told = real(root)
-        return None if told is None else told | LIMITS
+        real_options = real(root)
+        return None if real_options is None else real_options | LIMITS
 
     with (
         patch.object(standard.ExponentialBackoff, "delay_amount", lambda *_: 0.01),
         patch.object(adaptive.ClientRateLimiter, "on_sending_request", lambda *_, **__: None),
         patch.object(boto3.Session, "client", _hasty(boto3.Session.client)),
-        patch.object(lake, "options_of", options),
+        patch.object(lake, "storage_options", options),
     ):
         yield
 
@@ -113,28 +113,29 @@ def hurried() -> Iterator[None]:
 def _hasty(real: Callable[..., Any]) -> Callable[..., Any]:
     """Return boto3's `Session.client`, but of clients that give up soon."""
 
-    def client(session: Any, service: str, *args: Any, config: Config | None = None, **told: Any) -> Any:
+    def client(session: Any, service: str, *args: Any, config: Config | None = None, **options: Any) -> Any:
         if config is not None:  # the product's own clients; the test's wait
             config = config.merge(Config(connect_timeout=1, read_timeout=2))
-        return real(session, service, *args, config=config, **told)
+        return real(session, service, *args, config=config, **options)
 
     return client
 
 
 @contextlib.contextmanager
-def clock(moved: timedelta) -> Iterator[None]:
+def clock(offset: timedelta) -> Iterator[None]:
     """Move the product's clocks: what tells the time of deliveries, and what tells that of the ledger."""
     with contextlib.ExitStack() as stack:
-        if moved:
-            for real in (landing.now, ledger_sql.now):
-                told = _moved(real, moved)
+        if offset:
+            for real in (landing.receipt_time, ledger_sql.utc_now):
+                shifted = _shifted(real, offset)
                 for name, module in list(sys.modules.items()):
-                    if name.startswith(("infra", "flows")) and getattr(module, "now", None) is real:
-                        stack.enter_context(patch.object(module, "now", told))
+                    if name.startswith(("infra", "flows")):
+                        for attribute in [each for each, value in vars(module).items() if value is real]:
+                            stack.enter_context(patch.object(module, attribute, shifted))
         yield
 
 
-def _moved(real: Callable[[], datetime], by: timedelta) -> Callable[[], datetime]:
+def _shifted(real: Callable[[], datetime], by: timedelta) -> Callable[[], datetime]:
     return lambda: real() + by
 
 
@@ -156,34 +157,34 @@ class Disk:
             subprocess.run(["umount", "-l", str(self.folder)], check=False)
 
     @contextlib.contextmanager
-    def full(self, left: int | None) -> Iterator[None]:
+    def full(self, free_bytes: int | None) -> Iterator[None]:
         """Leave so many bytes free while the block runs."""
-        if left is None:
+        if free_bytes is None:
             yield
         elif self.real:
-            with _ballast(self.folder, left):
+            with _ballast(self.folder, free_bytes):
                 yield
         else:
-            with _refusing(left):
+            with _refusing(free_bytes):
                 yield
 
 
 @contextlib.contextmanager
-def _ballast(folder: Path, left: int) -> Iterator[None]:
-    told = os.statvfs(folder)
+def _ballast(folder: Path, free_bytes: int) -> Iterator[None]:
+    usage = os.statvfs(folder)
     ballast = folder / ".ballast"
     try:
         with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(told.f_bavail * told.f_frsize - left, 1))
+            os.posix_fallocate(file.fileno(), 0, max(usage.f_bavail * usage.f_frsize - free_bytes, 1))
         yield
     finally:
         ballast.unlink()
 
 
 @contextlib.contextmanager
-def _refusing(left: int) -> Iterator[None]:
+def _refusing(free_bytes: int) -> Iterator[None]:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    calls = {"left": left % 7}
+    calls = {"left": free_bytes % 7}
 
     def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -230,11 +231,11 @@ def requests(s3: FaultyS3 | None, fate: Fate, seed: int) -> Iterator[dict[str, i
     if s3 is None or not fate.http:
         yield drawn
         return
-    s3.tell("faults", seed=seed, rate=fate.http, kinds=KINDS)
+    s3.send("faults", seed=seed, rate=fate.http, kinds=KINDS)
     try:
         yield drawn
     finally:
-        drawn |= s3.tell("calm")
+        drawn |= s3.send("calm")
 
 
 def without_disk(fate: Fate) -> Fate:

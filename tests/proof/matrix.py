@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages import CONTRACTS, Places, Stage, Talk, Told
+from tests.proof.stages import CONTRACTS, Message, Places, Stage, Talk
 
 KILLED = {-signal.SIGKILL, -signal.SIGALRM}
 """How a killed process ends: at a boundary by -9; at any moment by an alarm, for which it has no handler."""
-COMPARED = ("submissions", "landed", "inbox", "items", "sources", "conflicts", "records", "homes", "buckets")
+COMPARED = ("submissions", "landed", "inbox", "items", "sources", "conflicts", "records", "assignments", "buckets")
 """Lists of what is seen, of which nothing may be lost or doubled."""
 
 
@@ -25,7 +25,7 @@ class Deliveries:
 
     first: Mapping[str, str]
     second: Mapping[str, str]
-    gone: str
+    withdrawn_file: str
     before: tuple[str, ...] = ()
     """Steps that are done before anything is received."""
 
@@ -57,35 +57,35 @@ class Tally:
         self.problems.append(problem)
         print(problem, flush=True)
 
-    def compare(self, where: str, seen: Told, expected: Told) -> None:
+    def compare(self, where: str, seen: Message, expected: Message) -> None:
         """Count what is not there and what is there too often."""
         for name in COMPARED:
-            mine, theirs = ([repr(each) for each in told.get(name, [])] for told in (seen, expected))
+            mine, theirs = ([repr(each) for each in side.get(name, [])] for side in (seen, expected))
             lost, doubled = Counter(theirs) - Counter(mine), Counter(mine) - Counter(theirs)
             self.lost, self.doubled = self.lost + lost.total(), self.doubled + doubled.total()
             if lost or doubled:
                 self.note(f"{where}: {name}: lost {list(lost)[:3]}, too many {list(doubled)[:3]}")
         rest = {k: (seen.get(k), expected.get(k)) for k in ("digest", "counts", "unbalanced", "backfills")}
-        wrong = {k: told for k, told in rest.items() if told[0] != told[1]}
+        wrong = {k: side for k, side in rest.items() if side[0] != side[1]}
         wrong |= {"lake": seen.get("lake")} if seen.get("lake") != seen.get("digest") else {}
         wrong |= {"runs": seen["runs"]} if "running" in seen["runs"] else {}
         self.other += len(wrong)
         if wrong:
             self.note(f"{where}: {wrong}")
 
-    def read(self, where: str, told: Told, legal: set[tuple[Any, ...]]) -> None:
+    def read(self, where: str, seen: Message, legal: set[tuple[Any, ...]]) -> None:
         """Count what a reader met."""
-        self.polls += told["polls"]
-        self.unreadable += len(told["problems"])
-        for problem in told["problems"][:3]:
+        self.polls += seen["polls"]
+        self.unreadable += len(seen["problems"])
+        for problem in seen["problems"][:3]:
             self.note(f"{where}: a reader: {problem}")
-        numbers = [release for release, *_ in told["seen"]]
-        wrong = [s for s in told["seen"] if s[1] != s[2] or (s[1], s[3]) not in legal]
+        numbers = [release for release, *_ in seen["seen"]]
+        wrong = [s for s in seen["seen"] if s[1] != s[2] or (s[1], s[3]) not in legal]
         self.half += len(wrong) + (numbers != sorted(numbers))
         if wrong or numbers != sorted(numbers):
-            self.note(f"{where}: a reader saw {told['seen']}")
+            self.note(f"{where}: a reader saw {seen['seen']}")
 
-    def tell(self, name: str) -> None:
+    def report(self, name: str) -> None:
         """Print the figures; fail if they are not what they must be."""
         print(
             f"\n{name}: {self.kills.total()} kills {dict(self.kills)}: {self.lost} lost, {self.doubled} doubled, "
@@ -110,11 +110,11 @@ class Matrix:
     rules: Path = Path()
     """The new version of a contract that backfills read by."""
 
-    def do(self, stage: Stage, *steps: Told | str, **told: Any) -> Told:
+    def do(self, stage: Stage, *steps: Message | str, **fields: Any) -> Message:
         """Do steps in a child; return what they gave."""
-        named = [{"do": step, "rules": str(self.rules)} if isinstance(step, str) else step for step in steps]
-        env = stage.env if told else stage.direct(self.places.s3)
-        return self.life.ask({"home": str(stage.home), "env": env, "steps": named, **told})
+        commands = [{"do": step, "rules": str(self.rules)} if isinstance(step, str) else step for step in steps]
+        env = stage.env if fields else stage.direct(self.places.s3)
+        return self.life.ask({"home": str(stage.home), "env": env, "steps": commands, **fields})
 
     def prepare(self) -> None:
         """Make the stages of an undisturbed life."""
@@ -135,20 +135,24 @@ class Matrix:
             assert self.do(stage, *steps or ("look",))["ended"] == 0
             self.stages[name] = stage
 
-    def undisturbed(self, case: Case) -> tuple[list[Told], list[str], set[tuple[Any, ...]]]:
+    def undisturbed(self, case: Case) -> tuple[list[Message], list[str], set[tuple[Any, ...]]]:
         """Return what is to be seen after a step, its boundaries, and what a reader may see meanwhile."""
         stage = self.places.copy(self.stages[case.stage])
         before = self.do(stage, "look")["done"][0]
         ticks = self.do(stage, case.step, watched=True)["ticks"]
         looks = self.after(stage, case)
         self.places.drop(stage)
-        told = [(seen.get("digest"), len(seen.get("items", ()))) for seen in (before, *looks)]
-        return looks, ticks, {*told, (None, 0)} if before["release"] is None else set(told)
+        releases = [(seen.get("digest"), len(seen.get("items", ()))) for seen in (before, *looks)]
+        return looks, ticks, {*releases, (None, 0)} if before["release"] is None else set(releases)
 
-    def after(self, stage: Stage, case: Case, *, rebuilt: bool = False, undo: bool = True) -> list[Told]:
+    def after(self, stage: Stage, case: Case, *, rebuilt: bool = False, undo: bool = True) -> list[Message]:
         """Start again: do the step, do it twice, undo a part; return what is seen each time."""
-        again: list[Told | str] = [case.step, "nightly", "look"]
-        undone: list[Told | str] = [{"do": "withdraw", "filename": self.deliveries.gone}, "nightly", "look"]
+        again: list[Message | str] = [case.step, "nightly", "look"]
+        undone: list[Message | str] = [
+            {"do": "withdraw", "filename": self.deliveries.withdrawn_file},
+            "nightly",
+            "look",
+        ]
         given = self.do(stage, "later", *again, *again, *(undone if undo else []), *(["verify"] if rebuilt else []))
         assert given["ended"] == 0, f"started again, {case} failed: see its error above"
         if rebuilt:
@@ -157,7 +161,7 @@ class Matrix:
         self.tally.undone += undo
         return [given["done"][n] for n in (3, 6, 9) if n < 9 or undo]
 
-    def kill(self, case: Case, expected: list[Told], legal: set[tuple[Any, ...]], **how: Any) -> bool:
+    def kill(self, case: Case, expected: list[Message], legal: set[tuple[Any, ...]], **how: Any) -> bool:
         """Kill a step once; tell whether it was killed."""
         stage = self.places.copy(self.stages[case.stage])
         pause = 0.1 if self.places.s3 is None else 0.2
@@ -168,8 +172,8 @@ class Matrix:
         self.tally.kills[case.step] += ended in KILLED
         kills = self.tally.kills.total()
         looks = self.after(stage, case, rebuilt=kills % 10 == 1, undo=kills % 3 == 1)
-        for what, seen, told in zip(("again", "twice", "undone"), looks, expected, strict=False):
-            self.tally.compare(f"{where}, {what}", seen, told)
+        for what, seen, wanted in zip(("again", "twice", "undone"), looks, expected, strict=False):
+            self.tally.compare(f"{where}, {what}", seen, wanted)
         self.tally.read(where, self.reader.ask({}), legal)
         self.places.drop(stage)
         return ended in KILLED
@@ -181,4 +185,4 @@ def kill_at_each(matrix: Matrix, case: Case, step: int = 1, start: int = 1) -> N
     expected, ticks, legal = matrix.undisturbed(case)
     for n in range(start, len(ticks) + 1, step):
         matrix.kill(case, expected, legal, kill_at=n)
-    matrix.tally.tell(f"{case.step} when {case.stage}, {len(ticks)} boundaries {dict(Counter(ticks))}")
+    matrix.tally.report(f"{case.step} when {case.stage}, {len(ticks)} boundaries {dict(Counter(ticks))}")

@@ -5,14 +5,16 @@ from fractions import Fraction
 from typing import Any
 
 import polars as pl
-import second_account
-from second_account import Account, Item
-from small_deliveries import Sent, new_home
 
 from flows.installation import Installation
 from flows.release.verify import lake_digest
-from flows.releases import table
-from infra.ledger import submissions as ledger
+from flows.releases import read_table
+from infra.ledger import releases as ledger_releases
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
+from tests.support import reference_release
+from tests.support.observation_deliveries import Sent, new_home
+from tests.support.reference_release import Account, Item
 
 SOURCES = ("reported_by", "original", "value", "decimals", "version", "relation", "chosen")
 CONFLICTS = ("reported_by", "value", "decimals", "lower", "upper", "outcome")
@@ -22,34 +24,42 @@ FACT = ("unit_name", "value", "decimals", "obs_status", "agreement", "reports", 
 
 def counted(home: Installation) -> set[str]:
     """Return the submissions that the current release counts."""
-    return set(ledger.submissions(home.engine, columns=["submission_id"], in_release=True)["submission_id"])
+    return set(
+        ledger_submissions.read_submissions(home.engine, columns=["submission_id"], in_release=True)["submission_id"]
+    )
 
 
-def wrong(home: Installation, accounts: Mapping[str, Account], release: ledger.Release) -> list[str]:
+def wrong(home: Installation, accounts: Mapping[str, Account], release: Release) -> list[str]:
     """Return what a release does not hold as the second account of what it counts has it."""
     mine = counted(home)
-    told = second_account.release({submission: accounts[submission] for submission in mine}, ())
-    tables = {name: table(home, name, release).collect() for name in ("observations", "sources", "conflicts")}
+    expected = reference_release.release({submission: accounts[submission] for submission in mine}, ())
+    tables = {name: read_table(home, name, release).collect() for name in ("observations", "sources", "conflicts")}
     items, facts = _facts(tables["observations"])
     problems = [
-        *_differ("facts", facts, told.facts),
-        *_differ("sources", _rows(tables["sources"], tables["sources"], SOURCES, items), told.sources),
-        *_differ("conflicts", _rows(tables["conflicts"], tables["sources"], CONFLICTS, items), told.conflicts),
+        *_differ("facts", facts, expected.facts),
+        *_differ("sources", _rows(tables["sources"], tables["sources"], SOURCES, items), expected.sources),
+        *_differ("conflicts", _rows(tables["conflicts"], tables["sources"], CONFLICTS, items), expected.conflicts),
     ]
     if len(items) != tables["observations"].height:
         problems.append("an item stands twice")
-    if second_account.counting(accounts, mine) != mine:
+    if reference_release.counting(accounts, mine) != mine:
         problems.append("two that say the same both count")
     if (lake := lake_digest(home, release)) != release["digest"]:
         problems.append(f"the lake's digest is {lake}, the ledger's {release['digest']}")
     return problems + _unbalanced(home, release)
 
 
-def _unbalanced(home: Installation, release: ledger.Release) -> list[str]:
+def _unbalanced(home: Installation, release: Release) -> list[str]:
     """Tell of submissions whose buckets do not add up to what was delivered."""
-    buckets = ledger.row_counts(home.engine, release["release"]).group_by("submission_id").agg(pl.col("rows").sum())
-    told = ledger.submissions(home.engine, columns=["submission_id", "delivered"]).join(buckets, on="submission_id")
-    off = told.filter(pl.col("rows") != pl.col("delivered"))
+    buckets = (
+        ledger_releases.read_row_counts(home.engine, release["release"])
+        .group_by("submission_id")
+        .agg(pl.col("rows").sum())
+    )
+    counts = ledger_submissions.read_submissions(home.engine, columns=["submission_id", "delivered"]).join(
+        buckets, on="submission_id"
+    )
+    off = counts.filter(pl.col("rows") != pl.col("delivered"))
     return [f"buckets of {name}: {rows} rows of {n}" for name, n, rows in off.iter_rows()]
 
 
@@ -72,12 +82,12 @@ def _rows(
     rows: pl.DataFrame, sources: pl.DataFrame, names: tuple[str, ...], items: Mapping[str, Item]
 ) -> dict[tuple[str, int, str], tuple[Any, ...]]:
     columns = dict(sources.select("claim_id", "column").iter_rows())
-    told = {}
+    rows_by_key = {}
     for row in rows.iter_rows(named=True):
         submission, number, _ = row["claim_id"].rsplit("-", 2)
         cell = submission, int(number), columns.get(row["claim_id"], "?")
-        told[cell] = items.get(row["item_id"], row["item_id"]), *(_exact(name, row[name]) for name in names)
-    return told
+        rows_by_key[cell] = items.get(row["item_id"], row["item_id"]), *(_exact(name, row[name]) for name in names)
+    return rows_by_key
 
 
 def _exact(name: str, value: Any) -> Any:

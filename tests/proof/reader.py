@@ -15,26 +15,26 @@ import polars as pl
 
 from flows.installation import Installation, open_installation
 from flows.release.verify import lake_digest
-from flows.releases import table
-from infra.ledger import submissions as ledger
+from flows.releases import read_table
+from infra.ledger import releases as ledger_releases
 
 
 def poll(home: Installation) -> list[Any]:
     """Read the current release whole: its number, its digest by ledger and by lake, its count."""
-    release = ledger.current_release(home.engine)
+    release = ledger_releases.current_release(home.engine)
     if release is None:
         return [0, None, None, 0]
-    items = table(home, "observations", release).select(pl.len()).collect().item()
+    items = read_table(home, "observations", release).select(pl.len()).collect().item()
     return [release["release"], release["digest"], lake_digest(home, release), items]
 
 
-def watch(told: dict[str, Any]) -> dict[str, Any]:
+def watch(command: dict[str, Any]) -> dict[str, Any]:
     """Poll until the next command comes."""
-    os.environ.update(told["env"])
-    home = open_installation(Path(told["home"]))
+    os.environ.update(command["env"])
+    home = open_installation(Path(command["home"]))
     print(json.dumps({"began": True}), flush=True)
     polls, problems, seen = 0, [], []
-    while not polls or not select.select([sys.stdin], [], [], told["pause"])[0]:
+    while not polls or not select.select([sys.stdin], [], [], command["pause"])[0]:
         polls += 1
         try:
             found = poll(home)
@@ -49,9 +49,9 @@ def watch(told: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     while line := sys.stdin.readline():
-        told = json.loads(line)
-        if told:
-            given = watch(told)
+        command = json.loads(line)
+        if command:
+            given = watch(command)
             sys.stdin.readline()
             print(json.dumps(given), flush=True)
 

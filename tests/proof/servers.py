@@ -6,7 +6,6 @@ import pwd
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import urllib.request
 import uuid
@@ -19,7 +18,8 @@ from typing import Any
 
 import psycopg
 
-HERE = Path(__file__).parent
+from tests.support import module_process
+
 PROGRAMS = Path("/usr/lib/postgresql")
 HASTY = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB -c max_connections=60"
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-north-1"}
@@ -33,9 +33,9 @@ class FaultyS3:
     proxy: str
     direct: str
 
-    def tell(self, command: str, **told: Any) -> dict[str, Any]:
+    def send(self, command: str, **fields: Any) -> dict[str, Any]:
         """Command the proxy (see `fault_proxy`)."""
-        url, body = f"{self.proxy}/-proxy/{command}", json.dumps(told).encode()
+        url, body = f"{self.proxy}/-proxy/{command}", json.dumps(fields).encode()
         with urllib.request.urlopen(url, body, timeout=60) as answer:  # noqa: S310  our own
             given: dict[str, Any] = json.loads(answer.read())
         return given
@@ -52,8 +52,8 @@ class FaultyS3:
 @contextmanager
 def faulty_s3() -> Iterator[FaultyS3]:
     """Start the store and its proxy; both end with the block."""
-    command = [sys.executable, str(HERE / "fault_proxy.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command, env = module_process.command("tests.proof.fault_proxy"), module_process.environment()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdin
         assert process.stdout
         ports = json.loads(process.stdout.readline())
@@ -76,22 +76,22 @@ class Postgres:
         options = f"{HASTY} -c listen_addresses= -c unix_socket_directories={folder}"
         self.control("-o", options, "start")
 
-    def control(self, *told: str) -> None:
+    def control(self, *arguments: str) -> None:
         """Run pg_ctl: start, stop or restart, and wait for it."""
-        self._run("pg_ctl", "-D", self.data, "-w", "-t", "60", "-l", self.folder / "log", *told)
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", "60", "-l", self.folder / "log", *arguments)
 
     def restart(self) -> None:
-        """Stop it in the middle of whatever it does, and start it anew: its sessions are gone, what it kept is not."""
+        """Stop it in the middle of whatever it does, and start it again: its sessions end, its data stays."""
         self.control("-m", "immediate", "restart")
 
-    def _run(self, program: str, *told: object) -> None:
-        command = [str(self.programs / program), *map(str, told)]
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [str(self.programs / program), *map(str, arguments)]
         if os.geteuid() == 0:
             command = ["su", "postgres", "-c", shlex.join(command)]
-        with tempfile.TemporaryFile("w+") as said:  # the server inherits it: a pipe would never end
-            done = subprocess.run(command, cwd="/", stdout=said, stderr=said, stdin=subprocess.DEVNULL, check=False)
-            said.seek(0)
-            assert done.returncode == 0, said.read()
+        with tempfile.TemporaryFile("w+") as log:  # the server inherits it: a pipe would never end
+            done = subprocess.run(command, cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)
+            log.seek(0)
+            assert done.returncode == 0, log.read()
 
     def url(self, database: str = "postgres") -> str:
         """Return a database's URL."""
@@ -112,7 +112,7 @@ class Postgres:
         return name
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever uses it."""
+        """Remove a database, even while it is in use."""
         self.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def terminate(self, database: str) -> int:

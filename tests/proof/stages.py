@@ -4,30 +4,29 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from servers import AWS, FaultyS3, Postgres
+from tests.proof.servers import AWS, FaultyS3, Postgres
+from tests.support import module_process
+from tests.support.paths import CONTRACTS, ROOT
 
-HERE = Path(__file__).parent
-CONTRACTS = HERE.parent / "integration" / "contracts"
 BUCKET = "engang-proof"
 CALM = {"POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1", "ENGANG_CONTRACTS": str(CONTRACTS)}
 """A child lives a tenth of a second."""
-CALM["ENGANG_KINDS"] = str(HERE / "no-kinds")
+CALM["ENGANG_KINDS"] = str(ROOT / "tests" / "no-kinds")
 """No folder: these contracts speak of no records."""
 LONG_AGO_NS = 1_700_000_000_000_000_000
 
-Told = dict[str, Any]
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """An installation as it stands, and what a process is told to work on it."""
+    """An installation in a certain state, and the environment of a process that works on it."""
 
     home: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -124,22 +123,22 @@ class Talk:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
-    def ask(self, told: Told) -> Told:
+    def ask(self, command: Message) -> Message:
         """Return its answer."""
         assert self.process.stdin
         assert self.process.stdout
-        print(json.dumps(told), file=self.process.stdin, flush=True)
+        print(json.dumps(command), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         assert line, "the helper process ended: see its error above"
-        answer: Told = json.loads(line)
+        answer: Message = json.loads(line)
         return answer
 
 
 @contextmanager
-def helper(script: str) -> Iterator[Talk]:
-    """Start `life.py` or `reader.py`; it ends with the block."""
-    command = [sys.executable, str(HERE / script)]
-    env = os.environ | CALM
+def helper(module: str) -> Iterator[Talk]:
+    """Start `life` or `reader` as a process; it ends with the block."""
+    command = module_process.command(f"tests.proof.{module}")
+    env = module_process.environment(**CALM)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
         yield Talk(process)
         assert process.stdin

@@ -11,29 +11,30 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import draws
-import faults
-import oracle
-import second_account
-from draws import sending
-from faults import Disk, Fate
 from polars.exceptions import PanicException
-from servers import FaultyS3, Postgres
-from small_deliveries import Sent
-from worlds import World, new_world, register, submission_of
 
 from flows import pipeline as steps
 from flows.installation import Installation
 from flows.intake import arrivals as intake
+from flows.intake import worker
 from flows.intake.registration import withdraw
 from infra.inbox import work_queue as inbox
-from infra.ledger import submissions as ledger
+from infra.ledger import releases as ledger_releases
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
 from schemas.errors import EngangError
+from tests.proof import draws, faults, oracle
+from tests.proof.draws import sending
+from tests.proof.faults import Disk, Fate
+from tests.proof.servers import FaultyS3, Postgres
+from tests.proof.worlds import World, new_world, register, submission_of
+from tests.support import reference_release
+from tests.support.observation_deliveries import Sent
 from transforms.register.lookup import Register
 
 CLEAN = (EngangError, OSError)
-"""How a night may fail: told in one sentence, or what the system said of a file."""
-TELL_EVERY = 4
+"""How a night may fail: with one of our errors, or an error of the system about a file."""
+REPORT_EVERY = 4
 """A storm takes long: after so many installations it tells how it goes."""
 ROUNDS = 8
 """How often a quiet worker goes on until nothing waits: what failed before is claimed in small parts."""
@@ -60,7 +61,7 @@ class Figures:
     wrong: list[str] = field(default_factory=list)
     traces: list[str] = field(default_factory=list)
 
-    def tell(self, name: str) -> None:
+    def report(self, name: str) -> None:
         """Print them."""
         print(
             f"\nstorm on {name}: {self.nights} nights in {self.installations} installations, {self.seconds:.0f} s "
@@ -72,8 +73,8 @@ class Figures:
             f"  drawn: {dict(self.drawn.most_common())}\n  requests: {dict(self.http)}",
             flush=True,
         )
-        for told in [*self.wrong[:5], *self.traces[:3]]:
-            print(told, flush=True)
+        for line in [*self.wrong[:5], *self.traces[:3]]:
+            print(line, flush=True)
 
 
 @dataclass
@@ -101,8 +102,8 @@ class Storm:
                 life = Life(self, f"storm-{self.seed}-{number}", random.Random(f"{self.seed} {self.kind} {number}"))
                 life.live(min(each, nights - self.figures.nights))
                 self.figures.seconds, self.figures.cpu = time.monotonic() - began, time.process_time() - spent
-                if number % TELL_EVERY == TELL_EVERY - 1:
-                    self.figures.tell(f"{self.kind}, so far")
+                if number % REPORT_EVERY == REPORT_EVERY - 1:
+                    self.figures.report(f"{self.kind}, so far")
         return self.figures
 
 
@@ -112,7 +113,7 @@ class Life:
     def __init__(self, storm: Storm, name: str, chance: random.Random) -> None:
         self.storm, self.figures, self.chance, self.name = storm, storm.figures, chance, name
         lake = storm.lake and storm.lake / name
-        name = f"{name}-{uuid.uuid4().hex[:6]}"  # a bucket of its own, whoever stormed here before
+        name = f"{name}-{uuid.uuid4().hex[:6]}"  # a bucket of its own, separate from earlier storms
         self.world: World = new_world(storm.folder / name, storm.register, storm.s3, storm.server, lake)
         self.reader = self.world.opened[0]
         self.hosts = [self.world.open(), self.world.open()]
@@ -150,7 +151,9 @@ class Life:
     def withdraw(self) -> None:
         """Withdraw a submission all of whose deliveries are worked off: else the last one would bring it back."""
         done = Counter(submission for status, submission in self.world.inbox() if status == "done")
-        live = ledger.submissions(self.reader.engine, columns=["submission_id"], status="live")["submission_id"]
+        live = ledger_submissions.read_submissions(self.reader.engine, columns=["submission_id"], status="live")[
+            "submission_id"
+        ]
         may = sorted(s for s in live if done[s] == self.puts[s])
         if may:
             name = self.chance.choice(may)
@@ -163,7 +166,7 @@ class Life:
         if self.storm.disk is None:
             fate = faults.without_disk(fate)
         self.world.pass_time()
-        before = ledger.current_release(self.reader.engine)
+        before = ledger_releases.current_release(self.reader.engine)
         self.world.mangle(self.chance, fate.lost, fate.doubled, shuffled=fate.shuffled)
         errors: list[BaseException] = []
         with ExitStack() as stack:
@@ -193,10 +196,10 @@ class Life:
     def claim(self, host: Installation, name: str) -> None:
         """Hear what the queue tells, or look into the folder, and work off what waits."""
         if host.settings.queue is not None:
-            intake.listen(host)
+            intake.receive_notifications(host)
         else:
             intake.reconcile_arrivals(host)
-        intake.drain(host, f"{name}-{self.figures.nights}", lambda _: None)
+        worker.process_inbox(host, f"{name}-{self.figures.nights}", lambda _: None)
 
     def work(self, host: Installation, name: str) -> None:
         """Do what a host does in a night; what is heard and claimed before it may fail, the night goes on."""
@@ -205,10 +208,10 @@ class Life:
         finally:
             steps.nightly(host, export="never")
 
-    def count(self, before: ledger.Release | None, errors: list[BaseException]) -> None:
+    def count(self, before: Release | None, errors: list[BaseException]) -> None:
         """Count how the night ended."""
         self.figures.nights += 1
-        after = ledger.current_release(self.reader.engine)
+        after = ledger_releases.current_release(self.reader.engine)
         if (after or {}).get("release") != (before or {}).get("release"):
             self.figures.published += 1
         elif errors:
@@ -222,11 +225,11 @@ class Life:
 
     def look(self, where: str) -> None:
         """See that the current release is what it counts, and counts nothing that was withdrawn."""
-        release = ledger.current_release(self.reader.engine)
+        release = ledger_releases.current_release(self.reader.engine)
         if release is None:
             return
         mine = oracle.counted(self.reader)
-        accounts = {name: second_account.read(self.sent[name], name) for name in mine}
+        accounts = {name: reference_release.read(self.sent[name], name) for name in mine}
         problems = oracle.wrong(self.reader, accounts, release)
         if problems:
             self.figures.wrong.append(f"{where}: release {release['release']}: " + "; ".join(problems[:4]))
@@ -234,28 +237,28 @@ class Life:
     def quiet(self) -> None:
         """Let a quiet night come: all that was delivered and not withdrawn is published."""
         name = f"{self.name}, the quiet night"
-        self.figures.parked += len(inbox.retry(self.reader.engine))  # what an operator does in the morning
+        self.figures.parked += len(inbox.requeue_parked(self.reader.engine))  # what an operator does in the morning
         for _ in range(ROUNDS):
             self.world.pass_time()
             intake.reconcile_arrivals(self.reader)
-            intake.drain(self.reader, "quiet", lambda _: None)
+            worker.process_inbox(self.reader, "quiet", lambda _: None)
             if {status for status, _ in self.world.inbox()} == {"done"}:
                 break
         done = Counter(submission for _, submission in self.world.inbox())
         if done != self.puts:
             self.figures.wrong.append(f"{name}: inbox {self.world.inbox()}, delivered {dict(self.puts)}")
         steps.nightly(self.reader, export="never")
-        accounts = {name: second_account.read(sent, name) for name, sent in self.sent.items()}
+        accounts = {name: reference_release.read(sent, name) for name, sent in self.sent.items()}
         live = {s for s, a in accounts.items() if s not in self.withdrawn and not (a.rejected and not a.claims)}
-        if oracle.counted(self.reader) != second_account.counting(accounts, live):
+        if oracle.counted(self.reader) != reference_release.counting(accounts, live):
             self.figures.wrong.append(f"{name}: counts {oracle.counted(self.reader)}")
         self.look(name)
         self.rebuild(name, accounts, live)
 
-    def rebuild(self, name: str, accounts: dict[str, second_account.Account], live: set[str]) -> None:
+    def rebuild(self, name: str, accounts: dict[str, reference_release.Account], live: set[str]) -> None:
         """See that a plain installation that is given what counts, once and quietly, publishes the same."""
-        release = ledger.current_release(self.reader.engine)
-        plain = oracle.rebuilt([self.sent[s] for s in second_account.counting(accounts, live)])
+        release = ledger_releases.current_release(self.reader.engine)
+        plain = oracle.rebuilt([self.sent[s] for s in reference_release.counting(accounts, live)])
         if (release["digest"] if release else None) != plain and not (release is None and plain is None):
             self.figures.wrong.append(f"{name}: digest {release and release['digest']}, rebuilt {plain}")
         self.figures.rebuilt += 1

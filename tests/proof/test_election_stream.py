@@ -14,25 +14,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import election
 import polars as pl
 import pytest
-from election import Count
-from servers import FaultyS3, faulty_s3, postgres
-from worlds import credentials
 
 from flows import pipeline as steps
 from flows.installation import Installation
 from flows.intake import arrivals as intake
-from flows.intake.registration import deliver
+from flows.intake import worker
+from flows.intake.deliveries import make_delivery
 from flows.release import build as nights
 from flows.release.verify import verify
-from flows.releases import released, table
+from flows.releases import find_release, read_table
 from infra.checks import engine as checks
 from infra.lake import delta as lake
-from infra.ledger import submissions as ledger
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.open import open_ledger
 from infra.settings import Settings, read_settings
 from infra.storage.places import S3Place
+from tests.proof import election
+from tests.proof.election import Count
+from tests.proof.servers import FaultyS3, faulty_s3, postgres
+from tests.proof.worlds import credentials
 
 SEED = 2021
 LOST = DOUBLED = 0.05
@@ -53,7 +55,7 @@ class Stream:
 
     s3: FaultyS3
     chance: random.Random
-    told: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.client, self.sqs = self.s3.client(), self.s3.client("sqs")
@@ -61,10 +63,10 @@ class Stream:
         self.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.first, self.queue = (self._queue(name) for name in ("from-s3", "to-engang"))
         arn = self.sqs.get_queue_attributes(QueueUrl=self.first, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        told = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
-        told["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "arrivals/"}]}}
+        notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+        notification["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "arrivals/"}]}}
         self.client.put_bucket_notification_configuration(
-            Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [told]}
+            Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [notification]}
         )
 
     def _queue(self, name: str) -> str:
@@ -75,18 +77,18 @@ class Stream:
         for count in some:
             key = f"arrivals/valgdirektoratet/valg-resultat/{count.name}"
             self.client.put_object(Bucket=BUCKET, Key=key, Body=count.data)
-        self.told["objects"] += len(some)
+        self.counts["objects"] += len(some)
         bodies: list[str] = []
         while found := self.sqs.receive_message(QueueUrl=self.first, MaxNumberOfMessages=10).get("Messages"):
             bodies += [message["Body"] for message in found]
-            gone = [{"Id": m["MessageId"], "ReceiptHandle": m["ReceiptHandle"]} for m in found]
-            self.sqs.delete_message_batch(QueueUrl=self.first, Entries=gone)
+            entries = [{"Id": m["MessageId"], "ReceiptHandle": m["ReceiptHandle"]} for m in found]
+            self.sqs.delete_message_batch(QueueUrl=self.first, Entries=entries)
         sent = []
         for body in bodies:
             drawn = self.chance.random()
             times = 0 if drawn < LOST else 2 if drawn < LOST + DOUBLED else 1
-            self.told["lost"] += times == 0
-            self.told["doubled"] += times == 2
+            self.counts["lost"] += times == 0
+            self.counts["doubled"] += times == 2
             sent += [body] * times
         self.chance.shuffle(sent)
         for n in range(0, len(sent), 10):
@@ -95,8 +97,8 @@ class Stream:
 
     def places(self) -> dict[str, Any]:
         """Return settings under which everything is in the bucket."""
-        told = {f"{n}_at": S3Place(BUCKET, n, self.s3.direct) for n in ("arrivals", "landing", "lake")}
-        return told | {"queue": self.queue}
+        places = {f"{n}_at": S3Place(BUCKET, n, self.s3.direct) for n in ("arrivals", "landing", "lake")}
+        return places | {"queue": self.queue}
 
 
 @pytest.fixture
@@ -108,15 +110,15 @@ def stream() -> Iterator[Stream]:
 def opened(settings: Settings) -> Installation:
     settings.home.mkdir(exist_ok=True)
     lake.open_lake(settings.lake)
-    return Installation(settings, ledger.open_ledger(settings.ledger_url))
+    return Installation(settings, open_ledger(settings.ledger_url))
 
 
 def sums(home: Installation) -> dict[tuple[str, str], int]:
     """Return votes by level and party, as the current release publishes them."""
-    votes = table(home, "observations", released(home)).filter(pl.col("concept") == "votes")
+    votes = read_table(home, "observations", find_release(home)).filter(pl.col("concept") == "votes")
     party = pl.col("breakdown").str.json_path_match("$.party").alias("party")
-    told = votes.group_by("unit_kind", party).agg(pl.col("value").sum()).collect()
-    return {(level, name): int(value) for level, name, value in told.iter_rows()}
+    totals = votes.group_by("unit_kind", party).agg(pl.col("value").sum()).collect()
+    return {(level, name): int(value) for level, name, value in totals.iter_rows()}
 
 
 def replay(home: Installation, stream: Stream, every: Sequence[Count], each: int) -> list[str]:
@@ -126,35 +128,35 @@ def replay(home: Installation, stream: Stream, every: Sequence[Count], each: int
         coming = every[start : start + each]
         for n in range(0, len(coming), TOGETHER):
             stream.put(coming[n : n + TOGETHER])
-            intake.listen(home)
-            intake.drain(home)
+            intake.receive_notifications(home)
+            worker.process_inbox(home)
         known += len(coming)
         heard = submissions(home)
-        done = steps.nightly(home, export="never")  # it lists the arrivals and finds what no event told of
+        done = steps.nightly(home, export="never")  # it lists the arrivals and finds what no event reported
         found += submissions(home) - heard
         assert done.published
         assert submissions(home) == known
         assert sums(home) == election.party_sums(every[:known])
         digests.append(str(done.digest))
-    assert found == stream.told["lost"]
+    assert found == stream.counts["lost"]
     return digests
 
 
 def submissions(home: Installation) -> int:
-    return ledger.submissions(home.engine, columns=["submission_id"], status="live").height
+    return ledger_submissions.read_submissions(home.engine, columns=["submission_id"], status="live").height
 
 
 def quiet(folder: Path, every: Sequence[Count]) -> str | None:
     """Submit everything at once, in order of name, to a plain installation; return its release's digest."""
     home = opened(replace(read_settings(folder), codelists=election.DATA / "codelists", queue=None))
-    files = [deliver(home, c.name, c.data, "valg-resultat", sender=None, period=None) for c in sorted(every)]
+    files = [make_delivery(home, c.name, c.data, "valg-resultat", sender=None, period=None) for c in sorted(every)]
     assert all(r.status == "registered" for receipts in steps.receive(home, files) for r in receipts)
     return steps.nightly(home, export="never").digest
 
 
 def settings_of(folder: Path, stream: Stream, ledger_url: str) -> Settings:
-    told = replace(read_settings(folder), codelists=election.DATA / "codelists", ledger_url=ledger_url)
-    return replace(told, **stream.places())
+    settings = replace(read_settings(folder), codelists=election.DATA / "codelists", ledger_url=ledger_url)
+    return replace(settings, **stream.places())
 
 
 def shuffled(few: int | None = None) -> list[Count]:
@@ -164,15 +166,15 @@ def shuffled(few: int | None = None) -> list[Count]:
 
 
 def test_300_deliveries(stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nights, "check", lambda *_: [])  # it takes seconds a night, and only reads
+    monkeypatch.setattr(nights, "check_staged", lambda *_: [])  # it takes seconds a night, and only reads
     monkeypatch.setattr(checks, "preload", lambda: None)
     every = shuffled(300)
-    told = settings_of(tmp_path / "home", stream, f"sqlite:///{tmp_path}/home/ledger.db")
-    home = opened(replace(told, lake_at=None))  # in a folder: a night on S3 is hundreds of requests
+    settings = settings_of(tmp_path / "home", stream, f"sqlite:///{tmp_path}/home/ledger.db")
+    home = opened(replace(settings, lake_at=None))  # in a folder: a night on S3 is hundreds of requests
     digests = replay(home, stream, every, 150)
     assert digests[-1] == quiet(tmp_path / "quiet", every)
-    assert stream.told["lost"]
-    assert stream.told["doubled"]
+    assert stream.counts["lost"]
+    assert stream.counts["doubled"]
 
 
 @pytest.mark.slow
@@ -184,7 +186,7 @@ def test_all_deliveries(stream: Stream, tmp_path: Path) -> None:
         took = time.monotonic() - began
         digest = quiet(tmp_path / "quiet", every)
         print(
-            f"\nelection stream on S3 and PostgreSQL: {len(every)} deliveries, {dict(stream.told)}, {len(digests)} "
+            f"\nelection stream on S3 and PostgreSQL: {len(every)} deliveries, {dict(stream.counts)}, {len(digests)} "
             f"releases, each with the party sums of the files known by then, in {took:.0f} s; digest {digests[-1]}, "
             f"of a quiet submit {digest}"
         )

@@ -9,25 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults import Disk
-from servers import FaultyS3, Postgres, faulty_s3, postgres
-from storm import Figures, Storm
-from worlds import credentials
 
 from flows.release import build as nights
 from infra.checks import engine as checks
+from tests.proof.faults import Disk
+from tests.proof.servers import FaultyS3, Postgres, faulty_s3, postgres
+from tests.proof.storm import Figures, Storm
+from tests.proof.worlds import credentials
 
 SEED = 4
-LAKE_APART = "S3, the lake in a folder, and PostgreSQL"
-MANY = {"folder and SQLite": 600, "folder and PostgreSQL": 500, LAKE_APART: 600, "S3 and PostgreSQL": 300}
-FEW = {"folder and SQLite": 16, "folder and PostgreSQL": 12, LAKE_APART: 8, "S3 and PostgreSQL": 4}
+LAKE_IN_FOLDER = "S3, the lake in a folder, and PostgreSQL"
+MANY = {"folder and SQLite": 600, "folder and PostgreSQL": 500, LAKE_IN_FOLDER: 600, "S3 and PostgreSQL": 300}
+FEW = {"folder and SQLite": 16, "folder and PostgreSQL": 12, LAKE_IN_FOLDER: 8, "S3 and PostgreSQL": 4}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _swift() -> Iterator[None]:
     """Leave the checks' engine out: it only reads and takes a second a night; what it looks at is looked at here."""
     with pytest.MonkeyPatch.context() as patch, credentials():
-        patch.setattr(nights, "check", lambda *_: [])
+        patch.setattr(nights, "check_staged", lambda *_: [])
         patch.setattr(checks, "preload", lambda: None)
         yield
 
@@ -51,25 +51,25 @@ def let_pass(kind: str, nights_: int, tmp_path: Path, request: pytest.FixtureReq
     disk = Disk(tmp_path / "disk") if "folder" in kind else None
     try:
         folder = disk.folder if disk and not store else tmp_path
-        told = Storm(folder, kind, seed, store, database, disk, disk.folder if disk and store else None).run(nights_)
+        figures = Storm(folder, kind, seed, store, database, disk, disk.folder if disk and store else None).run(nights_)
     finally:
         if disk is not None:
             disk.remove()
-    told.tell(kind)
-    assert told.wrong == [], "\n".join(told.wrong[:10])
-    assert not told.unclean, "\n".join(told.traces[:5])
-    return told
+    figures.report(kind)
+    assert figures.wrong == [], "\n".join(figures.wrong[:10])
+    assert not figures.unclean, "\n".join(figures.traces[:5])
+    return figures
 
 
 @pytest.mark.parametrize("kind", FEW)
 def test_few_nights(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    told = let_pass(kind, FEW[kind], tmp_path, request)
-    assert told.published > FEW[kind] // 4
+    figures = let_pass(kind, FEW[kind], tmp_path, request)
+    assert figures.published > FEW[kind] // 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MANY)
 def test_many_nights(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    told = let_pass(kind, MANY[kind], tmp_path, request)
-    assert told.published > MANY[kind] // 4
-    assert told.drawn.total() > MANY[kind] // 2
+    figures = let_pass(kind, MANY[kind], tmp_path, request)
+    assert figures.published > MANY[kind] // 4
+    assert figures.drawn.total() > MANY[kind] // 2

@@ -10,9 +10,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from matrix import Case, Deliveries, Matrix, Tally, kill_at_each
-from servers import faulty_s3, postgres
-from stages import Buckets, Folders, helper
+
+from tests.proof.matrix import Case, Deliveries, Matrix, Tally, kill_at_each
+from tests.proof.servers import faulty_s3, postgres
+from tests.proof.stages import Buckets, Folders, helper
 
 HEADER = "kommune;dag;gruppe;antall;merknad\n"
 FIRST = {
@@ -29,7 +30,7 @@ SECOND = {
     "kommunen/folketall/d.csv": HEADER + "1121;01.03.2024;alle;18 100;\n",
     "skatteetaten/betaling/period=2024/pay.csv": "name,paid\nNord AS,10\nVest AS,21\n",
 }
-DELIVERIES = Deliveries(FIRST, SECOND, gone="b.csv")
+DELIVERIES = Deliveries(FIRST, SECOND, withdrawn_file="b.csv")
 
 
 CASES = [
@@ -46,7 +47,7 @@ NAMES = [f"{c.step} when {c.stage}" for c in CASES]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
-    with helper("life.py") as life, helper("reader.py") as reader:
+    with helper("life") as life, helper("reader") as reader:
         matrix = Matrix(Folders(tmp_path_factory.mktemp("homes")), life, reader, DELIVERIES)
         matrix.prepare()
         yield matrix
@@ -54,7 +55,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 
 @pytest.fixture(scope="module")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
-    with faulty_s3() as s3, postgres() as server, helper("life.py") as life, helper("reader.py") as reader:
+    with faulty_s3() as s3, postgres() as server, helper("life") as life, helper("reader") as reader:
         matrix = Matrix(Buckets(tmp_path_factory.mktemp("homes"), s3, server), life, reader, DELIVERIES)
         matrix.prepare()
         yield matrix
@@ -79,7 +80,7 @@ def test_killed_at_any_moment(folders: Matrix) -> None:
         expected, _, legal = folders.undisturbed(case)
         for _ in range(12):
             folders.kill(case, expected, legal, kill_after=chance.uniform(0.001, 0.4))
-    folders.tally.tell("at any moment")
+    folders.tally.report("at any moment")
 
 
 @pytest.mark.slow
@@ -97,10 +98,10 @@ def test_killed_at_a_request_to_s3(buckets: Matrix, case: Case, answered: bool) 
     buckets.tally = Tally()
     expected, _, legal = buckets.undisturbed(case)
     whole = buckets.places.copy(buckets.stages[case.stage])
-    s3.tell("count")
+    s3.send("count")
     buckets.do(whole, case.step, watched=True)
-    requests = s3.tell("count")["requests"]
+    requests = s3.send("count")["requests"]
     for n in range(1 + answered, requests + 1, max(1, requests // 4)):
         kill = {"url": s3.proxy, "kill": {"at": n, "answered": answered}}
         buckets.kill(case, expected, legal, proxy=kill)
-    buckets.tally.tell(f"{case.step} when {case.stage}, {requests} requests, those of Delta among them")
+    buckets.tally.report(f"{case.step} when {case.stage}, {requests} requests, those of Delta among them")

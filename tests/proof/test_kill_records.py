@@ -6,9 +6,10 @@ Every boundary: `pytest -m slow tests/proof/test_kill_records.py -s`.
 from collections.abc import Iterator
 
 import pytest
-import wrecks
-from matrix import Case, Deliveries, Matrix, kill_at_each
-from stages import Folders, helper
+
+from tests.proof.matrix import Case, Deliveries, Matrix, kill_at_each
+from tests.proof.stages import Folders, helper
+from tests.support import wreck_installation
 
 VIK = {"place": "Vik", "day": "2024-03-01", "speed": 40}
 FIRST = {
@@ -29,17 +30,17 @@ NAMES = [f"{c.step} when {c.stage}" for c in CASES]
 
 
 def arriving(files: dict[str, list[dict[str, object]]]) -> dict[str, str]:
-    return {f"agency/wrecks/{name}": wrecks.csv(*rows).decode() for name, rows in files.items()}
+    return {f"agency/wrecks/{name}": wreck_installation.csv(*rows).decode() for name, rows in files.items()}
 
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     root = tmp_path_factory.mktemp("records")
-    env = wrecks.folders(root)
+    env = wreck_installation.folders(root)
     env.pop("ENGANG_HOME")
-    told = Deliveries(arriving(FIRST), arriving(SECOND), gone="b.csv", before=("pin",))
-    with helper("life.py") as life, helper("reader.py") as reader:
-        matrix = Matrix(Folders(tmp_path_factory.mktemp("homes"), env), life, reader, told)
+    deliveries = Deliveries(arriving(FIRST), arriving(SECOND), withdrawn_file="b.csv", before=("pin",))
+    with helper("life") as life, helper("reader") as reader:
+        matrix = Matrix(Folders(tmp_path_factory.mktemp("homes"), env), life, reader, deliveries)
         matrix.prepare()
         yield matrix
 

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from servers import AWS, FaultyS3, Postgres
-from small_deliveries import Sent, contracts, file_of
 
-from flows.installation import Installation
+from flows.installation import Installation, Presets
 from infra.codelists import read_codelists
 from infra.lake import delta as lake
-from infra.ledger import submissions as ledger
 from infra.ledger import tables
+from infra.ledger.open import open_ledger
 from infra.settings import DEMO_CODELISTS, Settings, read_settings
 from infra.storage.places import S3Place
 from infra.storage.store import content_hash
-from transforms import identity as identify
+from tests.proof.servers import AWS, FaultyS3, Postgres
+from tests.support.observation_deliveries import Sent, contracts, file_of
+from transforms import identity
 from transforms.register.build import build_register
 from transforms.register.lookup import Register
 
@@ -30,7 +30,7 @@ LONG_AGO = 1_700_000_000
 
 def submission_of(sent: Sent) -> str:
     """Return the id that a delivery must bear."""
-    return identify.submission_id(sent.contract, sent.sender, None, content_hash(file_of(sent)))
+    return identity.submission_id(sent.contract, sent.sender, None, content_hash(file_of(sent)))
 
 
 @dataclass
@@ -49,18 +49,18 @@ class World:
 
     def open(self, *, direct: bool = False) -> Installation:
         """Open the installation as one more host; `direct` is one to whom nothing happens."""
-        told = self.settings
+        settings = self.settings
         if direct and self.s3 is not None:
-            told = replace(told, **self.places(self.s3.direct))
-        host = Installation(told, ledger.open_ledger(told.ledger_url))
-        host.__dict__.update(contracts=contracts(), register=self.register, kinds={})  # given instead of read
+            settings = replace(settings, **self.places(self.s3.direct))
+        given = Presets(contracts=contracts(), register=self.register, kinds={})
+        host = Installation(settings, open_ledger(settings.ledger_url), given)
         self.opened.append(host)
         return host
 
     def places(self, endpoint: str) -> dict[str, Any]:
         """Return where things are, for settings."""
-        told = {name: S3Place(self.bucket, name, endpoint) for name in ("arrivals", "landing", "lake")}
-        return {f"{name}_at": place for name, place in told.items()} | ({"lake_at": self.lake} if self.lake else {})
+        by_name = {name: S3Place(self.bucket, name, endpoint) for name in ("arrivals", "landing", "lake")}
+        return {f"{name}_at": place for name, place in by_name.items()} | ({"lake_at": self.lake} if self.lake else {})
 
     def put(self, sent: Sent) -> None:
         """Deliver, as a sender does: an object of its own."""
@@ -83,11 +83,11 @@ class World:
             for message in found:
                 bodies.append(message["Body"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        kept = [body for body in bodies if chance.random() >= lost]
-        kept += [body for body in kept if chance.random() < doubled]
+        delivered = [body for body in bodies if chance.random() >= lost]
+        delivered += [body for body in delivered if chance.random() < doubled]
         if shuffled:
-            chance.shuffle(kept)
-        for body in kept:
+            chance.shuffle(delivered)
+        for body in delivered:
             sqs.send_message(QueueUrl=url, MessageBody=body)
 
     def queue_url(self, endpoint: str) -> str:
@@ -142,29 +142,29 @@ def new_world(
 
 
 def _notifying(s3: FaultyS3, bucket: str) -> None:
-    """Make a versioned bucket whose arrivals are told to a queue."""
+    """Make a versioned bucket that notifies a queue of arrivals."""
     client, sqs = s3.client(), s3.client("sqs")
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     url = sqs.create_queue(QueueName=bucket, Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    told = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
-    told["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "arrivals/"}]}}
+    notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    notification["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "arrivals/"}]}}
     client.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]}
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [notification]}
     )
 
 
 @contextlib.contextmanager
 def credentials() -> Iterator[None]:
     """Let the product find credentials the AWS way."""
-    kept = dict(os.environ)
+    previous = dict(os.environ)
     os.environ.update(AWS)
     try:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(kept)
+        os.environ.update(previous)
 
 
 def register() -> Register:

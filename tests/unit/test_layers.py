@@ -1,11 +1,16 @@
-"""The rooms and who may import whom: flows → transforms, infra → schemas, and where each heavy package may be used."""
+"""The rooms, the walls inside them, and where each heavy package may be imported.
+
+Imports run one way: flows → transforms, infra → schemas. Lazy imports count like all others.
+"""
 
 import ast
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -17,41 +22,67 @@ ALLOWED = {
     "infra": {"infra", "schemas"},
     "flows": {"flows", "transforms", "infra", "schemas"},
 }
-ONLY_IN = {
-    "great_expectations": {"infra/checks/engine.py"},
-    "prefect": {
-        *(
-            "flows/orchestration/receive.py",
-            "flows/orchestration/nightly.py",
-            "flows/orchestration/serve.py",
-            "flows/events.py",
-        ),
-        *("flows/orchestration/deployments.py", "flows/orchestration/backfill.py", "flows/orchestration/server.py"),
-    },
-    "splink": {"transforms/linkage/scoring.py"},
-    "altair": {"flows/cli/charts.py"},
-    "vl_convert": {"flows/cli/charts.py"},
-    "boto3": {"infra/storage/s3.py", "infra/inbox/sqs.py"},
-    "deltalake": {"infra/lake/delta.py", "infra/lake/access.py"},
-    "opentelemetry": {"infra/telemetry.py"},
-    "cloudevents": {"flows/events.py"},
-    "holidays": {"infra/public_holidays.py"},
-    "alembic": {"infra/ledger/open.py", "infra/migrations/env.py", "infra/migrations/versions/0001_first_ledger.py"},
+FORBIDDEN: Final = {
+    "flows/cli": ("infra", "transforms", "polars", "sqlalchemy", "duckdb"),
+    "flows/queries": ("flows.release", "flows.cli", "flows.orchestration"),
+    "flows/matching": ("flows.cli", "flows.orchestration"),
+    "flows/intake": ("flows.release", "flows.cli", "flows.orchestration"),
+    "flows/release": ("flows.cli", "flows.orchestration", "flows.queries"),
+    "flows/backfill": ("flows.cli", "flows.orchestration"),
+    "flows/monitoring": ("flows.cli", "flows.orchestration", "flows.release"),
 }
+"""Folder -> what none of its modules imports. The command line imports use cases, which import no command line."""
+ONLY_FROM: Final = {
+    "flows.demo": ("flows/demo", "flows/cli"),
+    "flows.cli": ("flows/cli",),
+    "flows.orchestration": ("flows/orchestration", "flows/cli"),
+}
+"""Package -> the only folders whose modules import it."""
+ONLY_IN: Final = {
+    "prefect": ("flows/orchestration/", "flows/events.py"),
+    "great_expectations": ("infra/checks/engine.py",),
+    "splink": ("transforms/linkage/comparisons.py", "transforms/linkage/scoring.py"),
+    "duckdb": ("infra/lake/duckdb_views.py", "transforms/linkage/scoring.py"),
+    "altair": ("flows/cli/charts.py",),
+    "vl_convert": ("flows/cli/charts.py",),
+    "boto3": ("infra/storage/s3.py", "infra/inbox/sqs.py"),
+    "deltalake": ("infra/lake/",),
+    "sqlalchemy": ("infra/ledger/", "infra/inbox/", "infra/migrations/", "flows/"),
+    "opentelemetry": ("infra/telemetry.py",),
+    "cloudevents": ("flows/events.py",),
+    "holidays": ("infra/public_holidays.py",),
+    "alembic": ("infra/ledger/open.py", "infra/migrations/"),
+    "urllib.request": ("infra/webhook.py", "flows/orchestration/server.py", "infra/deploy/compose/"),
+    "typer": ("flows/cli/",),
+    "stdnum": ("transforms/normalisation/", "transforms/register/", "flows/demo/"),
+}
+"""Heavy or outward package -> the places (a file, or a folder with a slash) that may import it."""
+FEWEST_MODULES: Final = 2
+MOST_MODULES: Final = {"flows/cli": 16, "infra/ledger": 14, "transforms/linkage": 14}
+"""Folder -> how many modules it may hold, if more than twelve: one per group of commands, of tables, per step."""
 PURE = {"os", "sys", "time", "random", "socket", "requests", "httpx", "sqlalchemy", "subprocess", "tempfile", "shutil"}
-"""What a transform has no business with: clock, environment, network, SQL, files."""
+"""Clock, environment, network, SQL, files: a transform uses none of them."""
 
 
-def modules(room: str) -> list[Path]:
-    return sorted((ROOT / room).rglob("*.py"))
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Yield the full name of everything that a module imports: `flows.events.publish` of `from flows.events import`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports(path: Path, package: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for name in imported(path))
+
+
+def place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -62,15 +93,48 @@ def test_imports_run_one_way(room: str) -> None:
         assert rooms <= ALLOWED[room], path
 
 
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_the_walls_inside_flows_hold(folder: str) -> None:
+    assert modules(folder)
+    broken = [(place(path), name) for path in modules(folder) for name in FORBIDDEN[folder] if imports(path, name)]
+    assert broken == []
+
+
+@pytest.mark.parametrize("package", ONLY_FROM)
+def test_a_package_is_imported_from_its_neighbours_only(package: str) -> None:
+    importers = [place(path) for path in modules("flows") if imports(path, package)]
+    assert importers
+    assert [user for user in importers if not user.startswith(ONLY_FROM[package])] == []
+
+
 @pytest.mark.parametrize("package", ONLY_IN)
 def test_a_heavy_package_is_imported_in_its_place_only(package: str) -> None:
-    users = {
-        path.relative_to(ROOT).as_posix()
-        for room in ROOMS
-        for path in modules(room)
-        if package in {name.split(".")[0] for name in imported(path)}
+    users = [place(path) for room in ROOMS for path in modules(room) if imports(path, package)]
+    assert users
+    assert [user for user in users if not user.startswith(ONLY_IN[package])] == []
+
+
+@pytest.mark.parametrize("room", ["transforms", "infra", "flows"])
+def test_the_folders_of_a_room_form_no_circle(room: str) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in modules(room):
+        here = ".".join(path.relative_to(ROOT).parts[:2]).removesuffix(".py")
+        there = {".".join(name.split(".")[:2]) for name in imported(path) if name.startswith(f"{room}.")}
+        graph.setdefault(here, set()).update(there - {here})
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"folders import each other: {' → '.join(error.args[1])}")
+
+
+def test_a_folder_holds_two_to_twelve_modules() -> None:
+    folders = {path.parent for room in ("transforms", "infra", "flows") for path in modules(room)}
+    sizes = {
+        place(folder): sum(path.name != "__init__.py" for path in folder.glob("*.py"))
+        for folder in folders
+        if not place(folder).startswith(("infra/deploy", "infra/migrations"))
     }
-    assert {u for u in users if not u.startswith("infra/migrations/")} <= ONLY_IN[package]
+    assert {folder: n for folder, n in sizes.items() if not FEWEST_MODULES <= n <= MOST_MODULES.get(folder, 12)} == {}
 
 
 def test_transforms_are_pure() -> None:

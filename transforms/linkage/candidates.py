@@ -1,8 +1,8 @@
-"""Which pairs of reports a night must look at: the blocking index in frames.
+"""Candidate pairs: the blocking index, and which blocks exceed the size limit.
 
-The pairs of a release are a pure function of its standing reports: two share a blocking value that no more than
-`largest_block` reports share. So when a report comes, changes or goes, what has to be scored again is what it takes
-part in, and, where a block grows or shrinks over the limit, what all its members take part in.
+The candidate pairs of a release are a pure function of its standing reports: two reports that share a blocking key
+which at most `largest_block` reports have. So when a report enters, changes or leaves, its own pairs are scored again,
+and, where a block crosses the limit, the pairs of all its members.
 """
 
 from functools import reduce
@@ -12,46 +12,46 @@ from typing import Final
 import polars as pl
 
 from schemas.kind import Kind
-from transforms.linkage.blocking import block_sizes, key_columns, scored_columns, without_blocks
+from transforms.linkage.blocking import block_sizes, key_columns, scored_key_columns, without_capped_keys
 
-KEYS: Final = {"rule": pl.Int32, "key": pl.Int64}
-
-
-def keys_of(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return the distinct blocking values of some reports: rule (Int32), key (Int64)."""
-    return block_sizes(reports, kind).select(*KEYS)
+BLOCKING_KEY: Final = {"rule": pl.Int32, "key": pl.Int64}
 
 
-def sharing(keys: pl.DataFrame, kind: Kind) -> pl.Expr:
-    """Return whether a report shares any of these blocking values (rule, key)."""
-    shared = [pl.lit(False)]
+def distinct_blocking_keys(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the distinct blocking keys of some reports (`BLOCKING_KEY`)."""
+    return block_sizes(reports, kind).select(*BLOCKING_KEY)
+
+
+def shares_blocking_key(keys: pl.DataFrame, kind: Kind) -> pl.Expr:
+    """Return the condition that a report has any of these blocking keys (`BLOCKING_KEY`)."""
+    conditions = [pl.lit(False)]
     for n, name in enumerate(key_columns(kind)):
         values = keys.filter(pl.col("rule") == n)["key"]
         if values.len():
-            shared.append(pl.col(name).is_in(values.implode()))
-    return reduce(or_, shared).fill_null(False)
+            conditions.append(pl.col(name).is_in(values.implode()))
+    return reduce(or_, conditions).fill_null(False)
 
 
-def capped(reports: pl.DataFrame, keys: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return those of the keys that more than `largest_block` of the reports share, as `over_limit`."""
-    return over_limit(reports, kind).join(keys, on=list(KEYS), how="semi")
+def capped_blocks(reports: pl.DataFrame, keys: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return those of the keys that more than `largest_block` of the reports have, as `blocks_over_limit`."""
+    return blocks_over_limit(reports, kind).join(keys, on=list(BLOCKING_KEY), how="semi")
 
 
-def over_limit(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return the keys that more than `largest_block` of the reports share: rule, key, reports.
+def blocks_over_limit(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the keys that more than `largest_block` of the reports have: rule, key, reports.
 
-    An identity is never capped: its reports are tied one to another, not compared each with each.
+    An identity has no limit: its reports are linked in a star, not compared pair by pair.
     """
     large = (pl.col("reports") > kind.largest_block) & (pl.col("rule") < len(kind.blocking))
     return block_sizes(reports, kind).filter(large)
 
 
-def meeting(keys: pl.DataFrame, large: pl.DataFrame, kind: Kind) -> pl.Series:
-    """Return of each row of the index whether another report shares a block with it that is not over the limit.
+def has_partner(keys: pl.DataFrame, large: pl.DataFrame, kind: Kind) -> pl.Series:
+    """Return, per row of the index, whether another report has one of its keys and the block is within the limit.
 
-    No pair is found of the others: they need not be made comparable.
+    The other rows are in no candidate pair and need no preparation.
     """
-    blocks = without_blocks(keys, large, kind).select(scored_columns(kind))
+    blocks = without_capped_keys(keys, large, kind).select(scored_key_columns(kind))
     return blocks.select(
         pl.any_horizontal(
             pl.lit(False), *(pl.col(name).is_not_null() & pl.col(name).is_duplicated() for name in blocks.columns)
@@ -59,7 +59,9 @@ def meeting(keys: pl.DataFrame, large: pl.DataFrame, kind: Kind) -> pl.Series:
     ).to_series()
 
 
-def flipped(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Return the keys (rule, key) that are capped in one of two frames of `capped` and not in the other."""
-    old, new = before.select(*KEYS), after.select(*KEYS)
-    return pl.concat([old.join(new, on=list(KEYS), how="anti"), new.join(old, on=list(KEYS), how="anti")])
+def crossed_limit(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Return the keys (`BLOCKING_KEY`) that only one of two frames of `capped_blocks` has."""
+    old, new = before.select(*BLOCKING_KEY), after.select(*BLOCKING_KEY)
+    return pl.concat(
+        [old.join(new, on=list(BLOCKING_KEY), how="anti"), new.join(old, on=list(BLOCKING_KEY), how="anti")]
+    )

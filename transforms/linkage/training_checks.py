@@ -1,45 +1,47 @@
-"""Whether a match model can be estimated from some reports: what is missing, and what to do about it."""
+"""The preconditions of training a match model: what is missing, and what to do about it."""
 
 from typing import Final
 
 import polars as pl
 
 from schemas.kind import Kind
-from transforms.linkage.blocking import comparable, scored_columns
+from transforms.linkage.blocking import prepare_comparison, scored_key_columns
 
-FEWEST: Final = 10
-"""Pairs of reports to compare, below which nothing is estimated."""
+MIN_CANDIDATE_PAIRS: Final = 10
+"""Candidate pairs that training needs at least."""
 
 
-def lacking(reports: pl.DataFrame, kind: Kind) -> str:
-    """Return why no model can be estimated from these reports, as a sentence; the empty text if one can."""
+def missing_for_training(reports: pl.DataFrame, kind: Kind) -> str:
+    """Return why no model can be estimated from these reports; an empty text if one can."""
     if not kind.compared():
         return "it compares no field: declared identities and decisions alone join its reports, without a model"
     if not reports.height:
-        return "no report of it stands: `engang submit` some"
+        return "it has no standing report: `engang submit` some"
     empty = [name for name in kind.compared() if reports[name].null_count() == reports.height]
     if empty:
         return (
-            f"{reports.height} reports stand, and none of them tells {', '.join(empty)}: what agreeing there means "
-            f"cannot be seen. Deliver reports that do, or take `compare` from it in kinds/{kind.kind}.yml"
+            f"none of {reports.height} standing reports has {', '.join(empty)}: nothing shows what agreement "
+            f"there means. Deliver reports that have it, or remove its `compare` from kinds/{kind.kind}.yml"
         )
-    found = candidate_pairs(reports, kind)
-    if found < FEWEST:
+    found = count_candidate_pairs(reports, kind)
+    if found < MIN_CANDIDATE_PAIRS:
         whose = " of different reporters" if kind.one_report_per_item else ""
         return (
-            f"of {reports.height} reports that stand, {found} pairs{whose} share a blocking value: expected at least "
-            f"{FEWEST}. Deliver more, or make the blocking rules of kinds/{kind.kind}.yml coarser"
+            f"among {reports.height} standing reports, {found} pairs{whose} share a blocking key: expected at least "
+            f"{MIN_CANDIDATE_PAIRS}. Deliver more, or make the blocking rules of kinds/{kind.kind}.yml coarser"
         )
     return ""
 
 
-def candidate_pairs(reports: pl.DataFrame, kind: Kind) -> int:
-    """Return how many pairs blocking brings together, a pair once for each rule that does."""
+def count_candidate_pairs(reports: pl.DataFrame, kind: Kind) -> int:
+    """Return the number of candidate pairs, a pair once for each blocking rule that finds it."""
     reporter = pl.col("reported_by") if kind.one_report_per_item else pl.col("report_id")
-    keyed = comparable(reports, kind).with_columns(reporter.alias("_own"))
+    index = prepare_comparison(reports, kind).with_columns(reporter.alias("_own"))
     total = 0
-    for name in scored_columns(kind):
-        held = keyed.drop_nulls(name).group_by(name, "_own").agg(pl.len().cast(pl.Int64).alias("n"))
-        groups = held.group_by(name).agg(pl.col("n").sum().alias("all"), (pl.col("n") * pl.col("n")).sum().alias("own"))
+    for name in scored_key_columns(kind):
+        counts = index.drop_nulls(name).group_by(name, "_own").agg(pl.len().cast(pl.Int64).alias("n"))
+        groups = counts.group_by(name).agg(
+            pl.col("n").sum().alias("all"), (pl.col("n") * pl.col("n")).sum().alias("own")
+        )
         total += int(groups.select((pl.col("all") * pl.col("all") - pl.col("own")).sum()).item()) // 2
     return total

@@ -1,51 +1,59 @@
-"""What a match model says, in bits: of each level of each field, and of one pair step by step."""
+"""Match weights in bits: of each comparison level of a model, and of one pair as a waterfall."""
 
 import math
 from typing import Any, Final
 
 import polars as pl
 
-from transforms.linkage.model import Model
+from transforms.linkage.model import MatchModel
 
 PRIOR: Final = "(prior)"
-"""The step before any field: the odds of a match before anything is compared."""
-SUM: Final = "(sum)"
-RARITY: Final = "rarity of {}"
-LEVELS: Final = {
+"""The first step: the odds of a match before anything is compared."""
+TOTAL: Final = "(sum)"
+RARITY_STEP: Final = "rarity of {}"
+MODEL_LEVEL: Final = {
     "field": pl.String, "level": pl.String, "matches": pl.Float64, "others": pl.Float64, "bits": pl.Float64,
 }  # fmt: skip
-"""matches: share of the pairs of one item that are at this level (m); others: of the other pairs (u); bits: log2 of
-their ratio; null where training saw no such pair."""
-STEPS: Final = {"step": pl.String, "level": pl.String, "bits": pl.Float64, "before": pl.Float64, "after": pl.Float64}
-"""One step of a pair's weight: its bits, and the sum before and after it."""
-SEEN: Final = 0.005
-"""Bits from which the rarity of a value is a step of its own."""
+"""matches: share of the matching pairs that are at this level (m). others: share of the other pairs (u). bits: log2 of
+their ratio. All null where training saw no such pair."""
+WATERFALL_STEP: Final = {
+    "step": pl.String,
+    "level": pl.String,
+    "bits": pl.Float64,
+    "before": pl.Float64,
+    "after": pl.Float64,
+}
+"""One step of a pair's match weight: its bits, and the sum before and after it."""
+MIN_RARITY_BITS: Final = 0.005
+"""Bits from which the rarity of a value is a separate step."""
 
 
-def model_levels(model: Model) -> pl.DataFrame:
-    """Return what a model says of each level of each field (`LEVELS`), fields as they are compared, nearest first."""
+def model_levels(model: MatchModel) -> pl.DataFrame:
+    """Return the match weight of each level of each field (`MODEL_LEVEL`), in the order of the model."""
     share = model.settings["probability_two_random_records_match"]
     rows: list[tuple[object, ...]] = [
         (PRIOR, "before anything is compared", None, None, math.log2(share / (1 - share)))
     ]
     for comparison in model.settings["comparisons"]:
-        told = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
-        rows += [(comparison["output_column_name"], level["label_for_charts"], *_said(level)) for level in told]
-    return pl.DataFrame(rows, schema=LEVELS, orient="row")
+        levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        rows += [
+            (comparison["output_column_name"], level["label_for_charts"], *_probabilities(level)) for level in levels
+        ]
+    return pl.DataFrame(rows, schema=MODEL_LEVEL, orient="row")
 
 
-def _said(level: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+def _probabilities(level: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
     matches, others = level.get("m_probability"), level.get("u_probability")
     if isinstance(matches, float) and isinstance(others, float) and matches > 0 and others > 0:
         return matches, others, math.log2(matches / others)
     return None, None, None
 
 
-def steps(weights: pl.DataFrame) -> pl.DataFrame:
-    """Return one pair's weight step by step (`STEPS`): the prior, the strongest field first, then the sum.
+def waterfall_steps(weights: pl.DataFrame) -> pl.DataFrame:
+    """Return one pair's match weight in steps (`WATERFALL_STEP`): the prior, the fields (strongest first), the sum.
 
-    weights: field, level, bits, frequency_bits of one pair, as `transforms.linkage.scoring.weigh` gives them. What the
-    rarity of a value adds is a step of its own, after its field.
+    weights: field, level, bits, frequency_bits of one pair, from `transforms.linkage.scoring.field_weights`. The rarity
+    of a value is a separate step after its field.
     """
     fields = weights.filter(pl.col("field") != PRIOR)
     prior = weights.filter(pl.col("field") == PRIOR).select(pl.col("field").alias("step"), "level", "bits")
@@ -54,11 +62,13 @@ def steps(weights: pl.DataFrame) -> pl.DataFrame:
     )
     own = ordered.select("field", pl.col("field").alias("step"), "level", "bits").with_row_index("place")
     rarity = ordered.select(
-        "field", pl.format(RARITY, "field").alias("step"), "level", pl.col("frequency_bits").alias("bits")
-    ).with_row_index("place").filter(pl.col("bits").abs() >= SEEN)  # fmt: skip
+        "field", pl.format(RARITY_STEP, "field").alias("step"), "level", pl.col("frequency_bits").alias("bits")
+    ).with_row_index("place").filter(pl.col("bits").abs() >= MIN_RARITY_BITS)  # fmt: skip
     both = pl.concat([own, rarity]).sort("place", maintain_order=True).select("step", "level", "bits")
-    told = pl.concat([prior, both]).with_columns(pl.col("bits").cum_sum().alias("after"))
-    told = told.with_columns((pl.col("after") - pl.col("bits")).alias("before"))
-    total = told["bits"].sum()
-    last = pl.DataFrame({"step": SUM, "level": "all together", "bits": total, "before": 0.0, "after": total}, STEPS)
-    return pl.concat([told.select(*STEPS), last])
+    steps = pl.concat([prior, both]).with_columns(pl.col("bits").cum_sum().alias("after"))
+    steps = steps.with_columns((pl.col("after") - pl.col("bits")).alias("before"))
+    total = steps["bits"].sum()
+    last = pl.DataFrame(
+        {"step": TOTAL, "level": "all together", "bits": total, "before": 0.0, "after": total}, WATERFALL_STEP
+    )
+    return pl.concat([steps.select(*WATERFALL_STEP), last])

@@ -1,30 +1,32 @@
-"""Reading numbers as a contract declares them written: exact decimals out of text, or null, never a guess.
+"""Reading numbers in the notation that a contract declares: exact decimals from text, or null, never a guess.
 
 A number is an optional sign, digits that may be grouped by three with the declared separator, and digits after the
-declared mark; white space around it is no part of it. Nothing else is one: no exponents, no NaN, no digits but 0-9.
-Polars' own cast takes `1e3` and rounds the tenth decimal away without a word, so the text is checked before it is cast.
+declared mark; surrounding white space is ignored. Nothing else is a number: no exponents, no NaN, no digits but 0-9.
+Polars' own cast accepts `1e3` and silently rounds the tenth decimal away, so the text is checked before it is cast.
 """
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from schemas.claims import VALUE, VALUE_DIGITS, VALUE_SCALE
-from schemas.contract import Format
+
+if TYPE_CHECKING:
+    from schemas.contract import Format
 
 SIGN: Final = "[+\u2212-]?"
-SPACES: Final = (" ", "\u00a0", "\u202f", "\u2009")
-"""What a declared thousands space may be: space, NBSP, narrow NBSP, thin space."""
+THOUSANDS_SPACES: Final = (" ", "\u00a0", "\u202f", "\u2009")
+"""The characters accepted as a declared thousands space: space, NBSP, narrow NBSP, thin space."""
 
 
-def _separators(fmt: Format) -> tuple[str, ...]:
+def _separators(fmt: "Format") -> tuple[str, ...]:
     if fmt.thousands is None:
         return ()
-    return SPACES if fmt.thousands == " " else (fmt.thousands,)
+    return THOUSANDS_SPACES if fmt.thousands == " " else (fmt.thousands,)
 
 
-def _shape(fmt: Format) -> str:
+def _shape(fmt: "Format") -> str:
     """Return the regular expression of a whole number of any size."""
     digits, mark = "[0-9]+", re.escape(fmt.decimal)
     if fmt.thousands is not None:
@@ -32,7 +34,7 @@ def _shape(fmt: Format) -> str:
     return f"^{SIGN}(?:{digits})(?:{mark}[0-9]+)?$"
 
 
-def _bounded_shape(fmt: Format) -> str:
+def _bounded_shape(fmt: "Format") -> str:
     """Return the regular expression of a whole number that fits `VALUE`."""
     digits, mark = f"0*[0-9]{{1,{VALUE_DIGITS}}}", re.escape(fmt.decimal)
     if fmt.thousands is not None:
@@ -42,25 +44,25 @@ def _bounded_shape(fmt: Format) -> str:
     return f"^{SIGN}(?:{digits})(?:{mark}[0-9]{{1,{VALUE_SCALE}}})?$"
 
 
-def _plain(text: pl.Expr, fmt: Format) -> pl.Expr:
+def _plain(text: pl.Expr, fmt: "Format") -> pl.Expr:
     """Return a number's text as Polars casts it: ASCII minus, no separators, a point as mark."""
-    change = {"\u2212": "-"} | dict.fromkeys(_separators(fmt), "")
+    replacements = {"\u2212": "-"} | dict.fromkeys(_separators(fmt), "")
     if fmt.decimal != ".":
-        change[fmt.decimal] = "."
-    if len(change) > 1:
-        return text.str.replace_many(list(change), list(change.values()))
+        replacements[fmt.decimal] = "."
+    if len(replacements) > 1:
+        return text.str.replace_many(list(replacements), list(replacements.values()))
     return text.str.replace("\u2212", "-", literal=True)
 
 
-def number(text: pl.Expr, fmt: Format) -> pl.Expr:
-    """Return the exact number that each text says as Decimal(38, 9); null where it says none or one too big."""
+def number(text: pl.Expr, fmt: "Format") -> pl.Expr:
+    """Return the number that each text denotes, exact, as Decimal(38, 9); null where it is none or out of range."""
     bare = text.str.strip_chars()
     fits = bare.str.contains(_bounded_shape(fmt))
     return pl.when(fits).then(_plain(bare, fmt).cast(VALUE, strict=False))
 
 
-def number_problem(text: pl.Expr, fmt: Format) -> pl.Expr:
-    """Return why each text is no number: null where it is one (or is null), else a code of `REASONS`."""
+def number_problem(text: pl.Expr, fmt: "Format") -> pl.Expr:
+    """Return why each text is not a number, a code of `REASONS`; null where it is one (or the text is null)."""
     bare = text.str.strip_chars()
     return (
         pl.when(bare.str.contains(_bounded_shape(fmt)) | bare.is_null())
@@ -71,9 +73,14 @@ def number_problem(text: pl.Expr, fmt: Format) -> pl.Expr:
     )
 
 
-def decimals_written(text: pl.Expr, fmt: Format) -> pl.Expr:
-    """Return the places after the mark as Int16, trailing zeros counted; null where the text is no number."""
+def decimals_written(text: pl.Expr, fmt: "Format") -> pl.Expr:
+    """Return the places after the mark as Int16, trailing zeros included; null where the text is not a number."""
     bare = text.str.strip_chars()
     after = bare.str.len_bytes() - bare.str.find(fmt.decimal, literal=True) - 1
     places = after.fill_null(0).cast(pl.Int16, strict=False)
     return pl.when(bare.str.contains(_bounded_shape(fmt))).then(places)
+
+
+def decimal_text(value: pl.Expr) -> pl.Expr:
+    """Return Decimals as text without trailing zeros: 12.500000000 is `12.5`, 3.000000000 is `3`."""
+    return value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")

@@ -1,6 +1,6 @@
-"""Raw text to claims and rejects: every row ends as claims, as a reject with its reason, or ignored by name.
+"""Raw text to claims and rejects: every row ends as claims, as a reject with its reason, or ignored by the contract.
 
-One call takes a batch: the raw frames of many submissions under one contract, told apart by `submission_id`.
+One call takes a batch: the raw frames of many submissions under one contract, each with its `submission_id`.
 """
 
 import json
@@ -10,27 +10,27 @@ import polars as pl
 
 from schemas.claims import CLAIM, frame_schema
 from schemas.contract import ClaimSpec, Contract, Take
-from transforms import identity as identify
-from transforms.normalisation.cells import accuracy_told, read_cells, take
+from transforms import identity
+from transforms.normalisation.cells import accuracy, mapped_text, read_cells
 from transforms.normalisation.numbers import decimals_written
-from transforms.normalisation.problems import Problem, rejects_of
-from transforms.normalisation.repeated_keys import repeats
-from transforms.normalisation.row_counts import row_counts, sunk_files
+from transforms.normalisation.problems import Problem, find_rejects
+from transforms.normalisation.repeated_keys import handle_repeats
+from transforms.normalisation.row_counts import count_rows, sunk_files
 from transforms.register.lookup import Register
 
-CONTENT = ("item_id", "reported_by", "value", "decimals")
-"""What a submission says, whatever its format, encoding and order: two that say the same are one, rewrapped."""
-USUAL = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
-"""How most claims are made; what differs from it is part of what a submission says."""
+CLAIM_CONTENT = ("item_id", "reported_by", "value", "decimals")
+"""The content of a claim, whatever its format, encoding and order: a second submission with the same is rewrapped."""
+USUAL_VALUES = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
+"""What most claims have in these columns; any other value is part of the content too."""
 
 
 @dataclass(frozen=True)
 class Normalised:
-    """What a batch became.
+    """The claims, rejects and counts of a batch.
 
     claims: the columns of `schemas.claims.CLAIM`. rejects: those of `REJECT`, warnings included.
-    counts: one row a submission: submission_id, rows, claimed, rejected, ignored (rows), claims, warnings (Int64), and
-    the lanes of its content digest (UInt64); rows = claimed + rejected + ignored, always.
+    counts: one row per submission: submission_id, rows, claimed, rejected, ignored (rows), claims, warnings (Int64),
+    and the lanes of its content digest (UInt64); rows = claimed + rejected + ignored, always.
     """
 
     claims: pl.DataFrame
@@ -45,33 +45,37 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     (may be null).
     """
     cells, problems = read_cells(batch, contract, register)
-    kept = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
-    ruled = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
-    problems += ruled
-    rejects, rejected = rejects_of(kept, problems)
+    rows = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
+    rule_problems = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
+    problems += rule_problems
+    rejects, rejected = find_rejects(rows, problems)
     if rejected.height:
-        kept = kept.join(rejected, on=["submission_id", "row"], how="anti")
-    claims, repeated = repeats(_identified(_claims(kept, contract), contract), contract.repeat or "error")
+        rows = rows.join(rejected, on=["submission_id", "row"], how="anti")
+    claims, repeated = handle_repeats(_with_ids(_claims(rows, contract), contract), contract.repeat or "error")
     rejects = pl.concat([rejects, repeated])
-    sunk = sunk_files(rejects, ruled)
+    sunk = sunk_files(rejects, rule_problems)
     claims = claims.join(sunk, on="submission_id", how="anti") if sunk.height else claims
-    counts = row_counts(cells, _content(claims), rejects, sunk)
+    counts = count_rows(cells, _content(claims), rejects, sunk)
     return Normalised(claims.select(frame_schema(CLAIM).names()), rejects, counts)
 
 
 def _claims(cells: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """Return one row a claim: the wide row's figures, each under its own reporter."""
+    """Return one row per claim: each figure of a wide row with its own reporter."""
     lead = pl.lit(True)
     parts = []
     for i, claim in enumerate(contract.claims):
         given = cells.filter(pl.col(claim.column) != "") if claim.missing == "skip" else cells
-        parts.append(given.lazy().select(*_shared(contract), *_own(i, claim, contract), lead.alias("lead")).collect())
+        parts.append(
+            given.lazy()
+            .select(*_row_columns(contract), *_claim_columns(i, claim, contract), lead.alias("lead"))
+            .collect()
+        )
         lead = lead & (pl.col(claim.column) == "")
     return pl.concat(parts) if len(parts) > 1 else parts[0]
 
 
-def _shared(contract: Contract) -> list[pl.Expr]:
-    told = {
+def _row_columns(contract: Contract) -> list[pl.Expr]:
+    values = {
         "contract": pl.lit(contract.contract),
         "obligation": pl.lit(contract.obligation),
         "period_start": pl.col("_start"),
@@ -80,34 +84,34 @@ def _shared(contract: Contract) -> list[pl.Expr]:
         "unit_kind": pl.col("_kind_text"),
         "additive": pl.lit(False),
     }
-    return [pl.col("submission_id", "sender", "row"), *(e.alias(name) for name, e in told.items())]
+    return [pl.col("submission_id", "sender", "row"), *(e.alias(name) for name, e in values.items())]
 
 
-def _own(index: int, claim: ClaimSpec, contract: Contract) -> list[pl.Expr]:
-    confidential = take(claim.confidential) == "true" if claim.confidential else pl.lit(False)
-    told = {
-        "reported_by": take(claim.reported_by),
+def _claim_columns(index: int, claim: ClaimSpec, contract: Contract) -> list[pl.Expr]:
+    confidential = mapped_text(claim.confidential) == "true" if claim.confidential else pl.lit(False)
+    values = {
+        "reported_by": mapped_text(claim.reported_by),
         "column": pl.lit(claim.column),
         "original": pl.col(f"_original_{index}"),
         "confidential": confidential,
         "concept": pl.lit(claim.concept),
         "breakdown": breakdown_text(contract.breakdown | claim.breakdown),
-        "unit_measure": take(claim.unit_measure),
+        "unit_measure": mapped_text(claim.unit_measure),
         "value": pl.col(f"_value_{index}"),
         "decimals": _decimals(claim, contract).cast(pl.Int16),
-        "obs_status": take(claim.obs_status).fill_null("A") if claim.obs_status else pl.lit("A"),
+        "obs_status": mapped_text(claim.obs_status).fill_null("A") if claim.obs_status else pl.lit("A"),
         "precedence": pl.lit(claim.precedence, dtype=pl.Int16),
         "position": pl.lit(index, dtype=pl.Int16),
     }
-    return [e.alias(name) for name, e in told.items()]
+    return [e.alias(name) for name, e in values.items()]
 
 
 def _decimals(claim: ClaimSpec, contract: Contract) -> pl.Expr:
-    """Return the accuracy: declared, as written, or that of the scale (1000 -> -3)."""
+    """Return the accuracy: declared, as written, or from the scale (1000 -> -3)."""
     shift = claim.scale.log10() if claim.scale > 0 else None
     places = int(shift) if shift is not None and shift == int(shift) else 0
     if isinstance(claim.decimals, Take):
-        return accuracy_told(take(claim.decimals))
+        return accuracy(mapped_text(claim.decimals))
     if isinstance(claim.decimals, int):
         return pl.lit(claim.decimals)
     if claim.decimals == "as_written":
@@ -122,37 +126,37 @@ def breakdown_text(parts: dict[str, Take]) -> pl.Expr:
     pieces: list[pl.Expr] = []
     for i, key in enumerate(sorted(parts)):
         pieces.append(pl.lit(("," if i else "{") + json.dumps(key, ensure_ascii=False) + ':"'))
-        text = take(parts[key])
-        if parts[key].map is None:  # a delivered text; a map's codes are the contract's own
+        text = mapped_text(parts[key])
+        if parts[key].map is None:  # delivered text; the codes of a map come from the contract
             text = text.str.replace_all(r'([\\"])', r"\$1").str.replace_all(r"[\x00-\x1f]", " ")
         pieces += [text, pl.lit('"')]
     return pl.concat_str(*pieces, pl.lit("}"))
 
 
-def _identified(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+def _with_ids(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     slotted = contract.report_version is not None or contract.action is not None
-    slot = identify.slot_id() if slotted else pl.lit(None, dtype=pl.String).alias("slot_id")
+    slot = identity.slot_id() if slotted else pl.lit(None, dtype=pl.String).alias("slot_id")
     month = pl.col("period_start").dt.strftime("%Y-%m").alias("partition")
     typed = claims.lazy().cast({n: d for n, d in frame_schema(CLAIM).items() if n in claims.columns})
-    return typed.with_columns(identify.item_id(), slot, month).collect(engine="streaming")
+    return typed.with_columns(identity.item_id(), slot, month).collect(engine="streaming")
 
 
-def _manner(claims: pl.DataFrame) -> pl.Expr:
-    """Return how each claim is made, as text: its version, and what is not as usual, which most batches lack."""
+def _variant(claims: pl.DataFrame) -> pl.Expr:
+    """Return the rest of a claim's content as text: its version, and its unusual values, which most batches lack."""
     unusual = [
         pl.when(pl.col(name) != usual).then(pl.format(f"{{}} {name}", name)).otherwise(pl.lit(""))
-        for name, usual in USUAL.items()
+        for name, usual in USUAL_VALUES.items()
         if (claims[name] != usual).any()
     ]
     return pl.concat_str(pl.col("version").cast(pl.String).fill_null(""), *unusual, separator="")
 
 
 def _content(claims: pl.DataFrame) -> pl.DataFrame:
-    """Return what became of each submission's rows: claimed, claims, and the sums of the lanes of what they say."""
+    """Return one row per submission: submission_id, claimed, claims, and the sums of the lanes of their content."""
     return (
         claims.lazy()
-        .select("submission_id", "lead", *identify.lanes(*map(pl.col, CONTENT), _manner(claims)))
+        .select("submission_id", "lead", *identity.lanes(*map(pl.col, CLAIM_CONTENT), _variant(claims)))
         .group_by("submission_id")
-        .agg(pl.col("lead").sum().alias("claimed"), pl.len().alias("claims"), pl.col(identify.LANES).sum())
+        .agg(pl.col("lead").sum().alias("claimed"), pl.len().alias("claims"), pl.col(identity.LANES).sum())
         .collect(engine="streaming")
     )

@@ -1,4 +1,4 @@
-"""Problems: what can be wrong with a row, as expressions, and the rejects they give."""
+"""Problems: what can be wrong with a row, as expressions, and the rejects that they produce."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -7,20 +7,18 @@ from typing import Self
 
 import polars as pl
 
-from schemas.claims import REJECT, empty, frame_schema
+from schemas.claims import REJECT, empty
 from schemas.contract import Contract
-from transforms.normalisation.rules import RowRule, expected, rule_breaks, rule_columns
-
-FOUND_CHARACTERS = 200
-"""How much of a delivered text a reject repeats: enough to find it, not enough to copy a file."""
+from transforms.normalisation.rules import RowRule, rule_breaks, rule_columns, rule_expectation
+from transforms.rejects import reject_columns
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that can be wrong: which rows have it, and what to say of them.
+    """One thing that can be wrong: which rows have it, and the message of their rejects.
 
-    `bad` is Boolean, `found` and `expected` are String, over the cells frame; `reason` a code of `REASONS` or an
-    expression giving one.
+    `bad` is Boolean, `found` and `expected` are String, over the cells frame; `reason` is a code of `REASONS` or an
+    expression that gives one. `sinks_file`: a row with the problem rejects its whole file.
     """
 
     reason: str | pl.Expr
@@ -42,18 +40,25 @@ class Problem:
             column=columns[0],
             bad=rule_breaks(rule, contract),
             found=pl.concat_str(*(pl.col(c) for c in columns), separator=" | "),
-            expected=expected(rule),
+            expected=rule_expectation(rule),
             hint="correct the value and deliver again",
             rule=rule.id,
             severity=rule.severity,
             sinks_file=rule.rejects == "file" and rule.severity == "critical",
         )
 
+    def reject_columns(self) -> list[pl.Expr]:
+        """Return the columns of a reject for each row that has the problem."""
+        return reject_columns(
+            self.reason, found=self.found, expected=self.expected, hint=self.hint, column=self.column,
+            rule=self.rule, severity=self.severity,
+        )  # fmt: skip
 
-def rejects_of(cells: pl.DataFrame, problems: list[Problem]) -> tuple[pl.DataFrame, pl.DataFrame]:
+
+def find_rejects(cells: pl.DataFrame, problems: list[Problem]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rejects of the rows that have problems, and the distinct (submission_id, row) of the critical ones.
 
-    `cells` has submission_id, row and whatever the problems speak of. A row with three problems gives three rejects.
+    `cells` has submission_id, row and every column that the problems use. A row has one reject for each problem.
     """
     if not problems:
         return empty(REJECT), cells.select("submission_id", "row").clear()
@@ -62,27 +67,8 @@ def rejects_of(cells: pl.DataFrame, problems: list[Problem]) -> tuple[pl.DataFra
     bad = flagged.filter(reduce(or_, map(pl.col, flags))).collect()
     if not bad.height:
         return empty(REJECT), cells.select("submission_id", "row").clear()
-    parts = [bad.filter(flag).select(_row_of(p)) for p, flag in zip(problems, flags, strict=True)]
+    parts = [bad.filter(flag).select(p.reject_columns()) for p, flag in zip(problems, flags, strict=True)]
     critical = [part for part, p in zip(parts, problems, strict=True) if p.severity == "critical"]
-    sunk = pl.concat([p.select("submission_id", "row") for p in critical]).unique() if critical else None
+    rejected = pl.concat([p.select("submission_id", "row") for p in critical]).unique() if critical else None
     rejects = pl.concat(parts).sort("submission_id", "row", "column", "reason", maintain_order=True)
-    return rejects, cells.select("submission_id", "row").clear() if sunk is None else sunk
-
-
-def _row_of(problem: Problem) -> list[pl.Expr]:
-    told = {
-        "submission_id": pl.col("submission_id"),
-        "row": pl.col("row"),
-        "column": _text(problem.column),
-        "reason": _text(problem.reason),
-        "rule": _text(problem.rule),
-        "severity": _text(problem.severity),
-        "found": problem.found.cast(pl.String).str.slice(0, FOUND_CHARACTERS),
-        "expected": _text(problem.expected),
-        "hint": _text(problem.hint),
-    }
-    return [told[name].cast(dtype).alias(name) for name, dtype in frame_schema(REJECT).items()]
-
-
-def _text(value: str | pl.Expr | None) -> pl.Expr:
-    return value if isinstance(value, pl.Expr) else pl.lit(value, dtype=pl.String)
+    return rejects, cells.select("submission_id", "row").clear() if rejected is None else rejected

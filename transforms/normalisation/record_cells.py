@@ -1,8 +1,8 @@
 """Texts to the typed fields of records, and what can be wrong with each.
 
-The cells frame has a row for every row of the batch: the contract's columns trimmed, and beside them `_ignored`,
-`_version`, `_reported_at`, `_action`, and for field f `_text_f` (String, "" for none) and `_field_f` (typed, null for
-none). Texts are in Unicode's composed form (NFC).
+The cells frame has a row for every row of the batch: the contract's columns trimmed, then `_ignored`, `_version`,
+`_reported_at`, `_action`, and for field f `_text_f` (String, "" for none) and `_field_f` (typed, null for none). Texts
+are in Unicode's composed form (NFC).
 """
 
 import re
@@ -18,178 +18,173 @@ from schemas.contract import Contract, FieldTake, Format, RecordSpec
 from schemas.kind import FieldSpec, Kind
 from transforms.normalisation.cells import (
     ISO_DATETIME,
+    apply_map,
     ignored_rows,
     instant_problems,
     report_columns,
-    scaled,
-    taken,
+    scale_value,
+    source_text,
     text_problems,
     unknown_code,
 )
 from transforms.normalisation.numbers import number, number_problem
 from transforms.normalisation.problems import Problem
 
-YES_NO: Final = ("true", "false")
+BOOLEAN_TEXTS: Final = ("true", "false")
 ISO_DATE: Final = "%Y-%m-%d"
 
 
 def read_record_cells(
     batch: pl.DataFrame, contract: Contract, record: RecordSpec, kind: Kind
 ) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the cells frame of a batch and every problem its rows can have (the contract's rules apart)."""
-    fields = {name: (told, kind.fields[name]) for name, told in record.fields.items()}
-    texts = [_text(told, spec).alias(f"_text_{name}") for name, (told, spec) in fields.items()]
+    """Return the cells frame of a batch and every problem its rows can have, the contract's rules excepted."""
+    fields = {name: (take, kind.fields[name]) for name, take in record.fields.items()}
+    texts = [_text(take, spec).alias(f"_text_{name}") for name, (take, spec) in fields.items()]
     values = [
-        _value(name, told, spec, contract.format).alias(f"_field_{name}") for name, (told, spec) in fields.items()
+        _value(name, take, spec, contract.format).alias(f"_field_{name}") for name, (take, spec) in fields.items()
     ]
     trimmed = [pl.col(c).str.strip_chars() for c in contract.columns()]
     ignored = reduce(or_, ignored_rows(contract)).alias("_ignored")
     lazy = batch.lazy().with_columns(trimmed).with_columns(ignored, *report_columns(contract), *texts)
     problems = [*_key_problems(contract, record)]
-    for name, (told, spec) in fields.items():
-        problems += _field_problems(name, told, spec, contract.format)
+    for name, (take, spec) in fields.items():
+        problems += _field_problems(name, take, spec, contract.format)
     return lazy.with_columns(values).collect(), [*problems, *instant_problems(contract)]
 
 
-def _cell(column: str, told: FieldTake) -> pl.Expr:
-    """Return a cell's text, empty where it says that it is."""
+def _cell(column: str, take: FieldTake) -> pl.Expr:
+    """Return a cell's text, "" where it is one of the declared missing values."""
     text = pl.col(column)
-    return (
-        pl.when(text.is_in(list(told.missing_values))).then(pl.lit("")).otherwise(text) if told.missing_values else text
-    )
+    if not take.missing_values:
+        return text
+    return pl.when(text.is_in(list(take.missing_values))).then(pl.lit("")).otherwise(text)
 
 
-def _text(told: FieldTake, spec: FieldSpec) -> pl.Expr:
-    """Return what is delivered of a field, before it is mapped and read."""
-    if told.columns or told.flags:
-        cells = [_cell(column, told) for column in told.named()]
+def _text(take: FieldTake, spec: FieldSpec) -> pl.Expr:
+    """Return a field's text as delivered, before it is mapped and read."""
+    if take.columns or take.flags:
+        cells = [_cell(column, take) for column in take.source_columns()]
         joined = pl.concat_str([pl.when(c != "").then(c) for c in cells], separator=" ", ignore_nulls=True)
         if spec.type not in {"date", "datetime"}:
             return joined
         return pl.when(pl.all_horizontal([c != "" for c in cells])).then(joined).otherwise(pl.lit(""))
-    return _cell(told.column, told) if told.column else taken(told).fill_null("")
+    return _cell(take.column, take) if take.column else source_text(take).fill_null("")
 
 
-def _mapped(text: pl.Expr, told: FieldTake) -> pl.Expr:
-    if told.map is None:
-        return text
-    return text.replace_strict(list(told.map), list(told.map.values()), default=None, return_dtype=pl.String)
-
-
-def _value(name: str, told: FieldTake, spec: FieldSpec, form: Format) -> pl.Expr:
-    """Return a field typed; null where its text says none."""
-    text = _mapped(pl.col(f"_text_{name}"), told)
+def _value(name: str, take: FieldTake, spec: FieldSpec, form: Format) -> pl.Expr:
+    """Return a field's typed value; null where its text has none."""
+    text = apply_map(pl.col(f"_text_{name}"), take)
     value: pl.Expr
     match spec.type:
         case "text" | "code":
             value = pl.when(text != "").then(text.str.normalize("NFC"))
         case "list":
-            value = _list(name, told)
+            value = _list(name, take)
         case "integer":
-            figure = _figure(text, told, form)
+            figure = _figure(text, take, form)
             value = pl.when(figure == figure.floor()).then(figure.cast(pl.Int64, strict=False))
         case "number":
-            value = _figure(text, told, form)
+            value = _figure(text, take, form)
         case "boolean":
-            value = text.replace_strict(list(YES_NO), [True, False], default=None, return_dtype=pl.Boolean)
+            value = text.replace_strict(list(BOOLEAN_TEXTS), [True, False], default=None, return_dtype=pl.Boolean)
         case "date":
-            value = text.str.to_date(told.format or ISO_DATE, strict=False)
+            value = text.str.to_date(take.format or ISO_DATE, strict=False)
         case "datetime":
-            value = text.str.to_datetime(told.format or ISO_DATETIME, strict=False, time_unit="us")
+            value = text.str.to_datetime(take.format or ISO_DATETIME, strict=False, time_unit="us")
     return value
 
 
-def _figure(text: pl.Expr, told: FieldTake, form: Format) -> pl.Expr:
-    figure = number(_shortened(text, told, form), form)
-    if told.decimals is not None:
-        figure = figure.round(told.decimals)
-    return figure if told.scale == 1 else scaled(figure, *told.scale.as_integer_ratio())
+def _figure(text: pl.Expr, take: FieldTake, form: Format) -> pl.Expr:
+    figure = number(_shortened(text, take, form), form)
+    if take.decimals is not None:
+        figure = figure.round(take.decimals)
+    return figure if take.scale == 1 else scale_value(figure, *take.scale.as_integer_ratio())
 
 
-def _shortened(text: pl.Expr, told: FieldTake, form: Format) -> pl.Expr:
-    """Return a number's text without the decimals that no value has, where the contract has it rounded anyway."""
-    if told.decimals is None:
+def _shortened(text: pl.Expr, take: FieldTake, form: Format) -> pl.Expr:
+    """Return a number's text cut to the decimals of a value, if the contract rounds it to fewer anyway."""
+    if take.decimals is None:
         return text
     mark = re.escape(form.decimal)
     return text.str.replace(f"^([^{mark}]*{mark}[0-9]{{{VALUE_SCALE}}})[0-9]+$", "$1")
 
 
-def _list(name: str, told: FieldTake) -> pl.Expr:
-    """Return the distinct elements in order; null where there are none."""
+def _list(name: str, take: FieldTake) -> pl.Expr:
+    """Return the distinct elements, sorted; null where there are none."""
     element = pl.element()
-    elements = _elements(name, told)
-    if not told.flags:
-        elements = elements.list.eval(_mapped(element.str.strip_chars(), told))
+    elements = _elements(name, take)
+    if not take.flags:
+        elements = elements.list.eval(apply_map(element.str.strip_chars(), take))
     found = elements.list.eval(element.filter(element != "").str.normalize("NFC").unique().sort())
     return pl.when(found.list.len() > 0).then(found)
 
 
-def _elements(name: str, told: FieldTake) -> pl.Expr:
-    if told.flags:
-        marked = [pl.when(_flag(column, told) == "true").then(pl.lit(e)) for column, e in told.flags.items()]
+def _elements(name: str, take: FieldTake) -> pl.Expr:
+    if take.flags:
+        marked = [pl.when(_flag(column, take) == "true").then(pl.lit(e)) for column, e in take.flags.items()]
         return pl.concat_list(marked)
-    if told.columns:
-        return pl.concat_list([_cell(column, told) for column in told.columns])
+    if take.columns:
+        return pl.concat_list([_cell(column, take) for column in take.columns])
     text = pl.col(f"_text_{name}")
-    return text.str.split(told.separator) if told.separator else pl.concat_list(text)
+    return text.str.split(take.separator) if take.separator else pl.concat_list(text)
 
 
-def _flag(column: str, told: FieldTake) -> pl.Expr:
-    return _mapped(_cell(column, told), told)
+def _flag(column: str, take: FieldTake) -> pl.Expr:
+    return apply_map(_cell(column, take), take)
 
 
 def _key_problems(contract: Contract, record: RecordSpec) -> Iterator[Problem]:
-    for told in (record.reported_by, record.confidential, contract.action):
-        if told is not None:
-            yield from text_problems(told, optional=False)
+    for take in (record.reported_by, record.confidential, contract.action):
+        if take is not None:
+            yield from text_problems(take, optional=False)
     for column in record.report_key:
         if column != record.reported_by.column:
             hint = "fill in the cell and deliver again"
             yield Problem("missing-value", column, pl.col(column) == "", pl.col(column), "the report's key", hint)
 
 
-def _field_problems(name: str, told: FieldTake, spec: FieldSpec, form: Format) -> Iterator[Problem]:
+def _field_problems(name: str, take: FieldTake, spec: FieldSpec, form: Format) -> Iterator[Problem]:
     text, value = pl.col(f"_text_{name}"), pl.col(f"_field_{name}")
-    column = next(iter(told.named()), None)
-    if told.required:
+    column = next(iter(take.source_columns()), None)
+    if take.required:
         yield Problem("missing-value", column, text == "", text, f"the {spec.type} of {name}", "fill in the cell")
-    if told.flags:
-        for flag in told.flags:
-            yield unknown_code(pl.coalesce(_flag(flag, told), pl.col(flag)), flag, list(YES_NO))
-    elif told.map is not None:
-        yield _unmapped(name, told, spec, column)
-    if told.unreadable != "empty" and spec.type not in {"text", "code", "list"}:
-        known = _mapped(text, told).is_not_null()
-        reason, expected = _unread(spec, told, form, _mapped(text, told))
-        severity = "warning" if told.unreadable == "warn" else "critical"
+    if take.flags:
+        for flag in take.flags:
+            yield unknown_code(pl.coalesce(_flag(flag, take), pl.col(flag)), flag, list(BOOLEAN_TEXTS))
+    elif take.map is not None:
+        yield _unmapped(name, take, spec, column)
+    if take.unreadable != "empty" and spec.type not in {"text", "code", "list"}:
+        known = apply_map(text, take).is_not_null()
+        reason, expected = _unreadable(spec, take, form, apply_map(text, take))
+        severity = "warning" if take.unreadable == "warn" else "critical"
         bad = (text != "") & known & value.is_null()
         yield Problem(reason, column, bad, text, expected, "correct the cell and deliver again", severity=severity)
 
 
-def _unmapped(name: str, told: FieldTake, spec: FieldSpec, column: str | None) -> Problem:
-    known = list(told.map or ())
+def _unmapped(name: str, take: FieldTake, spec: FieldSpec, column: str | None) -> Problem:
+    known = list(take.map or ())
     problem = unknown_code(pl.col(f"_text_{name}"), column, known)
     if spec.type != "list":
         return problem
-    strange = ~pl.element().str.strip_chars().is_in([*known, ""])
-    elements = _elements(name, told).list.eval(strange).list.any()
+    unknown = ~pl.element().str.strip_chars().is_in([*known, ""])
+    elements = _elements(name, take).list.eval(unknown).list.any()
     return Problem(problem.reason, column, elements, problem.found, problem.expected, problem.hint)
 
 
-def _unread(spec: FieldSpec, told: FieldTake, form: Format, text: pl.Expr) -> tuple[str | pl.Expr, str]:
+def _unreadable(spec: FieldSpec, take: FieldTake, form: Format, text: pl.Expr) -> tuple[str | pl.Expr, str]:
     """Return the reason for a text that cannot be read as the field's type, and what was expected."""
-    number_told = f"with at most {VALUE_DIGITS} digits and {VALUE_SCALE} decimals, decimal mark {form.decimal!r}"
+    limits = f"with at most {VALUE_DIGITS} digits and {VALUE_SCALE} decimals, decimal mark {form.decimal!r}"
     match spec.type:
         case "integer":
-            whole = number(text, form)
-            fraction = pl.when(whole != whole.floor()).then(pl.lit("not-a-number"))
+            figure = number(text, form)
+            fraction = pl.when(figure != figure.floor()).then(pl.lit("not-a-number"))
             return pl.coalesce(number_problem(text, form), fraction, pl.lit("out-of-range")), "a whole number"
         case "number":
-            reason = number_problem(_shortened(text, told, form), form)
-            return reason.fill_null("out-of-range"), f"a number {number_told}"
+            reason = number_problem(_shortened(text, take, form), form)
+            return reason.fill_null("out-of-range"), f"a number {limits}"
         case "boolean":
-            return "unknown-code", " or ".join(YES_NO)
+            return "unknown-code", " or ".join(BOOLEAN_TEXTS)
         case "date":
-            return "not-a-date", f"a date ({told.format or ISO_DATE})"
+            return "not-a-date", f"a date ({take.format or ISO_DATE})"
         case _:
-            return "not-a-date", f"a date and time ({told.format or 'as 2024-12-31T23:59:59'})"
+            return "not-a-date", f"a date and time ({take.format or 'as 2024-12-31T23:59:59'})"

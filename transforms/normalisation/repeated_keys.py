@@ -1,50 +1,51 @@
-"""A key that repeats inside one file: additive lines, an error, a warning, or the same thing said twice."""
+"""A key that repeats inside one file: additive lines, an error, a warning, or the same statement twice."""
 
 from typing import Literal
 
 import polars as pl
 
-from schemas.claims import REJECT, empty, frame_schema
+from schemas.claims import IDENTITY, REJECT, empty
+from transforms.rejects import reject_columns
 
-KEY = ("submission_id", "item_id", "reported_by")
+CLAIM_KEY = ("submission_id", "item_id", "reported_by")
 
 
-def repeats(
+def handle_repeats(
     claims: pl.DataFrame, repeat: Literal["sum", "error", "warn", "distinct"]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the claims that stand and the rejects (`REJECT`) for keys that repeat inside a submission.
+    """Return the accepted claims and the rejects (`REJECT`) for keys that repeat inside a submission.
 
-    sum: repeating claims become `additive`. error: every row with such a key is rejected. warn: all stand, each with a
-    warning. distinct: equal claims stand (they are duplicates of each other), rows that differ are rejected.
+    sum: repeating claims become `additive`. error: every row with such a key is rejected. warn: all are accepted, each
+    with a warning. distinct: equal claims are accepted (as duplicates of each other), rows that differ are rejected.
     """
-    hashed = claims.select(pl.struct(KEY).hash()).to_series()
-    if hashed.n_unique() == claims.height:  # a hash that is unique proves the keys are; the rest is exact
+    hashed = claims.select(pl.struct(CLAIM_KEY).hash()).to_series()
+    if hashed.n_unique() == claims.height:  # unique hashes prove unique keys; otherwise the keys themselves decide
         return claims, empty(REJECT)
-    repeating = claims.with_columns(_repeating=pl.struct(KEY).is_duplicated())
+    repeating = claims.with_columns(_repeating=pl.struct(CLAIM_KEY).is_duplicated())
     if repeat == "sum":
         return repeating.with_columns(additive=pl.col("_repeating")).drop("_repeating"), empty(REJECT)
     bad = repeating.filter("_repeating")
     if repeat == "distinct":
-        differs = pl.struct("value", "decimals").n_unique().over(KEY) > 1
+        differs = pl.struct("value", "decimals").n_unique().over(CLAIM_KEY) > 1
         bad = bad.filter(differs)
-    rejects = bad.unique(["submission_id", "row"], keep="first").select(_row_of(repeat))
+    rejects = bad.unique(["submission_id", "row"], keep="first").select(_reject(repeat))
     if repeat != "warn":
         claims = claims.join(bad, on=["submission_id", "row"], how="anti")
     return claims, rejects.sort("submission_id", "row")
 
 
-def _row_of(repeat: str) -> list[pl.Expr]:
-    identity = ("concept", "unit_id", "period_start", "period_end", "breakdown", "unit_measure")
-    hint = "add the lines up, or let the contract say `repeat: sum`" if repeat == "error" else "say which one holds"
-    told = {
-        "submission_id": pl.col("submission_id"),
-        "row": pl.col("row"),
-        "column": pl.col("column"),
-        "reason": pl.lit("duplicate-key"),
-        "rule": pl.lit(f"repeat: {repeat}"),
-        "severity": pl.lit("warning" if repeat == "warn" else "critical"),
-        "found": pl.concat_str(*identity, separator=" ").str.slice(0, 200),
-        "expected": pl.lit("each key once in a file"),
-        "hint": pl.lit(hint),
-    }
-    return [told[name].cast(dtype).alias(name) for name, dtype in frame_schema(REJECT).items()]
+def _reject(repeat: str) -> list[pl.Expr]:
+    hint = (
+        "add up the lines, or declare `repeat: sum` in the contract"
+        if repeat == "error"
+        else "keep the row that is right"
+    )
+    return reject_columns(
+        "duplicate-key",
+        found=pl.concat_str(*(column.name for column in IDENTITY), separator=" "),
+        expected="each key once in a file",
+        hint=hint,
+        column=pl.col("column"),
+        rule=f"repeat: {repeat}",
+        severity="warning" if repeat == "warn" else "critical",
+    )

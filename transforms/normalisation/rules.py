@@ -1,8 +1,8 @@
-"""A contract's rules as Polars expressions: each says of every row whether it breaks the rule.
+"""A contract's rules as Polars expressions, each true for the rows that break the rule.
 
-Every expression ends in `.fill_null(False)`, so that a null never decides. An empty cell breaks `required` and no other
-rule; a cell that should be compared as a number and is none breaks the rule that compares it. Cells are read without
-the white space around them.
+Every expression ends in `.fill_null(False)`, so a null never decides. An empty cell breaks `required` and no other
+rule; a cell that is compared as a number and is not one breaks the rule that compares it. Cells are read without
+surrounding white space.
 """
 
 import operator
@@ -28,12 +28,12 @@ from schemas.contract import (
 from transforms.normalisation.numbers import number
 
 RowRule = RangeRule | InRule | PatternRule | RequiredRule | UniqueRule | CompareRule
-"""A rule that a delivery's own rows decide; a `ChangeRule` needs what stood before."""
+"""A rule that a delivery's own rows decide; a `ChangeRule` needs the previous value."""
 
 _LIMIT: Final = Decimal(10) ** VALUE_DIGITS
 _STEP: Final = Decimal(1).scaleb(-VALUE_SCALE)
 _EXACT: Final = Context(prec=2 * (VALUE_DIGITS + VALUE_SCALE))
-"""Python's own context keeps 28 digits, too few for a value."""
+"""Python's default context has 28 digits, too few for a value."""
 _COMPARE: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -53,38 +53,37 @@ def rule_breaks(rule: RowRule, contract: Contract) -> pl.Expr:
         case RangeRule():
             breaks = _out_of_range(rule, contract.format)
         case InRule():
-            breaks = _said(rule.column) & ~_text(rule.column).is_in(list(rule.values))
+            breaks = _filled(rule.column) & ~_text(rule.column).is_in(list(rule.values))
         case PatternRule():
-            breaks = _said(rule.column) & ~_text(rule.column).str.contains(f"^(?:{rule.pattern})$")
+            breaks = _filled(rule.column) & ~_text(rule.column).str.contains(f"^(?:{rule.pattern})$")
         case RequiredRule():
-            breaks = ~_said(rule.column)
+            breaks = ~_filled(rule.column)
         case UniqueRule():
             key = pl.struct("submission_id", *(_text(c).fill_null("") for c in rule.columns))
-            breaks = key.is_duplicated() & pl.any_horizontal([_said(c) for c in rule.columns])
+            breaks = key.is_duplicated() & pl.any_horizontal([_filled(c) for c in rule.columns])
         case CompareRule():
-            breaks = _compares_wrongly(rule, contract.format)
+            breaks = _comparison_fails(rule, contract.format)
     return breaks.fill_null(False)
 
 
 def change_breaks(rule: ChangeRule) -> pl.Expr:
-    """Return a Boolean without nulls: `value` is further from `previous` than the rule's share of it.
+    """Return a Boolean without nulls: `value` differs from `previous` by more than the rule's share of it.
 
-    Works on claims joined with what stood before: columns value, previous (Decimal(38, 9)); without a previous value
-    nothing is broken, and from 0 every change is. The share and what it
-    allows count to nine decimals.
+    Works on claims joined with the previous values: columns value, previous (Decimal(38, 9)). Without a previous value
+    the rule holds; from 0 every change breaks it. The share and the difference it allows have nine decimals.
     """
     share = _bound(rule.max_share, ROUND_FLOOR)
     change = (pl.col("value") - pl.col("previous")).abs()
     base = pl.col("previous").abs()
     if share > 0:
-        # Two values are never further apart than 2 * _LIMIT, so a greater base allows no more: the product fits.
+        # Two values never differ by more than 2 * _LIMIT, so a greater base allows no more and the product fits.
         enough = _bound(_EXACT.divide(2 * _LIMIT, share), ROUND_CEILING)
         base = pl.min_horizontal(base, _literal(enough))
     return (change > base * _literal(share)).fill_null(False)
 
 
-def expected(rule: Rule) -> str:
-    """Return what the rule expects, for the reject that names its break."""
+def rule_expectation(rule: Rule) -> str:
+    """Return what the rule expects, for the reject of a row that breaks it."""
     match rule:
         case RangeRule():
             sentence = _expected_range(rule)
@@ -104,7 +103,7 @@ def expected(rule: Rule) -> str:
 
 
 def rule_columns(rule: RowRule) -> tuple[str, ...]:
-    """Return the columns that a rule looks at, the one to name in a reject first."""
+    """Return the columns that a rule reads; rejects name the first."""
     match rule:
         case UniqueRule():
             return rule.columns
@@ -118,8 +117,8 @@ def _text(column: str) -> pl.Expr:
     return pl.col(column).str.strip_chars()
 
 
-def _said(column: str) -> pl.Expr:
-    """Return whether the cell holds anything but white space; never null."""
+def _filled(column: str) -> pl.Expr:
+    """Return whether the cell has anything but white space; never null."""
     return (_text(column) != "").fill_null(False)
 
 
@@ -127,12 +126,12 @@ def _literal(value: Decimal) -> pl.Expr:
     return pl.lit(value, dtype=VALUE)
 
 
-def _no_number(column: str, fmt: Format) -> pl.Expr:
-    return _said(column) & number(pl.col(column), fmt).is_null()
+def _not_a_number(column: str, fmt: Format) -> pl.Expr:
+    return _filled(column) & number(pl.col(column), fmt).is_null()
 
 
 def _out_of_range(rule: RangeRule, fmt: Format) -> pl.Expr:
-    value, breaks = number(pl.col(rule.column), fmt), _no_number(rule.column, fmt)
+    value, breaks = number(pl.col(rule.column), fmt), _not_a_number(rule.column, fmt)
     if rule.min is not None:
         breaks |= (value < _literal(_bound(rule.min, ROUND_CEILING))).fill_null(False)
     if rule.max is not None:
@@ -141,14 +140,14 @@ def _out_of_range(rule: RangeRule, fmt: Format) -> pl.Expr:
 
 
 def _bound(bound: Decimal, rounding: str) -> Decimal:
-    """Return the bound as a value can be compared with it; one beyond all values decides as before."""
+    """Return the bound with the scale of values, clipped to their range: no comparison changes its result."""
     return max(-_LIMIT, min(_LIMIT, bound)).quantize(_STEP, rounding, _EXACT)
 
 
-def _compares_wrongly(rule: CompareRule, fmt: Format) -> pl.Expr:
-    left, right = number(pl.col(rule.left), fmt), number(pl.col(rule.right), fmt)
-    wrong = (~_COMPARE[rule.op](left, right)).fill_null(False)
-    return wrong | _no_number(rule.left, fmt) | _no_number(rule.right, fmt)
+def _comparison_fails(rule: CompareRule, fmt: Format) -> pl.Expr:
+    numbers = [number(pl.col(column), fmt) for column in (rule.left, rule.right)]
+    wrong = (~_COMPARE[rule.op](*numbers)).fill_null(False)
+    return wrong | _not_a_number(rule.left, fmt) | _not_a_number(rule.right, fmt)
 
 
 def _expected_range(rule: RangeRule) -> str:
@@ -164,6 +163,6 @@ def _expected_range(rule: RangeRule) -> str:
 
 
 def _written(number_: Decimal | None) -> str:
-    """Return a number as a person writes it: no exponent, no trailing zeros."""
+    """Return a number without exponent and trailing zeros."""
     text = f"{number_:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

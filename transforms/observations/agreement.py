@@ -1,15 +1,15 @@
-"""The law of sameness: what the claims of one item say together, and which of them is published.
+"""Agreement of duplicate claims: how the claims of one item agree, and which of them is published.
 
-A claim means every number in the closed interval value ± ½·10^-decimals, and exactly its value when decimals is null.
-As the XBRL working group's note on duplicate facts and the SEC's EDGAR manual 6.5.12 have it, an item is
+A claim means any number in the closed interval value ± ½·10^-decimals, and exactly its value when decimals is null.
+Following the XBRL working group's note on duplicate facts and the SEC's EDGAR manual 6.5.12, an item is
 
 - `single`: one claim;
 - `complete`: several, all of equal value and equal accuracy;
 - `consistent`: claims of the same accuracy have the same value, and one number lies in all the intervals;
 - `conflict`: anything else.
 
-Consistency is not transitive (500 ± 50 agrees with 455 ± 5 and with 545 ± 5, which disagree), so the test is greatest
-lower end <= least upper end over the whole set. Nothing here depends on the order of the rows.
+Consistency is not transitive (500 ± 50 agrees with 455 ± 5 and with 545 ± 5, which disagree with each other), so the
+test is greatest lower end <= least upper end over the whole set. Nothing here depends on the order of the rows.
 """
 
 from typing import Final
@@ -19,23 +19,23 @@ import polars as pl
 from schemas.claims import BOUND, VALUE_DIGITS, VALUE_SCALE
 
 _TENTHS: Final = 10
-"""Bounds have one place more than values, so that half of a value's last place is a whole number of them."""
+"""Bounds have one place more than values, so half of a value's last place is a whole number of bound units."""
 _EDGE: Final = 10 ** (VALUE_DIGITS + VALUE_SCALE + 1) - 1
-"""The farthest end that `BOUND` holds. Cutting there decides nothing: every value is nearer to zero."""
+"""The largest bound that `BOUND` holds. Clipping there changes no comparison: every value is nearer to zero."""
 _COARSEST: Final = -VALUE_DIGITS
-"""An accuracy below this says nothing: its interval holds every value there is."""
+"""An accuracy below this has no information: its interval contains every possible value."""
 _HALVES: Final = {decimals: 5 * 10 ** (VALUE_SCALE - decimals) for decimals in range(_COARSEST, VALUE_SCALE + 1)}
-"""Half a unit of each accuracy. Finer than a value's last place is as good as exact: two values cannot be that near."""
+"""Half a unit of each accuracy. Finer than a value's last place counts as exact: two values cannot be that close."""
 
-ORDER: Final = ("precedence", "contract", "reported_by", "submission_id", "row", "column")
-"""What decides between equally accurate claims, each ascending, a null precedence last.
+TIE_BREAKERS: Final = ("precedence", "contract", "reported_by", "submission_id", "row", "column")
+"""The sort keys that decide between equally accurate claims, each ascending, a null precedence last.
 
-The value is none of it: claims that agree and are equally accurate have the same.
+The value is not among them: claims that agree and are equally accurate have the same value.
 """
 
 
 def bounds(value: str = "value", decimals: str = "decimals") -> tuple[pl.Expr, pl.Expr]:
-    """Return the ends of the closed interval that a claim means, least and greatest, as `BOUND`."""
+    """Return the ends of the closed interval that a claim stands for, least and greatest, as `BOUND`."""
     accuracy = pl.col(decimals)
     middle = pl.col(value).to_physical() * _TENTHS
     half = accuracy.replace_strict(_HALVES, default=0, return_dtype=pl.Int128)
@@ -49,7 +49,7 @@ def bounds(value: str = "value", decimals: str = "decimals") -> tuple[pl.Expr, p
 
 
 def accuracy_aggs() -> list[pl.Expr]:
-    """Return the first step of two: aggregations over the claims of one item and one accuracy."""
+    """Return the first of two steps: aggregations over the claims of one item and one accuracy."""
     return [
         pl.len().alias("reports"),
         pl.col("value").min().alias("value"),
@@ -58,7 +58,7 @@ def accuracy_aggs() -> list[pl.Expr]:
 
 
 def agreement_aggs() -> list[pl.Expr]:
-    """Return the second step: aggregations over the accuracies of one item, as `accuracy_aggs` left them."""
+    """Return the second step: aggregations over the accuracies of one item, on the result of `accuracy_aggs`."""
     lower, upper = bounds()
     return [
         pl.col("reports").sum(),
@@ -70,7 +70,7 @@ def agreement_aggs() -> list[pl.Expr]:
 
 
 def agreement() -> pl.Expr:
-    """Return how an item's claims agree, one of `AGREEMENTS`, from what `agreement_aggs` left."""
+    """Return how an item's claims agree, one of `AGREEMENTS`, from the result of `agreement_aggs`."""
     return (
         pl.when(pl.col("reports") == 1)
         .then(pl.lit("single"))
@@ -83,33 +83,20 @@ def agreement() -> pl.Expr:
     )
 
 
-def agree(statements: pl.DataFrame) -> pl.DataFrame:
-    """Return one row an item, in order of first mention: item_id, reports (UInt32), agreement (one of `AGREEMENTS`).
+def judge_claims(statements: pl.DataFrame) -> pl.DataFrame:
+    """Return the same rows in the same order with the verdict on each.
 
-    Statements have item_id, value (`VALUE`) and decimals (Int16, null is exact).
+    Added are the item's `reports` and `reporters` (UInt32), its `agreement` (String), `chosen` (Boolean: this claim's
+    value and accuracy are published; at most one claim per item) and `represents` (Boolean: exactly one claim per item,
+    the chosen one, or the first in order where the item is withheld).
+
+    The most accurate claim is chosen, by `TIE_BREAKERS` among equals. If the claims conflict, only those of the lowest
+    declared precedence count: the most accurate of them is chosen if they agree, none if they do not or if none is
+    declared. Statements have item_id, value, decimals and the columns of `TIE_BREAKERS`; (submission_id, row, column)
+    is unique among the claims of one item.
     """
     gathered = _gather(statements)
-    together = gathered.filter(pl.col("reports") > 1)
-    claims = statements.select("value", "decimals")[together["at"]].hstack(together.select("group"))
-    items = gathered.filter(_first_of_group())
-    items = items.join(_classify(claims).drop("reports"), on="group", how="left").sort("at")
-    return items.select(statements["item_id"][items["at"]], "reports", pl.col("agreement").fill_null("single"))
-
-
-def choose(statements: pl.DataFrame) -> pl.DataFrame:
-    """Return the same rows in the same order, and what was decided of each.
-
-    Added are its item's `reports` and `reporters` (UInt32), the item's `agreement` (String), `chosen` (Boolean: this
-    claim's value and accuracy are published; at most one claim an item) and `represents` (Boolean: exactly one claim an
-    item, the chosen one, or the first in order where the item is withheld).
-
-    The most accurate claim is chosen, in `ORDER` among equals. Where the claims conflict, those of the lowest declared
-    precedence are looked at alone: the most accurate of them is chosen if they agree, none if not or if none is
-    declared. Statements have item_id, value, decimals and the columns of `ORDER`; (submission_id, row, column) tells
-    the claims of one item apart.
-    """
-    gathered = _gather(statements)
-    alone = gathered.filter(pl.col("reports") == 1).select(
+    single = gathered.filter(pl.col("reports") == 1).select(
         "at",
         "reports",
         pl.col("reports").alias("reporters"),
@@ -117,27 +104,16 @@ def choose(statements: pl.DataFrame) -> pl.DataFrame:
         pl.lit(True).alias("chosen"),
         pl.lit(True).alias("represents"),
     )
-    together = gathered.filter(pl.col("reports") > 1)
-    claims = statements.select("value", "decimals", *ORDER)[together["at"]].hstack(together.select("at", "group"))
-    verdicts = pl.concat([alone, _judge(_rank(claims)).select(alone.columns)]).sort("at")
+    several = gathered.filter(pl.col("reports") > 1)
+    claims = statements.select("value", "decimals", *TIE_BREAKERS)[several["at"]].hstack(several.select("at", "group"))
+    verdicts = pl.concat([single, _judge(_rank(claims)).select(single.columns)]).sort("at")
     return statements.hstack(verdicts.drop("at"))
 
 
-def published(chosen: pl.DataFrame) -> pl.DataFrame:
-    """Return one row an item of what `choose` decided: item_id, value and decimals (null where withheld), agreement."""
-    return chosen.filter("represents").select(
-        "item_id",
-        pl.when("chosen").then("value").alias("value"),
-        pl.when("chosen").then("decimals").alias("decimals"),
-        "agreement",
-    )
-
-
 def _gather(statements: pl.DataFrame) -> pl.DataFrame:
-    """Bring the rows of each item together: `at` (row number), `group` (a number for the item), `reports`.
+    """Group the rows by item: `at` (row number), `group` (a number for the item), `reports`.
 
-    One pass over the long ids; all that follows groups by the short number, and the claims that stand alone, most of
-    them, are out of the way.
+    One pass over the long ids: later steps group by the short number, and skip single claims, which are most of them.
     """
     items = statements.select("item_id").with_row_index("at").group_by("item_id").agg("at")
     reports = pl.col("at").list.len().alias("reports")
@@ -145,13 +121,13 @@ def _gather(statements: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_of_group() -> pl.Expr:
-    """Mark the first row of each group, where the rows of a group stand together."""
+    """Mark the first row of each group in a frame sorted by group."""
     return pl.col("group").ne_missing(pl.col("group").shift())
 
 
 def _rank(claims: pl.DataFrame) -> pl.DataFrame:
-    """Sort the claims of each group, the one to publish first: exact, then accurate, then by `ORDER`."""
-    keys = ["group", "decimals", *ORDER]
+    """Sort the claims of each group, the one to publish first: exact, then most accurate, then by `TIE_BREAKERS`."""
+    keys = ["group", "decimals", *TIE_BREAKERS]
     return claims.sort(
         keys, descending=[key == "decimals" for key in keys], nulls_last=[key == "precedence" for key in keys]
     )
@@ -163,14 +139,14 @@ def _classify(claims: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judge(ranked: pl.DataFrame) -> pl.DataFrame:
-    """Decide for claims of several to a group, ranked: agreement, which is chosen, which represents."""
+    """Return the verdicts on ranked claims of groups with several: agreement, chosen, represents."""
     verdicts = _classify(ranked)
     reporters = ranked.group_by("group").agg(pl.col("reported_by").n_unique().alias("reporters"))
     decided = ranked.join(verdicts, on="group", how="left", maintain_order="left").join(
         reporters, on="group", how="left", maintain_order="left"
     )
     conflict = pl.col("agreement") == "conflict"
-    winners = _prevail(decided.filter(conflict).drop("reports", "agreement"))
+    winners = _prevailing(decided.filter(conflict).drop("reports", "agreement"))
     first = _first_of_group()
     settled = pl.col("group").is_in(winners["group"].implode())
     chosen = pl.when(conflict).then(pl.col("at").is_in(winners["at"].implode())).otherwise(first)
@@ -179,8 +155,8 @@ def _judge(ranked: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _prevail(ranked: pl.DataFrame) -> pl.DataFrame:
-    """Return the claim that prevails in each conflict whose claims of lowest precedence agree among themselves."""
+def _prevailing(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Return the prevailing claim of each conflict whose claims of lowest precedence agree among themselves."""
     highest = ranked.filter(pl.col("precedence") == pl.col("precedence").min().over("group"))
     agreed = _classify(highest).filter(pl.col("agreement") != "conflict")
     return highest.join(agreed, on="group", how="semi", maintain_order="left").filter(_first_of_group())

@@ -1,8 +1,8 @@
 """CSV and TSV of any dialect: bytes to the raw frame.
 
-Well-formed text is read whole by Polars and proved well-formed by counting delimiters, or by one regular expression
-where cells are quoted. Only text that fails the proof is cut into records first, by a grammar that steps over a broken
-record to the next line, so that one bad row costs one row.
+Polars reads well-formed text whole. Counting delimiters proves that it is well-formed; where cells are quoted, one
+regular expression does. Only text that fails the proof is first split into records, by a grammar that skips a broken
+record to the next line: one bad row costs one row.
 """
 
 import csv
@@ -15,11 +15,19 @@ import polars as pl
 
 from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
-from transforms.parsing.raw_frame import NO_REJECTS, Parsed, as_rejects, check_columns, cut, name_columns, settle
+from transforms.parsing.raw_frame import (
+    NO_REJECTS,
+    ParseResult,
+    check_columns,
+    finish_parsing,
+    name_columns,
+    parser_rejects,
+)
 from transforms.parsing.text import decode, to_utf8
+from transforms.rejects import cut
 
 _PROVABLE_COLUMNS: Final = 200
-"""Beyond this the proving expression outgrows the regular-expression engine's fast automaton."""
+"""With more columns the proving expression is too large for the regular-expression engine's fast automaton."""
 _POLARS_REFUSES: Final = (
     pl.exceptions.ComputeError,
     pl.exceptions.SchemaError,
@@ -30,7 +38,7 @@ _POLARS_REFUSES: Final = (
 
 @dataclass(frozen=True)
 class _Header:
-    """The columns' names, how many lines and bytes stand up to them, and the number of the record after them."""
+    """The columns' names, the lines and bytes up to the end of the header, and the number of the record after it."""
 
     names: list[str]
     lines: int
@@ -44,11 +52,11 @@ class _Header:
 
     @cached_property
     def least(self) -> int:
-        """How many fields a record has at least: columns at the end that have no name may be left out."""
+        """How many fields a record has at least: trailing columns without a name may be missing."""
         return max(i for i, name in enumerate(self.names, start=1) if name)
 
 
-def read_csv(data: bytes, contract: Contract) -> Parsed:
+def read_csv(data: bytes, contract: Contract) -> ParseResult:
     """Return the rows of a CSV file as delivered. Raises `SubmissionError`."""
     text = to_utf8(data, contract)
     if b"\n" not in text and b"\r" in text:
@@ -60,7 +68,7 @@ def read_csv(data: bytes, contract: Contract) -> Parsed:
     if frame is None:
         frame, rejects = _read_by_record(text, header, contract.format)
     raw, unnamed = name_columns(frame, header.names, contract)
-    return settle(raw, [warnings, unnamed, rejects], nul=b"\0" in text)
+    return finish_parsing(raw, [warnings, unnamed, rejects], nul=b"\0" in text)
 
 
 def _header(text: bytes, form: Format) -> _Header:
@@ -108,7 +116,7 @@ def _read(text: bytes, header: _Header, form: Format, *, skip_lines: int = 0) ->
 
 
 def _read_whole(text: bytes, header: _Header, form: Format) -> pl.DataFrame | None:
-    """Return all rows (row, "0", "1", ...), or None unless it is certain that each has as many fields as the header."""
+    """Return all rows (row, "0", "1", ...), or None if it is not certain that each is as wide as the header."""
     if header.width == 1 or text[header.bytes : header.bytes + 1] in {b"", b"\r", b"\n"}:
         return None
     try:
@@ -116,7 +124,7 @@ def _read_whole(text: bytes, header: _Header, form: Format) -> pl.DataFrame | No
     except _POLARS_REFUSES:
         return None
     if form.quote is None or text.find(form.quote.encode(), header.bytes) < 0:
-        # Polars refuses a row that is too long, so the count is right only if none is too short.
+        # Polars refuses rows that are too long, so the count is right only if no row is too short.
         proved = text.count(form.delimiter.encode(), header.bytes) == frame.height * (header.width - 1)
     else:
         proved = header.width <= _PROVABLE_COLUMNS and _is_regular(text[header.bytes :], header.width, form)
@@ -128,7 +136,7 @@ def _is_regular(body: bytes, width: int, form: Format) -> bool:
 
 
 def _regular(least: int, most: int, form: Format) -> str:
-    """Return the expression of a record of so many cells, each quoted whole or without any quote."""
+    """Return the expression of a record with that many cells, each quoted as a whole or without any quote."""
     d, q = _escaped(form.delimiter), _escaped(form.quote)
     cell = f"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}\\n]*)" if q else f"[^{d}\\n]*"
     return f"{cell}(?:{d}{cell}){{{least - 1},{most - 1}}}"
@@ -152,8 +160,8 @@ def _read_by_record(text: bytes, header: _Header, form: Format) -> tuple[pl.Data
     records = records.with_columns(pl.col("row").cast(pl.Int32), found=pl.col("record").str.strip_chars_end("\r\n"))
     records = records.filter(pl.col("found") != "")
     regular = records.select(_fits(header, form)).to_series()
-    judged = records.filter(~regular).with_columns(_fields(form)).with_columns(_verdict(header))
-    bad = judged.filter(pl.col("verdict") != "")
+    irregular = records.filter(~regular).with_columns(_field_count(form)).with_columns(_reason(header))
+    bad = irregular.filter(pl.col("reason") != "")
     good = records.join(bad.select("row"), on="row", how="anti", maintain_order="left") if bad.height else records
     frame = pl.DataFrame(schema={"row": pl.Int32, **{str(i): pl.String for i in range(header.width)}})
     if good.height:
@@ -162,7 +170,7 @@ def _read_by_record(text: bytes, header: _Header, form: Format) -> tuple[pl.Data
 
 
 def _records(body: bytes, form: Format) -> pl.DataFrame:
-    """Cut text into records (record, line end included); where quotes do not pair a line is one, broken."""
+    """Split text into records (record, line end included); where quotes do not pair, the line is a broken record."""
     record, broken = _record(form), r"[^\n]*\n?"
     return _series(body).str.extract_all(f"{record}|{broken}" if form.quote else broken).explode().to_frame()
 
@@ -170,8 +178,8 @@ def _records(body: bytes, form: Format) -> pl.DataFrame:
 def _record(form: Format) -> str:
     """Return the expression of a record of any number of cells, line end included.
 
-    A quote inside a cell that does not begin with one is itself, if there is an even number of them. That, and nothing
-    laxer, keeps the search linear: two readings of one place never stay alive past a line end.
+    A quote inside a cell that does not begin with one is literal, if the cell holds an even number of them. A laxer
+    rule would make the search superlinear: with this one, two readings of a place never both survive a line end.
     """
     d, q = _escaped(form.delimiter), _escaped(form.quote)
     bare = f"(?:[^{q}{d}\\n]+(?:{q}[^{q}{d}\\n]*{q}[^{q}{d}\\n]*)*)?"
@@ -190,33 +198,34 @@ def _fits(header: _Header, form: Format) -> pl.Expr:
     return pl.col("record").str.contains(rf"\A{_regular(header.least, header.width, form)}(?:\r?\n|\r?\z)\z")
 
 
-def _fields(form: Format) -> pl.Expr:
-    """Return how many fields a record has, null where its quotes do not pair."""
+def _field_count(form: Format) -> pl.Expr:
+    """Return `fields`: how many fields a record has, null where its quotes do not pair."""
     record = pl.col("record")
     plain = record.str.replace_all(_quoted(form), "") if form.quote else record
     fields = plain.str.count_matches(form.delimiter, literal=True).cast(pl.Int32) + 1
     return pl.when(record.str.contains(rf"\A{_record(form)}\z")).then(fields).alias("fields")
 
 
-def _verdict(header: _Header) -> pl.Expr:
+def _reason(header: _Header) -> pl.Expr:
+    """Return `reason`: why a record is rejected, "" if it is not."""
     fields = pl.col("fields")
     long, short = fields > header.width, fields < header.least
-    verdict = pl.when(fields.is_null()).then(pl.lit("unreadable")).when(long).then(pl.lit("too-many-fields"))
-    return verdict.when(short).then(pl.lit("too-few-fields")).otherwise(pl.lit("")).alias("verdict")
+    reason = pl.when(fields.is_null()).then(pl.lit("unreadable")).when(long).then(pl.lit("too-many-fields"))
+    return reason.when(short).then(pl.lit("too-few-fields")).otherwise(pl.lit("")).alias("reason")
 
 
 def _row_rejects(bad: pl.DataFrame, header: _Header) -> pl.DataFrame:
-    told = bad.with_columns(
+    records = bad.with_columns(
         pl.when(pl.col("fields").is_null())
         .then(pl.col("found"))
         .otherwise(pl.format("{} fields: {}", pl.col("fields"), pl.col("found")))
         .alias("found")
     )
-    return as_rejects(
-        told,
-        pl.col("verdict"),
+    return parser_rejects(
+        records,
+        pl.col("reason"),
         expected=pl.when(pl.col("fields").is_null())
-        .then(pl.lit("quotes in pairs, a delimiter or the line's end after each cell"))
+        .then(pl.lit("quotes in pairs, a delimiter or the end of the line after each cell"))
         .otherwise(pl.lit(cut(f"{header.width} fields"))),
         hint="Correct the row and deliver again, or declare the repair in format.repairs of the contract.",
     )

@@ -1,4 +1,4 @@
-"""A file delivered gzipped: its content, whole and bounded, or what is wrong with it."""
+"""Gzipped deliveries: the whole content, within a limit, or the error that says what is wrong."""
 
 import gzip
 import io
@@ -9,16 +9,16 @@ from typing import Final
 from schemas.errors import SubmissionError
 
 GZIP: Final = b"\x1f\x8b\x08"
-"""How a gzip file begins, and no text, workbook or Parquet file does."""
+"""The first bytes of a gzip file; no text, workbook or Parquet file begins so."""
 TRAILER: Final = 18
-"""The least bytes of a gzip file; its last four say the size of its content, modulo 2^32."""
+"""The least size of a gzip file in bytes; its last four hold the size of its content, modulo 2^32."""
 _PIECE: Final = 1 << 20
 
 
-def unpacked(data: bytes, most: int) -> bytes:
-    """Return what a gzip file holds, all its members; other bytes as they are.
+def unpack_gzip(data: bytes, most: int) -> bytes:
+    """Return the content of a gzip file, all its members; other bytes unchanged.
 
-    Raises `SubmissionError` too-large beyond `most` bytes, unreadable for a file that is cut off or altered.
+    Raises `SubmissionError` too-large beyond `most` bytes, unreadable for a truncated or altered file.
     """
     if not data.startswith(GZIP):
         return data
@@ -32,7 +32,7 @@ def unpacked(data: bytes, most: int) -> bytes:
 
 
 def size_within(data: bytes, most: int) -> int:
-    """Return how many bytes a delivery is when it is read, counted no further than just beyond `most`."""
+    """Return how many bytes a delivery has when unpacked; counting stops just beyond `most`."""
     size = len(data)
     if data.startswith(GZIP):
         try:
@@ -42,14 +42,14 @@ def size_within(data: bytes, most: int) -> int:
                 if size > most:
                     break
         except SubmissionError:
-            return size  # what is wrong with it is told when it is read
+            return size  # reading it reports the error
     return size
 
 
 def likely_size(data: bytes) -> int:
-    """Return about how many bytes a delivery is when it is read: what a gzip file says of itself, unchecked."""
-    told = int.from_bytes(data[-4:], "little") if data.startswith(GZIP) and len(data) >= TRAILER else 0
-    return max(len(data), told)
+    """Return about how many bytes a delivery has when unpacked: the size that a gzip file states, unchecked."""
+    stated = int.from_bytes(data[-4:], "little") if data.startswith(GZIP) and len(data) >= TRAILER else 0
+    return max(len(data), stated)
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""JSON: a document with a list of rows in it, to the raw frame.
+"""JSON to the raw frame: a document that contains a list of rows.
 
-A leaf is named by its path: `id.nr` of the document, `parties[].votes` of a row of the list `parties`. Numbers keep
+A leaf is named by its path: `id.nr` in the document, `parties[].votes` in a row of the list `parties`. Numbers keep
 the text they were written with.
 """
 
@@ -12,15 +12,16 @@ import polars as pl
 
 from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
-from transforms.parsing.raw_frame import REJECTS, Parsed, check_columns, cut, settle
+from transforms.parsing.raw_frame import PARSER_REJECT, ParseResult, check_columns, finish_parsing
 from transforms.parsing.text import decode, repair
+from transforms.rejects import cut, reject_fields
 
 _HINT = "Compare the file with the contract's format.rows and columns."
 
 
 @dataclass
 class _Node:
-    """What the contract says of one place: a mapped leaf, ignored with all beneath, or a way to such."""
+    """What the contract says of one path: a mapped leaf, ignored with all below it, or the parent of such paths."""
 
     path: str = ""
     column: bool = False
@@ -28,7 +29,7 @@ class _Node:
     children: dict[str, Self] = field(default_factory=dict)
 
     def below(self, name: str) -> Self:
-        """Return the node at a path below this one, made if it is not there."""
+        """Return the node at a path below this one; create it if it does not exist."""
         node = self
         for key in name.split(".") if name else ():
             path = f"{node.path}.{key}" if node.path else key
@@ -41,26 +42,28 @@ class _Node:
         return [self.path, *below] if self.column else below
 
 
-def read_json(data: bytes, contract: Contract) -> Parsed:
+def read_json(data: bytes, contract: Contract) -> ParseResult:
     """Return the rows of a JSON file as delivered. Raises `SubmissionError`."""
     form = contract.format
     document = _document(repair(decode(data, form.encoding), form))
     items = _rows(document, form)
     whole, row = _trees(contract)
     shared: dict[str, str] = {}
-    strangers: dict[str, None] = {}
+    unknown: dict[str, None] = {}
     if isinstance(document, dict):
-        _take(document, whole, shared, strangers)
+        _take(document, whole, shared, unknown)
     rows, bad = [], []
     for number, item in enumerate(items, start=1):
         try:
-            rows.append((number, _row(item, row, strangers)))
+            rows.append((number, _row(item, row, unknown)))
         except SubmissionError as error:
             bad.append((number, error))
     seen = dict.fromkeys(name for _, cells in rows for name in cells) if rows else row.columns()
-    warnings = check_columns([*shared, *seen, *strangers], contract)
+    warnings = check_columns([*shared, *seen, *unknown], contract)
     nul = b"\\u0000" in data or b"\0" in data
-    return settle(_frame(rows, shared, contract.columns()), [warnings, _rejects(bad)] if bad else [warnings], nul=nul)
+    return finish_parsing(
+        _frame(rows, shared, contract.columns()), [warnings, _rejects(bad)] if bad else [warnings], nul=nul
+    )
 
 
 def _document(text: str) -> object:
@@ -77,17 +80,17 @@ def _document(text: str) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    told = dict(pairs)
-    if len(told) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        hint = "Which of the two is meant cannot be known: deliver one."
+        hint = "It cannot be known which of the two is meant: deliver one."
         raise SubmissionError("unreadable", cut(f"key {twice!r} twice in one object"), "each key once", hint)
-    return told
+    return fields
 
 
 def _trees(contract: Contract) -> tuple[_Node, _Node]:
-    """Return what the contract says of the document and of one row."""
+    """Return the nodes of the document and of one row."""
     prefix = f"{contract.format.rows}[]"
     document, row = _Node(), _Node(prefix)
     document.below(contract.format.rows or "").ignored = True
@@ -104,34 +107,34 @@ def _rows(document: object, form: Format) -> list[object]:
     for key in form.rows.split(".") if form.rows else ():
         found = found.get(key) if isinstance(found, dict) else None
     if not isinstance(found, list):
-        told = "nothing" if found is None else _kind(found)
-        raise SubmissionError("unreadable", told, f"a list of rows at {form.rows!r}", _HINT)
+        what = "nothing" if found is None else _kind(found)
+        raise SubmissionError("unreadable", what, f"a list of rows at {form.rows!r}", _HINT)
     return found
 
 
-def _row(item: object, node: _Node, strangers: dict[str, None]) -> dict[str, str]:
+def _row(item: object, node: _Node, unknown: dict[str, None]) -> dict[str, str]:
     if not isinstance(item, dict):
         raise SubmissionError("unreadable", cut(f"{_kind(item)}: {item}"), "an object", _HINT)
     cells: dict[str, str] = {}
-    _take(item, node, cells, strangers)
+    _take(item, node, cells, unknown)
     return cells
 
 
-def _take(item: dict[str, object], node: _Node, cells: dict[str, str], strangers: dict[str, None]) -> None:
-    """Add the mapped leaves of one object to `cells`, and the paths that the contract does not know to `strangers`."""
+def _take(item: dict[str, object], node: _Node, cells: dict[str, str], unknown: dict[str, None]) -> None:
+    """Add the mapped leaves of one object to `cells`, and paths that the contract does not name to `unknown`."""
     for key, value in item.items():
         child = node.children.get(key)
         if child is None:
             if not node.ignored:
-                strangers[f"{node.path}.{key}" if node.path else key] = None
+                unknown[f"{node.path}.{key}" if node.path else key] = None
         elif child.column:
             cells[child.path] = _text(value, child.path)
         elif isinstance(value, dict) and child.children:
-            _take(value, child, cells, strangers)
+            _take(value, child, cells, unknown)
         elif value is None:
             cells.update(dict.fromkeys(child.columns(), ""))
         elif not child.ignored:
-            strangers[child.path] = None
+            unknown[child.path] = None
 
 
 def _text(value: object, path: str) -> str:
@@ -159,5 +162,4 @@ def _frame(rows: list[tuple[int, dict[str, str]]], shared: dict[str, str], names
 
 
 def _rejects(bad: list[tuple[int, SubmissionError]]) -> pl.DataFrame:
-    told = [(number, e.column, e.code, None, "critical", e.found, e.expected, e.hint) for number, e in bad]
-    return pl.DataFrame(told, schema=REJECTS, orient="row")
+    return pl.DataFrame([reject_fields(error, number) for number, error in bad], schema=PARSER_REJECT)

@@ -1,6 +1,6 @@
 """Parquet to the raw frame, every column as text.
 
-Read by Arrow: Polars' own reader aborts the process on some damaged files, which no `except` can catch.
+Arrow reads it: Polars' own reader aborts the process on some damaged files, which no `except` can catch.
 """
 
 import io
@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
-from transforms.parsing.raw_frame import Parsed, check_columns, settle
+from transforms.parsing.raw_frame import ParseResult, check_columns, finish_parsing
 
-ROWS: Final = 20_000_000
+MOST_ROWS: Final = 20_000_000
 TEXT_BYTES: Final = 1 << 31
-"""The most text in one column: run lengths let a small file hold any amount."""
-_HINT: Final = "Write it anew and deliver that."
+"""The limit of text in one column: run lengths let a small file hold any amount."""
+_HINT: Final = "Write the file again and deliver that."
 _DAMAGED: Final = (pa.ArrowException, pa.ArrowInvalid, OSError, NotImplementedError, UnicodeDecodeError)
 
 
-def read_parquet(data: bytes, contract: Contract) -> Parsed:
+def read_parquet(data: bytes, contract: Contract) -> ParseResult:
     """Return the rows of a Parquet file as delivered. Raises `SubmissionError`."""
     try:
         file = pq.ParquetFile(io.BytesIO(data))
@@ -31,25 +31,25 @@ def read_parquet(data: bytes, contract: Contract) -> Parsed:
     except _DAMAGED as error:
         raise _unreadable(str(error)) from error
     warnings = check_columns(names, contract)
-    if rows > ROWS:
-        raise SubmissionError("too-large", f"{rows} rows", f"at most {ROWS}", "Deliver it in parts.")
+    if rows > MOST_ROWS:
+        raise SubmissionError("too-large", f"{rows} rows", f"at most {MOST_ROWS}", "Deliver it in parts.")
     columns = {name: _texts(_column(data, name), name) for name in contract.columns()}
     if any(len(column) != rows for column in columns.values()):
         raise _unreadable(f"columns that do not all have {rows} rows")
     raw = pl.DataFrame(columns).with_row_index("row", offset=2).with_columns(pl.col("row").cast(pl.Int32))
-    return settle(raw, [warnings], nul=True)
+    return finish_parsing(raw, [warnings], nul=True)
 
 
 def _column(data: bytes, name: str) -> pa.ChunkedArray:
-    """Return one column, its texts still packed. Raises `SubmissionError` too-large, unreadable."""
+    """Return one column, its texts still dictionary-encoded. Raises `SubmissionError` too-large, unreadable."""
     try:
         column = pq.ParquetFile(io.BytesIO(data), read_dictionary=[name]).read(columns=[name])[name]
         size = sum(_size(chunk) for chunk in column.chunks if pa.types.is_dictionary(chunk.type))
     except (*_DAMAGED, KeyError) as error:
         raise _unreadable(str(error)) from error
     if size > TEXT_BYTES:
-        told = f"{size} bytes of text in one column"
-        raise SubmissionError("too-large", told, f"at most {TEXT_BYTES}", "Deliver it in parts.", column=name)
+        found = f"{size} bytes of text in one column"
+        raise SubmissionError("too-large", found, f"at most {TEXT_BYTES}", "Deliver it in parts.", column=name)
     return column
 
 

@@ -9,13 +9,13 @@ from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
 
 _CODECS: Final = {"utf-8": "utf-8-sig"}
-"""Python's name where it differs: this one drops a byte order mark."""
+"""Python's codec where the name differs: this one drops a byte order mark."""
 
 
 def to_utf8(data: bytes, contract: Contract) -> bytes:
-    """Return the bytes as UTF-8 with the contract's repairs made; the same object where there is nothing to do.
+    """Return the bytes as UTF-8 with the contract's repairs made; the same object if there is nothing to do.
 
-    UTF-8 without repairs is handed on unread: whoever reads it validates it. Raises `SubmissionError` wrong-encoding.
+    UTF-8 without repairs is returned unchecked: the reader validates it. Raises `SubmissionError` wrong-encoding.
     """
     form = contract.format
     if form.encoding == "utf-8" and not form.repairs:
@@ -24,7 +24,7 @@ def to_utf8(data: bytes, contract: Contract) -> bytes:
 
 
 def decode(data: bytes, encoding: str, offset: int = 0) -> str:
-    """Return the bytes, which begin at an offset of the file, as text without byte order mark.
+    """Return the bytes, which begin at an offset of the file, as text without a byte order mark.
 
     Raises `SubmissionError` wrong-encoding.
     """
@@ -34,7 +34,7 @@ def decode(data: bytes, encoding: str, offset: int = 0) -> str:
         at = f"byte {data[error.start : error.start + 4].hex(' ')} (hexadecimal) at offset {offset + error.start}"
         raise SubmissionError("wrong-encoding", at, f"text in {encoding}", _advice(data, encoding)) from error
     if encoding in {"latin-1", "cp1252"} and not data.isascii() and _is_utf8(data):
-        # Any bytes are Latin-1, but letters that happen to be sound UTF-8 are not written by accident.
+        # Any bytes are valid Latin-1, but non-ASCII text that is also valid UTF-8 is no accident.
         raise SubmissionError("wrong-encoding", "UTF-8", f"text in {encoding}", _advice(data, encoding))
     return text
 

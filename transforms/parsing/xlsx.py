@@ -1,6 +1,6 @@
-"""XLSX: one sheet to the raw frame, after proof that the workbook unpacks to something of bounded size.
+"""XLSX: one sheet to the raw frame, after a check that the workbook unpacks to a bounded size.
 
-A number is given as text without exponent, to nine decimals; a date as ISO 8601; an error cell as Excel shows it.
+A number becomes text without exponent, to nine decimals; a date ISO 8601; an error cell the text that Excel shows.
 """
 
 import io
@@ -17,24 +17,31 @@ import polars as pl
 
 from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
-from transforms.parsing.raw_frame import Parsed, check_columns, listed, name_columns, nearest, settle
+from transforms.parsing.raw_frame import (
+    ParseResult,
+    check_columns,
+    finish_parsing,
+    name_columns,
+    name_hint,
+    quoted_list,
+)
 
 UNPACKED_BYTES: Final = 1 << 30
-"""The most that a workbook may unpack to."""
+"""The limit of what a workbook unpacks to."""
 SHEET_CELLS: Final = 30_000_000
-"""The most cells between A1 and the last cell of a sheet: the reader keeps room for all of them."""
+"""The limit of cells between A1 and the last cell of a sheet: the reader allocates all of them."""
 _CHUNK: Final = 1 << 20
 _ADDRESS: Final = re.compile(rb"\sr\s*=\s*[\"']([A-Z]{0,4})(\d{1,10})")
-_SEAM: Final = 1024
-"""How far an address may reach over the edge of a piece."""
+_OVERLAP: Final = 1024
+"""How far a cell address may reach across the edge of a piece, in bytes."""
 _ERRORS: Final = {
     "Div0": "#DIV/0!", "NA": "#N/A", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!",
     "Value": "#VALUE!",
 }  # fmt: skip
-_HINT: Final = "Save it anew as .xlsx and deliver that."
+_HINT: Final = "Save it again as .xlsx and deliver that."
 
 
-def read_xlsx(data: bytes, contract: Contract) -> Parsed:
+def read_xlsx(data: bytes, contract: Contract) -> ParseResult:
     """Return the rows of one sheet as delivered. Raises `SubmissionError`."""
     form = contract.format
     _guard(data)
@@ -48,7 +55,7 @@ def read_xlsx(data: bytes, contract: Contract) -> Parsed:
     rows = sheet.with_row_index("row", offset=1).with_columns(pl.col("row").cast(pl.Int32)).slice(form.header_row)
     rows = rows.filter(pl.any_horizontal(pl.exclude("row") != ""))
     raw, unnamed = name_columns(rows, names, contract)
-    return settle(raw, [warnings, unnamed], nul=False)
+    return finish_parsing(raw, [warnings, unnamed], nul=False)
 
 
 def _sheet(data: bytes, form: Format) -> pl.DataFrame:
@@ -56,13 +63,15 @@ def _sheet(data: bytes, form: Format) -> pl.DataFrame:
     try:
         book = fastexcel.read_excel(data)
         if form.sheet is not None and form.sheet not in book.sheet_names:
-            hint = nearest(form.sheet, book.sheet_names) or "Name the sheet in format.sheet of the contract."
-            raise SubmissionError("unreadable", f"sheets {listed(book.sheet_names)}", f"sheet {form.sheet!r}", hint)
+            hint = name_hint(form.sheet, book.sheet_names) or "Name the sheet in format.sheet of the contract."
+            raise SubmissionError(
+                "unreadable", f"sheets {quoted_list(book.sheet_names)}", f"sheet {form.sheet!r}", hint
+            )
         sheet = book.load_sheet(form.sheet or 0, header_row=None, skip_rows=0, dtypes="string")
         cells, problems = sheet.to_arrow_with_errors()
     except fastexcel.FastExcelError as error:
-        told = str(error).splitlines()[0]
-        raise SubmissionError("unreadable", told, "an Excel workbook (.xlsx)", _HINT) from error
+        found = str(error).splitlines()[0]
+        raise SubmissionError("unreadable", found, "an Excel workbook (.xlsx)", _HINT) from error
     frame = pl.DataFrame(cells)
     frame.columns = [str(i) for i in range(frame.width)]
     wrong = [(*e.position, e.detail.partition("Error(")[2].rstrip(")'")) for e in problems.errors] if problems else []
@@ -70,11 +79,11 @@ def _sheet(data: bytes, form: Format) -> pl.DataFrame:
 
 
 def _with_errors(frame: pl.DataFrame, wrong: list[tuple[int, int, str]]) -> pl.DataFrame:
-    """Write error cells (row, column, kind) into the frame, which the reader leaves empty."""
+    """Write error cells (row, column, kind) into the frame; the reader leaves them empty."""
     columns = []
-    for place in sorted({column for _, column, _ in wrong}):
-        here = {row: _ERRORS.get(kind, f"#{kind.upper()}!") for row, column, kind in wrong if column == place}
-        columns.append(frame[str(place)].scatter(list(here), list(here.values())))
+    for index in sorted({column for _, column, _ in wrong}):
+        errors = {row: _ERRORS.get(kind, f"#{kind.upper()}!") for row, column, kind in wrong if column == index}
+        columns.append(frame[str(index)].scatter(list(errors), list(errors.values())))
     return frame.with_columns(columns)
 
 
@@ -84,7 +93,7 @@ def _day(text: pl.Expr) -> pl.Expr:
 
 
 def _guard(data: bytes) -> None:
-    """Unpack every member piecewise, believing no size that the archive states, and measure each sheet."""
+    """Unpack every member piece by piece, ignoring the sizes that the archive states, and measure each sheet."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -99,19 +108,19 @@ def _guard(data: bytes) -> None:
 
 def _measure(data: bytes, member: zipfile.ZipInfo, room: int) -> int:
     """Return how many bytes a member unpacks to. Raises `SubmissionError` too-large beyond `room` or for its cells."""
-    unpacked, rows, letters, seam = 0, 0, 0, b""
+    unpacked, rows, columns, seam = 0, 0, 0, b""
     for piece in _unpack(data, member):
         unpacked += len(piece)
         if unpacked > room:
-            told = f"more than {UNPACKED_BYTES} bytes when unpacked"
-            raise SubmissionError("too-large", told, "a workbook of less", "Deliver it in parts, or as CSV.")
+            found = f"more than {UNPACKED_BYTES} bytes when unpacked"
+            raise SubmissionError("too-large", found, "a workbook of less", "Deliver it in parts, or as CSV.")
         addresses = set(_ADDRESS.findall(seam + piece))
         rows = max([rows, *(int(row) for _, row in addresses)])
-        letters = max([letters, *(_column(name) for name in {name for name, _ in addresses})])
-        seam = piece[-_SEAM:]
-    if rows * letters > SHEET_CELLS:
-        told = f"a sheet of {rows} rows and {letters} columns"
-        raise SubmissionError("too-large", told, f"at most {SHEET_CELLS} cells", "Is there a stray cell far out?")
+        columns = max([columns, *(_column(name) for name in {name for name, _ in addresses})])
+        seam = piece[-_OVERLAP:]
+    if rows * columns > SHEET_CELLS:
+        found = f"a sheet of {rows} rows and {columns} columns"
+        raise SubmissionError("too-large", found, f"at most {SHEET_CELLS} cells", "Is there a stray cell far out?")
     return unpacked
 
 

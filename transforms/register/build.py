@@ -1,8 +1,8 @@
 """The register of reporting units built from code lists.
 
-A link is one validity of a code with its name. A change with one link on either side joins the two into one unit (a
-renaming, a renumbering); every other change ends units and begins others: merged parts are derivable into the whole,
-and what was split is ambiguous, for ever. So a unit is a chain of links, named for its oldest one.
+A link is one validity period of a code with its name. A change with one link on either side joins the two into one
+unit (a renaming, a renumbering); every other change ends units and begins others: merged parts add up to the whole, and
+a unit that was split stays ambiguous. So a unit is a chain of links, with the id of its oldest link.
 """
 
 import hashlib
@@ -14,37 +14,39 @@ from schemas.errors import RegisterError
 from transforms.register.lookup import Register, tidy_name
 
 LINK: Final = ("kind", "code", "valid_from")
-"""What identifies a link."""
+"""The columns that identify a link."""
 COUNTY: Final = "county"
 MUNICIPALITY: Final = "municipality"
 COUNTY_DIGITS: Final = 2
-"""How many of a municipality's digits are its county's."""
+"""How many leading digits of a municipality's code are its county's."""
 
 
 def build_register(units: pl.DataFrame, changes: pl.DataFrame) -> Register:
-    """Build the register; a link told twice must be told alike, and no code may have two at once, or RegisterError.
+    """Build the register.
 
-    units: kind, code, name, valid_from (null: as long as the changes reach back, if they never name the code),
-        valid_to (null is open) and, optionally, aliases (further names, `|` between them)
+    Raises `RegisterError` if two statements of a link differ, or if a code has two links at once.
+
+    units: kind, code, name, valid_from (null: since the first change, if no change mentions the code), valid_to (null
+        is open) and, optionally, aliases (further names, separated by `|`)
     changes: kind, and old_ and new_ code, name, valid_from, valid_to
     """
     changes = changes.unique(maintain_order=True)
-    links = _checked(_links(units, changes))
+    links = _check_links(_links(units, changes))
     edges = _edges(changes)
-    links = _identified(links, edges)
-    edges = _between_units(edges, links)
-    told = {
+    links = _add_unit_ids(links, edges)
+    edges = _unit_edges(edges, links)
+    tables = {
         "units": links.select("unit_id", "kind", "code", "name", "valid_from", "valid_to"),
         "names": _names(links),
         "edges": edges,
     }
-    told = {table: frame.sort(frame.columns) for table, frame in told.items()}
-    content = "".join(frame.write_csv() for frame in told.values())
-    return Register(**told, digest=hashlib.sha256(content.encode()).hexdigest()[:16])
+    tables = {table: frame.sort(frame.columns) for table, frame in tables.items()}
+    content = "".join(frame.write_csv() for frame in tables.values())
+    return Register(**tables, digest=hashlib.sha256(content.encode()).hexdigest()[:16])
 
 
 def _links(units: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
-    """Return every link told by the lists and by either side of a change, once each, identical tellings made one."""
+    """Return every link of the lists and of either side of a change, identical statements merged."""
     if "aliases" not in units.columns:
         units = units.with_columns(aliases=pl.lit(None, pl.String))
     fields = ("code", "name", "valid_from", "valid_to")
@@ -58,25 +60,29 @@ def _links(units: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     undated = units.filter(pl.col("valid_from").is_null()).join(changed, on=["kind", "code"], how="anti")
     since = changed.group_by("kind").agg(pl.col("valid_from").min())
     undated = undated.drop("valid_from").join(since, on="kind", how="left")
-    told = [*sides, *(u.select(sides[0].columns) for u in (units.filter(pl.col("valid_from").is_not_null()), undated))]
-    link = [pl.col("name", "valid_to").n_unique().name.prefix("tellings_of_"), pl.col("name", "valid_to").first()]
+    statements = [
+        *sides,
+        *(u.select(sides[0].columns) for u in (units.filter(pl.col("valid_from").is_not_null()), undated)),
+    ]
+    counts = pl.col("name", "valid_to").n_unique().name.prefix("statements_of_")
+    link = [counts, pl.col("name", "valid_to").first()]
     return (
-        pl.concat(told)
+        pl.concat(statements)
         .group_by(LINK)
         .agg(*link, pl.col("aliases").drop_nulls().unique().sort().str.join("|"))
         .sort(LINK)
     )
 
 
-def _checked(links: pl.DataFrame) -> pl.DataFrame:
-    """Return the links if they can stand together; else a RegisterError that names the first that cannot."""
+def _check_links(links: pl.DataFrame) -> pl.DataFrame:
+    """Return the links if they are consistent; raise a `RegisterError` with the first that is not."""
     nothing = pl.lit(False)
     following = pl.col("valid_from").shift(-1).over("kind", "code", order_by="valid_from")
     wrong = {
         "has no code or no name": pl.any_horizontal(pl.col("code", "name").is_null()),
         "has no date: give valid_from, or the table of changes": pl.col("valid_from").is_null(),
-        "is told with different names": pl.col("tellings_of_name") > 1,
-        "is told with different ends": pl.col("tellings_of_valid_to") > 1,
+        "has different names": pl.col("statements_of_name") > 1,
+        "has different ends": pl.col("statements_of_valid_to") > 1,
         "ends before it begins": pl.col("valid_to") <= pl.col("valid_from"),
         "overlaps the code's next validity": pl.coalesce(
             following < pl.col("valid_to"), following.is_not_null() & pl.col("valid_to").is_null()
@@ -86,17 +92,19 @@ def _checked(links: pl.DataFrame) -> pl.DataFrame:
         bad = links.filter(condition | nothing)
         if bad.height:
             kind, code, start = bad.select(LINK).row(0)
-            raise RegisterError(f"the code list cannot stand: {kind} {code!r} from {start} {what} ({bad.height} such)")
+            raise RegisterError(
+                f"the code list is inconsistent: {kind} {code!r} from {start} {what} ({bad.height} such)"
+            )
     return links.select(*LINK, "name", "valid_to", "aliases")
 
 
 def _edges(changes: pl.DataFrame) -> pl.DataFrame:
-    """Return the changes with relation and whole; one that does not join end to beginning is a RegisterError."""
-    torn = changes.filter(pl.col("old_valid_to").ne_missing(pl.col("new_valid_from")))
-    if torn.height:
-        kind, old, new = torn.select("kind", "old_code", "new_code").row(0)
+    """Return the changes with relation and whole; raise a `RegisterError` if one leaves a gap or an overlap."""
+    gaps = changes.filter(pl.col("old_valid_to").ne_missing(pl.col("new_valid_from")))
+    if gaps.height:
+        kind, old, new = gaps.select("kind", "old_code", "new_code").row(0)
         raise RegisterError(
-            f"a change of {kind} {old!r} to {new!r}: the new one must begin when the old one ends ({torn.height} such)"
+            f"a change of {kind} {old!r} to {new!r}: the new one must begin when the old one ends ({gaps.height} such)"
         )
     outgoing = pl.len().over("kind", "old_code", "old_valid_from")
     incoming = pl.len().over("kind", "new_code", "new_valid_from")
@@ -105,7 +113,7 @@ def _edges(changes: pl.DataFrame) -> pl.DataFrame:
     return edges.with_columns(whole=(pl.col("relation") != "split").all().over("kind", "new_code", "new_valid_from"))
 
 
-def _identified(links: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+def _add_unit_ids(links: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     """Return the links with their unit_id: kind:code@valid_from of the oldest link of the chain."""
     links = links.with_row_index("at")
     sides = {f"{side}_{f}": f for side in ("old", "new") for f in ("code", "valid_from")}
@@ -117,7 +125,7 @@ def _identified(links: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
         )
     before = links.select("at").join(same.select(at="new", old="old"), on="at", how="left", maintain_order="left")
     oldest = before.select(pl.coalesce("old", "at")).to_series()
-    # Each turn doubles how far back a link sees, so the longest chain is walked in a few.
+    # Each pass doubles how far back a link reaches, so a few passes walk the longest chain.
     while not (further := oldest.gather(oldest)).equals(oldest):
         oldest = further
     number = pl.col("kind") == "organisation"
@@ -127,7 +135,7 @@ def _identified(links: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     return links.drop("at").with_columns(links.select(unit_id.gather(oldest).alias("unit_id")).to_series())
 
 
-def _between_units(edges: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+def _unit_edges(edges: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     ids = links.select(*LINK, "unit_id")
     for side in ("old", "new"):
         keys = ["kind", f"{side}_code", f"{side}_valid_from"]
@@ -137,9 +145,9 @@ def _between_units(edges: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 
 
 def _names(links: pl.DataFrame) -> pl.DataFrame:
-    """Return every way to write the name of a link, with the link's county added, for the time that both hold."""
+    """Return every way to write the name of a link, also with its county added for the time that both are valid."""
     several = pl.concat_list("name", pl.col("aliases").str.split("|"))
-    names = _ways(links.with_columns(name=several).explode("name").filter(pl.col("name") != ""))
+    names = _spellings(links.with_columns(name=several).explode("name").filter(pl.col("name") != ""))
     counties = names.filter(pl.col("kind") == COUNTY).select(
         county_code="code", county="name", since="valid_from", until="valid_to"
     )
@@ -155,14 +163,14 @@ def _names(links: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([names.select(columns), placed.filter(sound).select(columns)]).unique()
 
 
-def _ways(named: pl.DataFrame) -> pl.DataFrame:
-    """Return a row for each way to write each name: whole, without its county, half of a pair, a pair in any order."""
-    whole = named.with_columns(name=tidy_name(pl.col("name")))
+def _spellings(names: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per way to write each name: whole, without county, half of a pair, a pair in either order."""
+    whole = names.with_columns(name=tidy_name(pl.col("name")))
     bare = whole.with_columns(name=pl.col("name").str.replace(r" \([^()]*\)$", ""))
     spaced = bare.with_columns(name=pl.col("name").str.replace_all(" - ", " ", literal=True))
     halves = bare.with_row_index("of").with_columns(pl.col("name").str.split(" - ")).explode("name")
     others = halves.select("of", other="name")
     pairs = halves.join(others, on="of").filter(pl.col("name") != pl.col("other"))
     joined = [pairs.with_columns(name=pl.concat_str("name", "other", separator=between)) for between in (" - ", " ")]
-    ways = [whole, bare, spaced, *(frame.select(whole.columns) for frame in (halves, *joined))]
-    return pl.concat(ways).unique()
+    spellings = [whole, bare, spaced, *(frame.select(whole.columns) for frame in (halves, *joined))]
+    return pl.concat(spellings).unique()

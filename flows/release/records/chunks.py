@@ -1,4 +1,4 @@
-"""What a kind's night publishes, part by part: never more than some reports in all their columns at once."""
+"""What a kind's night publishes, in parts: memory holds all columns of a limited number of reports at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,62 +6,62 @@ from typing import Final
 
 import polars as pl
 
-from flows.release.records.resolution import KindNight
-from infra.lake.delta import groups
+from infra.lake.delta import group_partitions
 from schemas.kind import Kind
-from transforms.linkage.clustering import components
-from transforms.records.consolidate import RecordsConsolidated, beside, consolidated
-from transforms.records.content import record_changes, record_content
+from transforms.linkage.clustering import connected_components
+from transforms.records.consolidate import ConsolidatedRecords, consolidate_records, left_join_columns
+from transforms.records.content import item_content, record_changes
+from transforms.records.resolution import KindResolution
 
 CHUNK_REPORTS: Final = 250_000
-"""How many deliveries are consolidated at once, about: an item's are never parted."""
-DIGITS: Final = 2
-"""First letters of report ids by which they are put in parts: hashes come in 256 parts of one size."""
+"""About how many deliveries are consolidated at once; those of one item stay together."""
+PREFIX_DIGITS: Final = 2
+"""First digits of report ids by which they are put in parts: hashes come in 256 parts of one size."""
 
 
 @dataclass(frozen=True)
-class Part:
+class RecordsPart:
     """What is published of some items, before and after, and what differs (`transforms.records.content`)."""
 
-    before: RecordsConsolidated
-    after: RecordsConsolidated
+    before: ConsolidatedRecords
+    after: ConsolidatedRecords
     content_before: pl.DataFrame
     content_after: pl.DataFrame
     changes: pl.DataFrame
 
 
-def parts(night: KindNight) -> Iterator[Part]:
+def records_parts(kind: Kind, resolution: KindResolution) -> Iterator[RecordsPart]:
     """Yield all that the night reaches: an item of the last release and of this one is in one part."""
-    kind, before, after = night.basis.kind, night.before, night.after
+    before, after = resolution.before, resolution.after
     if max(before.height, after.height) <= CHUNK_REPORTS:
-        yield _part((before, None), (after, None), kind)
+        yield _part(kind, (before, None), (after, None))
         return
-    places = _places(before, after)
-    sizes = pl.concat(places).value_counts(name="rows").sort(places[0].name)
-    for some in groups(sizes.rows(), rows=CHUNK_REPORTS):
-        was, stands = ((side, place.is_in(some)) for side, place in zip((before, after), places, strict=True))
-        yield _part(was, stands, kind)
+    labels = _labels(before, after)
+    sizes = pl.concat(labels).value_counts(name="rows").sort(labels[0].name)
+    for group in group_partitions(sizes.rows(), rows=CHUNK_REPORTS):
+        yield _part(kind, *((side, label.is_in(group)) for side, label in zip((before, after), labels, strict=True)))
 
 
-def _places(before: pl.DataFrame, after: pl.DataFrame) -> list[pl.Series]:
-    """Return of each delivery the first letters of the least report id among all that share its items."""
-    if before.is_empty():  # no item is in two parts then, if all of its reports are in that of its id
-        return [_letters(side, pl.coalesce("item_id", "report_id")) for side in (before, after)]
-    tied = pl.concat(
+def _labels(before: pl.DataFrame, after: pl.DataFrame) -> list[pl.Series]:
+    """Return of each delivery the first digits of the least report id among all that share its items."""
+    if before.is_empty():  # each item is in one part already, that of its id
+        return [_digits(side, pl.coalesce("item_id", "report_id")) for side in (before, after)]
+    pairs = pl.concat(
         side.select(a="report_id", b="item_id").filter(pl.col("a") != pl.col("b")) for side in (before, after)
     )
-    labels = components(tied, pl.concat([tied["a"], tied["b"]]).unique().to_frame("report_id"))
-    sides = (beside(side.select("report_id"), labels, "report_id") for side in (before, after))
-    return [_letters(side, pl.coalesce("component", "report_id")) for side in sides]
+    components = connected_components(pairs, pl.concat([pairs["a"], pairs["b"]]).unique().to_frame("report_id"))
+    sides = (left_join_columns(side.select("report_id"), components, "report_id") for side in (before, after))
+    return [_digits(side, pl.coalesce("component", "report_id")) for side in sides]
 
 
-def _letters(side: pl.DataFrame, label: pl.Expr) -> pl.Series:
-    return side.select(label.str.slice(0, DIGITS).alias("place")).to_series()
+def _digits(side: pl.DataFrame, label: pl.Expr) -> pl.Series:
+    return side.select(label.str.slice(0, PREFIX_DIGITS).alias("part")).to_series()
 
 
 def _part(
-    was: tuple[pl.DataFrame, pl.Series | None], stands: tuple[pl.DataFrame, pl.Series | None], kind: Kind
-) -> Part:
-    before, after = (consolidated(side, kind, part) for side, part in (was, stands))
-    content = record_content(before.items, before.sources, kind), record_content(after.items, after.sources, kind)
-    return Part(before, after, *content, record_changes(*content))
+    kind: Kind, before: tuple[pl.DataFrame, pl.Series | None], after: tuple[pl.DataFrame, pl.Series | None]
+) -> RecordsPart:
+    """Consolidate the chosen deliveries of each side; all of them without a choice."""
+    old, new = (consolidate_records(side, kind, chosen) for side, chosen in (before, after))
+    content = item_content(old.items, old.sources, kind), item_content(new.items, new.sources, kind)
+    return RecordsPart(old, new, *content, record_changes(*content))

@@ -1,67 +1,96 @@
-"""What the nights of the record kinds start from: which kinds have anything to do, and with which model."""
+"""The inputs of record resolution: which kinds have work this night, and with which model and decisions."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import polars as pl
 
 from flows.installation import Installation
 from flows.model_in_force import model_in_force
-from flows.release.records.resolution import Basis
 from infra.lake import delta as lake
-from infra.ledger import records as ledger_records
-from infra.ledger import submissions as ledger
+from infra.ledger import decisions as ledger_decisions
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
 from schemas.kind import Kind
-from schemas.record_tables import RECORDS
-from transforms.linkage.model import Model
-from transforms.submissions import members
+from schemas.record_tables import RECORDS_PREFIX
+from transforms.linkage.incremental import LinkageInputs
+from transforms.linkage.model import MatchModel
+from transforms.submissions import counted_batches
+
+
+@dataclass(frozen=True)
+class KindInputs(LinkageInputs):
+    """The inputs of one kind's night.
+
+    release: the number of the release to be staged. released: the versions of the last release's tables. batches:
+    `transforms.submissions.counted_batches`.
+    """
+
+    release: int
+    released: dict[str, int]
+    batches: pl.DataFrame
 
 
 def kinds_with_records(installation: Installation) -> list[Kind]:
-    """Return the kinds of which any record was ever kept."""
+    """Return the kinds that have ever had a record."""
     root = installation.settings.lake
     return [kind for kind in installation.kinds.values() if lake.exists(root, f"{kind.kind}_records")]
 
 
-def bases(installation: Installation, submissions: pl.DataFrame, last: ledger.Release | None) -> list[Basis]:
-    """Return what the night of each kind starts from, of the kinds that have anything to do.
+def kinds_to_resolve(installation: Installation, submissions: pl.DataFrame, last: Release | None) -> list[KindInputs]:
+    """Return the inputs of each kind that has work: changed submissions or decisions, or another model.
 
     Raises `UsageError` for a model of another version of its kind.
     """
-    moved = submissions.filter(pl.col("counts") != pl.col("in_release"))
-    spoken = ledger.partitions(installation.engine, ids=moved["submission_id"].to_list())["partition"].unique()
-    found = [
-        basis_of(installation, kind, submissions, last, model_in_force(installation, kind))
+    changed = submissions.filter(pl.col("counts") != pl.col("in_release"))
+    reached = ledger_submissions.read_submission_partitions(
+        installation.engine, ids=changed["submission_id"].to_list()
+    )["partition"].unique()
+    every = [
+        inputs_of(installation, kind, submissions, last, model_in_force(installation, kind))
         for kind in kinds_with_records(installation)
     ]
-    return [b for b in found if b.anew or f"{RECORDS}{b.kind.kind}" in spoken or (not b.first and b.decided.height)]
+    return [
+        inputs
+        for inputs in every
+        if inputs.rematch
+        or f"{RECORDS_PREFIX}{inputs.kind.kind}" in reached
+        or (not inputs.first and inputs.changed_decisions.height)
+    ]
 
 
-def basis_of(
-    installation: Installation, kind: Kind, submissions: pl.DataFrame, last: ledger.Release | None, model: Model | None
-) -> Basis:
-    """Return what the night of one kind starts from, with this model."""
-    decisions = ledger_records.decisions(installation.engine, kind.kind).select(
+def inputs_of(
+    installation: Installation,
+    kind: Kind,
+    submissions: pl.DataFrame,
+    last: Release | None,
+    model: MatchModel | None,
+) -> KindInputs:
+    """Return the inputs of one kind's night, with this model."""
+    decisions = ledger_decisions.read_decisions(installation.engine, kind.kind).select(
         "id", "a", "b", "verdict",
         pl.col("in_release").alias("before"), pl.col("withdrawn_at").is_null().alias("after"),
     )  # fmt: skip
     known = last["models"].get(kind.kind) if last else None
-    return Basis(
+    tables = last["tables"] if last else {}
+    return KindInputs(
         kind=kind,
         model=model,
-        release=last["release"] + 1 if last else 1,
-        released=last["tables"] if last else {},
-        members=members(submissions),
         decisions=decisions,
-        anew=known is not None and known != in_words(kind, model),
+        rematch=known is not None and known != match_digests(kind, model),
+        first=kind.kind not in tables,
+        release=last["release"] + 1 if last else 1,
+        released=tables,
+        batches=counted_batches(submissions),
     )
 
 
-def in_words(kind: Kind, model: Model | None) -> dict[str, str]:
-    """Return what a release says of how a kind was matched: kind_digest, model_digest."""
+def match_digests(kind: Kind, model: MatchModel | None) -> dict[str, str]:
+    """Return what a release records of how a kind was matched: kind_digest, model_digest (empty: no model)."""
     return {"kind_digest": kind.digest(), "model_digest": model.digest if model else ""}
 
 
-def matched_with(bases_: Iterable[Basis], last: ledger.Release | None) -> dict[str, dict[str, str]]:
-    """Return how each kind of the release is matched: as in the last one, unless it had anything to do."""
+def release_models(resolved: Iterable[KindInputs], last: Release | None) -> dict[str, dict[str, str]]:
+    """Return the `match_digests` of each kind of the release: as in the last one, unless it was resolved again."""
     before = last["models"] if last else {}
-    return before | {basis.kind.kind: in_words(basis.kind, basis.model) for basis in bases_}
+    return before | {inputs.kind.kind: match_digests(inputs.kind, inputs.model) for inputs in resolved}

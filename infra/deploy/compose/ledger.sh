@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the two databases, each with a user of its own, when PostgreSQL's volume is empty.
+# Creates the two databases, each with its own user, when PostgreSQL's volume is empty.
 set -eu
 psql --set ON_ERROR_STOP=1 --set ledger="$ENGANG_LEDGER_PASSWORD" --set prefect="$PREFECT_DATABASE_PASSWORD" \
     --username "$POSTGRES_USER" --dbname postgres <<'SQL'

@@ -1,7 +1,7 @@
-"""Make the buckets and queues of a trial installation, where they are not there yet; standard library only.
+"""Create the missing buckets and queues of a trial installation; standard library only.
 
-Takes the endpoint of an S3 and SQS server that checks no signatures (moto) and prints the queues' URLs. It makes what
-terraform/ makes in earnest: versioned buckets, notices of arrivals to a queue, and a queue for what nobody can read.
+Takes the endpoint of an S3 and SQS server that checks no signatures (moto) and prints the queues' URLs. It creates what
+terraform/ creates in production: versioned buckets, notifications of arrivals to a queue, and a dead-letter queue.
 """
 
 import json
@@ -16,36 +16,36 @@ from urllib.request import Request, urlopen
 REGION: Final = "eu-north-1"
 ACCOUNT: Final = "123456789012"
 SIGNED: Final = "AWS4-HMAC-SHA256 Credential=trial/20260101/{region}/{service}/aws4_request"
-PLACES: Final = ("engang-arrivals", "engang-landing", "engang-lake")
+BUCKETS: Final = ("engang-arrivals", "engang-landing", "engang-lake")
 QUEUE, DEAD = "engang-arrivals", "engang-arrivals-dead"
 VERSIONED: Final = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-NOTICES: Final = (
+NOTIFICATIONS: Final = (
     "<NotificationConfiguration><QueueConfiguration><Queue>{arn}</Queue>"
     "<Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
 )
 
 
 def main(endpoint: str) -> None:
-    """Make what is missing; again is harmless."""
+    """Create what is missing. Safe to repeat."""
     _await(endpoint)
     dead = _queue(endpoint, DEAD, {})
     policy = {"deadLetterTargetArn": _arn(DEAD), "maxReceiveCount": 5}
     queue = _queue(endpoint, QUEUE, {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "120"})
-    where = f"<LocationConstraint>{REGION}</LocationConstraint>"
-    for place in PLACES:
-        _put(f"{endpoint}/{place}", f"<CreateBucketConfiguration>{where}</CreateBucketConfiguration>")
-        _put(f"{endpoint}/{place}?versioning", VERSIONED)
-    _put(f"{endpoint}/{PLACES[0]}?notification", NOTICES.format(arn=_arn(QUEUE)))
+    location = f"<LocationConstraint>{REGION}</LocationConstraint>"
+    for bucket in BUCKETS:
+        _put(f"{endpoint}/{bucket}", f"<CreateBucketConfiguration>{location}</CreateBucketConfiguration>")
+        _put(f"{endpoint}/{bucket}?versioning", VERSIONED)
+    _put(f"{endpoint}/{BUCKETS[0]}?notification", NOTIFICATIONS.format(arn=_arn(QUEUE)))
     sys.stdout.write(f"ENGANG_QUEUE={queue}\nENGANG_DEAD_LETTERS={dead}\n")
 
 
 def _await(endpoint: str, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while True:
         try:
             _send(Request(endpoint, headers=_headers("s3", "application/xml")))  # noqa: S310  the endpoint is the operator's own
         except URLError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
         else:
@@ -57,10 +57,10 @@ def _arn(queue: str) -> str:
 
 
 def _queue(endpoint: str, name: str, attributes: dict[str, str]) -> str:
-    told = {"Action": "CreateQueue", "Version": "2012-11-05", "QueueName": name}
-    for at, (key, value) in enumerate(attributes.items(), 1):
-        told |= {f"Attribute.{at}.Name": key, f"Attribute.{at}.Value": value}
-    form = urlencode(told, quote_via=quote).encode()
+    fields = {"Action": "CreateQueue", "Version": "2012-11-05", "QueueName": name}
+    for number, (key, value) in enumerate(attributes.items(), 1):
+        fields |= {f"Attribute.{number}.Name": key, f"Attribute.{number}.Value": value}
+    form = urlencode(fields, quote_via=quote).encode()
     headers = _headers("sqs", "application/x-www-form-urlencoded")
     _send(Request(endpoint, form, headers))  # noqa: S310  as above
     return f"{endpoint}/{ACCOUNT}/{name}"
@@ -79,7 +79,7 @@ def _send(request: Request) -> None:
     try:
         urlopen(request, timeout=30).close()  # noqa: S310  as above
     except HTTPError as error:
-        if error.code != HTTPStatus.CONFLICT:  # it is there already
+        if error.code != HTTPStatus.CONFLICT:  # it exists already
             raise
 
 

@@ -12,25 +12,25 @@ resource "aws_sns_topic_subscription" "alarms" {
 }
 
 locals {
-  # What each means and what to do: OPERATING.md, under the same name.
+  # What each alarm means and what to do: README.md of infra/deploy, under the same name.
   alarms = {
     dead-letters = {
-      says    = "Messages that nobody could read lie in the dead-letter queue", namespace = "AWS/SQS"
+      meaning = "Unreadable messages are in the dead-letter queue", namespace = "AWS/SQS"
       metric  = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", dimensions = { QueueName = aws_sqs_queue.dead.name }
       compare = "GreaterThanThreshold", threshold = 0, periods = 1, missing = "notBreaching"
     }
     queue-age = {
-      says    = "A message has waited for a quarter of an hour: nobody polls the queue", namespace = "AWS/SQS"
+      meaning = "A message has waited for a quarter of an hour: nobody polls the queue", namespace = "AWS/SQS"
       metric  = "ApproximateAgeOfOldestMessage", statistic = "Maximum", dimensions = { QueueName = aws_sqs_queue.arrivals.name }
       compare = "GreaterThanThreshold", threshold = 900, periods = 3, missing = "notBreaching"
     }
     ledger-disk = {
-      says    = "The ledger's disk has less than 10 GiB left", namespace = "AWS/RDS"
+      meaning = "The ledger's disk has less than 10 GiB left", namespace = "AWS/RDS"
       metric  = "FreeStorageSpace", statistic = "Minimum", dimensions = { DBInstanceIdentifier = aws_db_instance.ledger.identifier }
       compare = "LessThanThreshold", threshold = 10737418240, periods = 1, missing = "breaching"
     }
     ledger-busy = {
-      says    = "The ledger's processor has been over 90 % for half an hour", namespace = "AWS/RDS"
+      meaning = "The ledger's CPU has been over 90 % for half an hour", namespace = "AWS/RDS"
       metric  = "CPUUtilization", statistic = "Average", dimensions = { DBInstanceIdentifier = aws_db_instance.ledger.identifier }
       compare = "GreaterThanThreshold", threshold = 90, periods = 6, missing = "breaching"
     }
@@ -41,7 +41,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.says}. OPERATING.md says what to do."
+  alarm_description   = "${each.value.meaning}. See infra/deploy/README.md."
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   statistic           = each.value.statistic

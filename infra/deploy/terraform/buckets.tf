@@ -43,7 +43,7 @@ resource "aws_s3_bucket_notification" "arrivals" {
 
 resource "aws_s3_bucket" "logs" {
   #checkov:skip=CKV_AWS_18:this is where access is logged to; logging it to itself would never end
-  #checkov:skip=CKV_AWS_144:access logs of one year; the places they are about are kept by versions and object lock
+  #checkov:skip=CKV_AWS_144:access logs of one year; the buckets that they are about are kept by versions and object lock
   #checkov:skip=CKV_AWS_145:S3 delivers access logs only to buckets encrypted with its own keys (SSE-S3)
   #checkov:skip=CKV2_AWS_62:nothing acts on an access log as it comes
   bucket = local.bucket_names.logs

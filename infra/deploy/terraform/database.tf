@@ -39,7 +39,7 @@ resource "aws_db_parameter_group" "ledger" {
     value = "5000"
   }
 
-  # Nothing that was delivered may come to a log: neither values of statements nor of failed ones.
+  # No delivered data in logs: neither the values of statements nor those of failed ones.
   parameter {
     name  = "log_parameter_max_length"
     value = "0"
@@ -58,7 +58,7 @@ resource "aws_db_instance" "ledger" {
   instance_class = var.ledger_class
   db_name        = "engang"
 
-  # RDS makes the administrator's password and keeps it in a secret: it stands neither here nor in the state.
+  # RDS creates the administrator's password and keeps it in a secret: it is neither here nor in the state.
   username                      = "engang_admin"
   manage_master_user_password   = true
   master_user_secret_kms_key_id = aws_kms_key.this["ledger"].arn
@@ -118,9 +118,9 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
   policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }
 
-# A step's own database user and password, as the URL that ENGANG_LEDGER takes. The value is put by an operator.
+# A step's own database user and password, as the URL that ENGANG_LEDGER takes. An operator sets the value.
 resource "aws_secretsmanager_secret" "ledger" {
-  #checkov:skip=CKV2_AWS_57:the secret is a URL that an operator sets; OPERATING.md says how and when it is changed
+  #checkov:skip=CKV2_AWS_57:the secret is a URL that an operator sets; infra/deploy/README.md says how and when it is changed
   for_each = local.steps
 
   name                    = "${var.name}/ledger/${each.key}"

@@ -1,4 +1,4 @@
-# One key for each place, so that who may write to one can decrypt nothing of another.
+# One key per bucket: a role that may write to one bucket can decrypt nothing of another.
 
 locals {
   key_policies = {

@@ -1,4 +1,4 @@
-# Every permission is a file in policies/, rendered here with the names below and by tests/integration/test_policies.py
+# Every permission is a file in policies/, rendered here with the names below and by tests/integration/deploy/test_policies.py
 # with names of its own: what is tested is what is applied.
 
 data "aws_caller_identity" "current" {}

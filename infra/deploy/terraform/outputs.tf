@@ -1,5 +1,5 @@
 output "settings" {
-  description = "What every worker gets as environment."
+  description = "Environment variables of every worker."
   value = {
     ENGANG_ARRIVALS     = "s3://${module.arrivals.id}"
     ENGANG_LANDING      = "s3://${module.landing.id}"
@@ -16,12 +16,12 @@ output "step_roles" {
 }
 
 output "ledger_secrets" {
-  description = "Where each step's ENGANG_LEDGER is to be put."
+  description = "The secret in which to store each step's ENGANG_LEDGER."
   value       = { for step, secret in aws_secretsmanager_secret.ledger : step => secret.arn }
 }
 
 output "senders" {
-  description = "What each sender is told: its role, the external id to take it with, and where it puts."
+  description = "What to send to each sender: its role, the external id to assume it with, and its place in the bucket."
   value = { for id, role in aws_iam_role.sender : id => {
     role        = role.arn
     external_id = "${var.name}-${id}"

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What the names of all resources begin with."
+  description = "Prefix of the names of all resources."
   type        = string
   default     = "engang"
 
@@ -10,13 +10,13 @@ variable "name" {
 }
 
 variable "region" {
-  description = "Where everything stands."
+  description = "The region of all resources."
   type        = string
   default     = "eu-north-1"
 }
 
 variable "senders" {
-  description = "Who may deliver: the sender's id, as contracts name it, and the principals (ARNs) that may take its role. Adding a sender is a line here."
+  description = "Who may deliver: the sender's id, as in contracts, and the principals (ARNs) that may assume its role. A new sender is a line here."
   type        = map(list(string))
 
   validation {
@@ -31,7 +31,7 @@ variable "senders" {
 }
 
 variable "vpc_id" {
-  description = "The network that the ledger stands in."
+  description = "The network of the ledger."
   type        = string
 }
 
@@ -56,13 +56,13 @@ variable "alarm_addresses" {
 }
 
 variable "retention_days" {
-  description = "How long nobody deletes a landed submission, before which the object lock holds."
+  description = "How long the object lock keeps a landed submission from being deleted."
   type        = number
   default     = 1826
 }
 
 variable "retention_mode" {
-  description = "COMPLIANCE: nobody at all can shorten the retention, the account's root included. GOVERNANCE: an administrator who changes the bucket's policy first can."
+  description = "COMPLIANCE: nobody can shorten the retention, the account's root included. GOVERNANCE: an administrator who changes the bucket's policy first can."
   type        = string
   default     = "GOVERNANCE"
 
@@ -73,7 +73,7 @@ variable "retention_mode" {
 }
 
 variable "arrivals_days" {
-  description = "How long an arrived object is kept; its bytes stand in the landing zone within minutes."
+  description = "How long an arrived object is kept; it is in the landing zone within minutes."
   type        = number
   default     = 400
 }

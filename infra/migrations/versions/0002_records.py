@@ -1,4 +1,4 @@
-"""Records: decisions that someone withdraws, models and their pins, homes of reports, warnings of the matching."""
+"""Records: withdrawals of decisions, models and their pins, item assignments of reports, warnings of the matching."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _decisions()
     op.add_column("submissions", sa.Column("first_release", sa.Integer, nullable=True))
-    # As far as the counts tell: what the ledger kept until now are observations, whose ids do not depend on it.
+    # As far as the counts show. Until now the ledger had observations only, whose ids do not depend on it.
     op.execute(
         "UPDATE submissions SET first_release = (SELECT min(release) FROM row_counts "
         "WHERE row_counts.submission_id = submissions.submission_id "
@@ -47,7 +47,7 @@ def _decisions() -> None:
         op.add_column("decisions", column)
     op.add_column("decisions", sa.Column("in_release", sa.Boolean, server_default=sa.false(), nullable=False))
     op.add_column("decisions", _text("digest", nullable=True))
-    # Nothing wrote decisions before; a row that someone wrote by hand is kept as one that no other equals.
+    # No code wrote decisions before; a row written by hand is kept, with a digest that no other decision has.
     op.execute("UPDATE decisions SET digest = 'by hand ' || id")
     with op.batch_alter_table("decisions") as table:
         table.alter_column("digest", existing_type=sa.Text, nullable=False)

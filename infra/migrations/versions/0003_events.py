@@ -1,4 +1,4 @@
-"""Events: the inbox of arrived objects, the outbox of what is told to others, backfills and what they read."""
+"""Events: the inbox of arrived objects, the outbox of events to send, backfills and their readings."""
 
 import sqlalchemy as sa
 from alembic import op

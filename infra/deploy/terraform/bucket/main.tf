@@ -1,8 +1,8 @@
-# One of the three places: versioned, encrypted with its own key, private, its access logged.
+# One of the three buckets: versioned, encrypted with its own key, private, its access logged.
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_144:versions and the object lock keep what is deleted; a copy in another region is the owner's decision, and the law's where reports may not leave the country
-  #checkov:skip=CKV2_AWS_62:arrivals are notified by aws_s3_bucket_notification.arrivals; nothing acts on what comes to the other places
+  #checkov:skip=CKV2_AWS_62:arrivals are notified by aws_s3_bucket_notification.arrivals; nothing acts on objects in the other buckets
   bucket              = var.name
   object_lock_enabled = var.lock != null
 

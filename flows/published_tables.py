@@ -1,0 +1,76 @@
+"""The published tables of observations and of each record kind, read alike: what a release holds, its digest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.installation import Installation
+from infra.lake import delta as lake
+from infra.lake.item_tables import ItemTables, kind_tables, observation_tables
+from infra.ledger.releases import Release
+from transforms.identity import LANES
+
+if TYPE_CHECKING:
+    from schemas.kind import Kind
+
+
+@dataclass(frozen=True)
+class PublishedTables:
+    """The published tables of observations, or of one record kind, as one release has them.
+
+    content_lanes: the share of the release's digest of some items, from their rows and those of their sources.
+    """
+
+    tables: ItemTables
+    release: Release
+    content_lanes: Callable[[pl.DataFrame, pl.DataFrame], tuple[int, ...]]
+
+    def live(self, name: str, partitions: list[str] | None = None) -> pl.LazyFrame:
+        """Return the rows of a published table that belong to the release, lazily."""
+        return self.tables.live(name, self.release["tables"], partitions)
+
+    def partitions(self, name: str) -> list[str]:
+        """Return the partitions that a table has rows of, sorted: months, or `all` for records."""
+        versions = self.release["tables"]
+        return lake.list_partitions(self.tables.root, name, versions[name]) if name in versions else []
+
+    def digest_lanes(self) -> tuple[int, ...]:
+        """Return the lanes of all items, as the lake really holds them, summed."""
+        sums = [0] * len(LANES)
+        for partition in self.partitions(self.tables.items):
+            names = (self.tables.items, f"{self.tables.prefix}sources")
+            items, sources = (self.live(name, [partition]).collect() for name in names)
+            sums = [total + own for total, own in zip(sums, self.content_lanes(items, sources), strict=True)]
+        return tuple(sums)
+
+
+def released_tables(installation: Installation, release: Release) -> Iterator[PublishedTables]:
+    """Yield the published tables of observations, then of each record kind that the release has."""
+    from transforms.observations.consolidate import lane_sums  # noqa: PLC0415  queries of a release need no digest
+
+    root = installation.settings.lake
+    yield PublishedTables(observation_tables(root), release, lane_sums)
+    for kind in kinds_of(installation, release):
+        yield PublishedTables(kind_tables(root, kind), release, _record_lanes(kind))
+
+
+def _record_lanes(kind: "Kind") -> Callable[[pl.DataFrame, pl.DataFrame], tuple[int, ...]]:
+    from transforms.records.content import item_content, record_lane_sums  # noqa: PLC0415  same
+
+    return lambda items, sources: record_lane_sums(item_content(items, sources, kind))
+
+
+def all_item_tables(installation: Installation) -> Iterator[ItemTables]:
+    """Yield the tables of observations, then of each record kind, whether or not a release has them."""
+    yield observation_tables(installation.settings.lake)
+    for kind in installation.kinds.values():
+        yield kind_tables(installation.settings.lake, kind)
+
+
+def kinds_of(installation: Installation, release: Release) -> "list[Kind]":
+    """Return the record kinds that a release has tables of."""
+    if set(release["tables"]) <= set(lake.VERSIONED):
+        return []  # and no kind is loaded for it
+    return [kind for kind in installation.kinds.values() if kind.kind in release["tables"]]

@@ -1,0 +1,1 @@
+"""The tests: `support` holds every helper of theirs."""

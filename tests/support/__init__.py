@@ -1,0 +1,1 @@
+"""Helpers of the tests: servers, small installations, reference implementations, processes to be killed."""

@@ -1,0 +1,293 @@
+"""A second implementation of the law, in dicts and fractions: what a release must hold of some deliveries, and why.
+
+Written from the design, not from the product: no frame, no hash, no order of arrival. It reads the deliveries of
+`small_deliveries`, as a clerk would, and says of every delivered row where it must end.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from tests.support.observation_deliveries import CONTRACTS, MUNICIPALITIES, Row, Sent, in_order, written
+
+RANK = {"append": 0, "replace": 1, "withdraw": 2}
+OLDEST = -(10**9)
+
+Item = tuple[str, str, str]
+"""Unit, month, group: the rest of the identity is one for all small contracts."""
+
+
+class Claim(NamedTuple):
+    """One statement of one row."""
+
+    submission: str
+    sent: Sent
+    row: int
+    column: str
+    item: Item
+    unit_name: str
+    reported_by: str
+    original: str
+    value: Fraction
+    decimals: int | None
+    precedence: int | None
+    version: int | None
+    action: str
+    lead: bool
+    additive: bool = False
+
+    @property
+    def key(self) -> tuple[str, Item, str]:
+        """What may not repeat inside a file."""
+        return self.submission, self.item, self.reported_by
+
+    @property
+    def slot(self) -> tuple[str, str, str, str] | None:
+        """Within it the newest version stands."""
+        contract = CONTRACTS[self.sent.contract]
+        return (self.sent.sender, contract.obligation, *self.item[:2]) if contract.slotted else None
+
+    @property
+    def newness(self) -> tuple[int, int]:
+        """The report's own order."""
+        return (OLDEST if self.version is None else self.version), RANK[self.action]
+
+    @property
+    def ends(self) -> tuple[Fraction, Fraction]:
+        """The interval it means."""
+        half = Fraction(0) if self.decimals is None else Fraction(10) ** -self.decimals / 2
+        return self.value - half, self.value + half
+
+    @property
+    def worth(self) -> tuple[object, ...]:
+        """Who goes first among equals: exact, accurate, then by names that no order of arrival changes."""
+        accuracy = (0, 0) if self.decimals is None else (1, -self.decimals)
+        precedence = (1, 0) if self.precedence is None else (0, self.precedence)
+        return accuracy, precedence, self.sent.contract, self.reported_by, self.submission, self.row, self.column
+
+
+@dataclass(frozen=True)
+class Account:
+    """One submission, read."""
+
+    sent: Sent
+    claims: tuple[Claim, ...]
+    delivered: int
+    rejected: int
+    ignored: int
+
+    @property
+    def content(self) -> object:
+        """What it says, whatever its order, encoding and writing."""
+        names = ("item", "reported_by", "value", "decimals", "version", "action", "additive")
+        counts = Counter(tuple(getattr(c, name) for name in names) for c in self.claims)
+        return self.sent.contract, self.sent.sender, frozenset(counts.items()) if counts else object()
+
+
+@dataclass(frozen=True)
+class ExpectedRelease:
+    """What a release must hold, in plain values."""
+
+    facts: dict[Item, tuple[object, ...]]
+    """unit_name, value, decimals, obs_status, agreement, reports, reporters."""
+    sources: dict[tuple[str, int, str], tuple[Any, ...]]
+    """(submission, row, column) -> item, reported_by, original, value, decimals, version, relation, chosen."""
+    conflicts: dict[tuple[str, int, str], tuple[object, ...]]
+    """(submission, row, column) -> item, reported_by, value, decimals, lower, upper, outcome."""
+    buckets: dict[str, dict[str, int]]
+    fates: dict[tuple[str, int, str], tuple[Item, str]]
+    """(submission, row, column) -> item, and the relation, or what became of the claim instead."""
+
+
+def read(sent: Sent, submission: str) -> Account:
+    """Read a delivery row by row."""
+    contract = CONTRACTS[sent.contract]
+    claims: list[Claim] = []
+    rejected = ignored = 0
+    for number, row in enumerate(in_order(sent), 2):
+        figures = [written(text, sent.wrapping) for text in (row.figure, row.other)][: len(contract.figures)]
+        if row.broken:
+            rejected += 1
+        elif row.unit == "Sum" or (contract.skips and not any(figures)):
+            ignored += 1
+        elif not _sound(row, sent.contract, figures):
+            rejected += 1
+        else:
+            claims += _claims(Claim, submission, sent, number, row, figures)
+    bad = _repeating(claims, contract.repeat)
+    sound = [c for c in claims if (c.submission, c.row) not in bad]
+    if contract.repeat == "sum":
+        times = Counter(c.key for c in claims)
+        sound = [c._replace(additive=times[c.key] > 1) for c in sound]
+    return Account(sent, tuple(sound), len(sent.rows), rejected + len(bad), ignored)
+
+
+def _sound(row: Row, contract: str, figures: list[str]) -> bool:
+    if contract != "firma" and row.unit not in MUNICIPALITIES:
+        return False
+    if not CONTRACTS[contract].skips and "" in figures:
+        return False
+    return all(_number(text) is not None for text in figures if text)
+
+
+def _number(text: str) -> Fraction | None:
+    return Fraction(text.replace(",", ".")) if re.fullmatch(r"-?[0-9]+(,[0-9]+)?", text) else None
+
+
+def _claims(make: type[Claim], submission: str, sent: Sent, number: int, row: Row, figures: list[str]) -> list[Claim]:
+    contract = CONTRACTS[sent.contract]
+    unit = " ".join(row.unit.split()).casefold() if sent.contract == "firma" else row.unit
+    made: list[Claim] = []
+    for figure, text in zip(contract.figures, figures, strict=True):
+        value = _number(text)
+        if value is None:
+            continue
+        accuracy = (int(row.accuracy) if row.accuracy else None) if figure.decimals == "delivered" else figure.decimals
+        made.append(
+            make(
+                submission, sent, number, figure.column, (unit, row.month, row.group),
+                MUNICIPALITIES.get(row.unit, row.unit), figure.reported_by or sent.sender, text, value * figure.scale,
+                accuracy, figure.precedence,
+                int(row.version) if contract.slotted and row.version else None,
+                {"": "append", "ny": "append", "erstatt": "replace", "trekk": "withdraw"}[row.action]
+                if contract.acts else "append",
+                lead=not made,
+            )
+        )  # fmt: skip
+    return made
+
+
+def _repeating(claims: list[Claim], repeat: str) -> set[tuple[str, int]]:
+    """Return the rows that may not stand because their key repeats."""
+    by_key: dict[object, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_key[claim.key].append(claim)
+    bad = [cs for cs in by_key.values() if len(cs) > 1]
+    if repeat == "distinct":
+        bad = [cs for cs in bad if len({(c.value, c.decimals) for c in cs}) > 1]
+    return {(c.submission, c.row) for cs in bad for c in cs} if repeat in {"error", "distinct"} else set()
+
+
+def counting(accounts: Mapping[str, Account], live: Collection[str]) -> set[str]:
+    """Return the submissions that count: the first, by id, of those live ones that say the same."""
+    first: dict[object, str] = {}
+    for submission in sorted(live):
+        first.setdefault(accounts[submission].content, submission)
+    return set(first.values())
+
+
+def release(accounts: Mapping[str, Account], withdrawn: Collection[str]) -> ExpectedRelease:
+    """Return what a release of these submissions holds."""
+    live = {s for s, a in accounts.items() if s not in withdrawn and not (a.rejected and not a.claims)}
+    counted = counting(accounts, live)
+    claims = [c for s in counted for c in accounts[s].claims]
+    newest: dict[object, tuple[int, int]] = {}
+    for claim in claims:
+        if claim.slot:
+            newest[claim.slot] = max(claim.newness, newest.get(claim.slot, claim.newness))
+    standing = [c for c in claims if c.slot is None or (c.newness == newest[c.slot] and c.action != "withdraw")]
+    expected = ExpectedRelease({}, {}, {}, {s: _at_rest(s, a, live, counted) for s, a in accounts.items()}, {})
+    by_item: dict[Item, list[Claim]] = defaultdict(list)
+    for claim in standing:
+        by_item[claim.item].append(claim)
+    for item, statements in by_item.items():
+        _weigh(expected, item, statements)
+    for claim in set(claims) - set(standing):
+        _count(expected, claim, "withdrawn" if claim.action == "withdraw" else "superseded")
+    for claim in (c for account in accounts.values() for c in account.claims):
+        is_withdrawn = claim.submission not in live or (claim.submission in counted and claim.action == "withdraw")
+        ending = "withdrawn" if is_withdrawn else "superseded" if claim.submission in counted else "not in this release"
+        cell = claim.submission, claim.row, claim.column
+        expected.fates[cell] = claim.item, (expected.sources[cell][6] if cell in expected.sources else ending)
+    for buckets in expected.buckets.values():
+        for bucket in [b for b, rows in buckets.items() if not rows]:
+            del buckets[bucket]
+    return expected
+
+
+def _at_rest(submission: str, account: Account, live: Collection[str], counted: Collection[str]) -> dict[str, int]:
+    rest = account.delivered - account.rejected - account.ignored
+    found = {"rejected": account.rejected, "ignored": account.ignored}
+    if submission not in live:
+        found["withdrawn"] = rest
+    elif submission not in counted:
+        found["duplicate"] = rest
+    return found
+
+
+def _count(account: ExpectedRelease, claim: Claim, bucket: str) -> None:
+    if claim.lead:
+        buckets = account.buckets[claim.submission]
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+
+
+def _weigh(account: ExpectedRelease, item: Item, claims: list[Claim]) -> None:
+    """Write down the fact of one item, its sources, its conflict and the buckets of its rows."""
+    statements, lines = _statements(claims)
+    verdict = _verdict(statements)
+    winner = _winner(statements, verdict)
+    first = winner or min(statements, key=lambda c: c.worth)
+    account.facts[item] = (
+        first.unit_name,
+        winner.value if winner else None,
+        winner.decimals if winner else None,
+        "A" if winner else "Q",
+        verdict,
+        len(statements),
+        len({c.reported_by for c in statements}),
+    )
+    for statement in statements:
+        chosen = statement is winner
+        if verdict == "conflict":
+            outcome = "published" if chosen else "outranked" if winner else "withheld"
+            account.conflicts[statement.submission, statement.row, statement.column] = (
+                item, statement.reported_by, statement.value, statement.decimals, *statement.ends, outcome,
+            )  # fmt: skip
+        for line in lines[statement.key] if statement.additive else [statement]:
+            relation = "additive" if line.additive else verdict
+            account.sources[line.submission, line.row, line.column] = (
+                item, line.reported_by, line.original, line.value, line.decimals, line.version, relation, chosen,
+            )  # fmt: skip
+            other = "published" if chosen else "duplicate"
+            _count(account, line, relation if relation in {"additive", "conflict"} else other)
+
+
+def _statements(claims: list[Claim]) -> tuple[list[Claim], dict[object, list[Claim]]]:
+    """Return what is weighed: each claim, and each submission's additive lines as one, beside the lines by key."""
+    lines: dict[object, list[Claim]] = defaultdict(list)
+    for claim in sorted(claims, key=lambda c: c.row):
+        if claim.additive:
+            lines[claim.key].append(claim)
+    sums = []
+    for several in lines.values():
+        coarse = [c.decimals for c in several if c.decimals is not None]
+        sums.append(
+            several[0]._replace(value=sum((c.value for c in several), Fraction(0)), decimals=min(coarse, default=None))
+        )
+    return [c for c in claims if not c.additive] + sums, lines
+
+
+def _verdict(statements: Iterable[Claim]) -> str:
+    several = list(statements)
+    if len(several) == 1:
+        return "single"
+    by_accuracy: dict[int | None, set[Fraction]] = defaultdict(set)
+    for claim in several:
+        by_accuracy[claim.decimals].add(claim.value)
+    if any(len(values) > 1 for values in by_accuracy.values()):
+        return "conflict"
+    if max(c.ends[0] for c in several) > min(c.ends[1] for c in several):
+        return "conflict"
+    return "complete" if len(by_accuracy) == 1 else "consistent"
+
+
+def _winner(statements: list[Claim], verdict: str) -> Claim | None:
+    if verdict == "conflict":
+        declared = [c.precedence for c in statements if c.precedence is not None]
+        statements = [c for c in statements if declared and c.precedence == min(declared)]
+        if not statements or _verdict(statements) == "conflict":
+            return None
+    return min(statements, key=lambda c: c.worth)

@@ -1,0 +1,34 @@
+"""How the tests are spread over two workers: module by module, and on one worker what shares an expensive fixture."""
+
+from typing import Final
+
+import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+WORKERS: Final = 2
+"""A machine of CI has two cores. Each worker starts its own PostgreSQL and its own moto_server."""
+TOGETHER: Final = {
+    "tests/flows/": "a Prefect server",
+    "tests/integration/cli/test_golden_output.py": "a run of the demo",
+    "tests/unit/test_docs.py": "a run of the demo",
+}
+"""Folders and modules that share a fixture of the session, and which."""
+
+
+class ModuleScheduling(LoadScopeScheduling):
+    """Gives a worker whole modules, so that what a module sets up is set up once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.split("::", maxsplit=1)[0]
+        return next((shared for path, shared in TOGETHER.items() if module.startswith(path)), module)
+
+
+def workers(config: pytest.Config) -> int:
+    """Return how many workers a run has: two for the whole default suite, none (this process) for all else.
+
+    Tests that are picked by path start sooner without workers, slow ones measure, and `-s` shows what tests print,
+    which workers do not. `-n 2` overrules this.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    default = config.option.markexpr == "not slow" and config.option.capture != "no"
+    return WORKERS if whole and default else 0

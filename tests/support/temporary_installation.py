@@ -1,0 +1,108 @@
+"""Installations that live as long as one example: what those of observations and those of records have in common."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from flows import releases as reading
+from flows.installation import Installation
+from flows.intake import registration as receiving
+from flows.intake.deliveries import Delivery
+from flows.intake.receipt import Receipt
+from flows.release import build as nights
+from flows.release.verify import lake_digest
+from infra.checks import engine as checks
+from infra.lake import delta as lake
+from infra.lake import item_tables
+from infra.ledger.open import open_ledger
+from infra.settings import DEMO_CODELISTS, read_settings
+
+
+def opened(home: Path) -> Installation:
+    """Open an installation, made where it is not there yet."""
+    home.mkdir(exist_ok=True)
+    settings = replace(read_settings(home), codelists=DEMO_CODELISTS, ledger_url=f"sqlite:///{home / 'ledger.db'}")
+    lake.open_lake(settings.lake)
+    return Installation(settings, open_ledger(settings.ledger_url))
+
+
+def as_file(lines: Iterable[Sequence[str]], wrapping: Any) -> bytes:
+    """Return lines of cells as they are delivered: quoted or not, ended and begun as the wrapping says."""
+    mark, end = '"' if wrapping.quoted else "", "\r\n" if wrapping.crlf else "\n"
+    text = "".join(";".join(f"{mark}{cell}{mark}" for cell in line) + end for line in lines)
+    return text.encode("utf-8-sig" if wrapping.bom else "utf-8")
+
+
+class Life:
+    """An installation to which anything comes; `file_of` writes what is sent to it."""
+
+    file_of: Callable[[Any], bytes]
+
+    def __init__(self, installation: Installation, **known: object) -> None:
+        """Take an installation and spare it the reading of what is known: of what never changes."""
+        self.installation = installation.with_presets(**known)
+
+    def deliver(self, several: Iterable[Any]) -> list[Receipt]:
+        """Deliver, the product deciding what is one batch."""
+        files = [Delivery(f"{n}.csv", self.file_of(s), s.contract, s.sender) for n, s in enumerate(several)]
+        return [receipt for batch in receiving.receive(self.installation, files) for receipt in batch]
+
+    def withdraw(self, submission: str) -> bool:
+        """Withdraw one submission."""
+        return receiving.withdraw(self.installation, submission)
+
+    def night(self) -> nights.Night:
+        """Publish; the digest is that of what the lake holds, every night."""
+        done = nights.night(self.installation)
+        if done.release is not None:
+            assert done.digest == lake_digest(self.installation, reading.find_release(self.installation))
+        return done
+
+
+A = TypeVar("A", bound=Life)
+
+
+@contextlib.contextmanager
+def lived(template: Path, alive: Callable[[Installation], A]) -> Iterator[A]:
+    """Give a copy of an installation to live in; it is gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="engang-law-") as folder:
+        shutil.copytree(template, Path(folder) / "home")
+        home = alive(opened(Path(folder) / "home"))
+        try:
+            yield home
+        finally:
+            home.installation.engine.dispose()
+
+
+def in_batches(sent: Sequence[Any], chance: Any) -> Iterator[list[Any]]:
+    """Yield deliveries in any order, a few at a time."""
+    rest = chance.sample(sent, len(sent))
+    while rest:
+        size = chance.randint(1, len(rest))
+        yield rest[:size]
+        del rest[:size]
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Leave Great Expectations out: it takes a second a night."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nights, "check_staged", lambda *_: [])
+        patch.setattr(checks, "preload", lambda: None)
+        yield
+
+
+@contextlib.contextmanager
+def compacting(rows: int, share: float, chunk: int = nights.CHUNK_CLAIMS) -> Iterator[None]:
+    """Set what a night finds too small to keep, what too much retired, and how much it takes at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item_tables, "COMPACT_ROWS", rows)
+        patch.setattr(item_tables, "COMPACT_SHARE", share)
+        patch.setattr(nights, "CHUNK_CLAIMS", chunk)
+        yield

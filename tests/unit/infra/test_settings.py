@@ -1,0 +1,86 @@
+"""Settings are read from the environment, and what cannot be one is said."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.settings import read_settings
+from infra.storage.places import S3Place
+from schemas.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("ENGANG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults(tmp_path: Path) -> None:
+    settings = read_settings()
+    assert settings.home == tmp_path / ".engang"
+    assert settings.ledger_url == f"sqlite:///{tmp_path / '.engang' / 'ledger.db'}"
+    assert (settings.contracts, settings.kinds) == (None, None)
+    assert (settings.max_file_bytes, settings.max_archive_files) == (5_368_709_120, 1_000_000)
+
+
+def test_the_environment_and_the_caller_overrule_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_HOME", "there")
+    monkeypatch.setenv("ENGANG_KINDS", "kinds")
+    assert read_settings().kinds == Path("kinds")
+    monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", "10")
+    assert read_settings().lake == tmp_path / "there" / "lake"
+    assert read_settings(tmp_path / "here").landing == tmp_path / "here" / "landing"
+    assert read_settings().max_file_bytes == 10
+
+
+@pytest.mark.parametrize("value", ["5G", "", "-1", "1e6", "٣"])
+def test_a_limit_that_is_no_whole_number_is_wrong_use(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", value)
+    with pytest.raises(UsageError, match="ENGANG_MAX_FILE_BYTES"):
+        read_settings()
+
+
+def test_each_place_is_a_folder_or_a_prefix_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().arrivals == tmp_path / ".engang" / "arrivals"
+    monkeypatch.setenv("ENGANG_ARRIVALS", "inn")
+    monkeypatch.setenv("ENGANG_LANDING", "s3://nasjonal-bucket")
+    monkeypatch.setenv("ENGANG_LAKE", "s3://nasjonal-bucket/the/lake/")
+    settings = read_settings()
+    assert settings.arrivals == tmp_path / "inn"
+    assert settings.landing == S3Place("nasjonal-bucket")
+    assert settings.lake == S3Place("nasjonal-bucket", "the/lake")
+    assert (str(settings.lake), str(settings.landing)) == ("s3://nasjonal-bucket/the/lake", "s3://nasjonal-bucket")
+    monkeypatch.setenv("ENGANG_S3_ENDPOINT", "http://localhost:9000")
+    assert read_settings().lake == S3Place("nasjonal-bucket", "the/lake", "http://localhost:9000")
+
+
+def test_an_installation_alone_in_a_home_keeps_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGANG_LEDGER", "postgresql://there/engang")
+    for place in ("ARRIVALS", "LANDING", "LAKE"):
+        monkeypatch.setenv(f"ENGANG_{place}", "s3://bucket/engang")
+    settings = read_settings().isolated_in(tmp_path)
+    assert (settings.arrivals, settings.landing, settings.lake) == (
+        tmp_path / "arrivals",
+        tmp_path / "landing",
+        tmp_path / "lake",
+    )
+    assert settings.ledger_url == f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.mark.parametrize(
+    "value", ["s3://", "s3://b", "s3://Bucket/x", "s3://bucket/a b", "s3://bucket//a", "gs://bucket"]
+)
+def test_a_place_that_is_none_is_wrong_use(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_LAKE", value)
+    with pytest.raises(UsageError, match=r"ENGANG_LAKE: found .*expected"):
+        read_settings()
+
+
+def test_an_endpoint_that_is_no_address_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_S3_ENDPOINT", "localhost:9000")
+    with pytest.raises(UsageError, match="ENGANG_S3_ENDPOINT"):
+        read_settings()

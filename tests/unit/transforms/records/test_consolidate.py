@@ -1,0 +1,304 @@
+"""Reports of one item become one row; every delivered row is in one bucket; their differences are recorded."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from schemas.claims import frame_schema
+from schemas.kind import Kind
+from schemas.record_tables import CHANGE_RECORD, CONFLICT_RECORD, item_columns, source_table_columns
+from tests.support.mishap_frames import FIELDS, KIND, consolidate_deliveries, deliveries, of_items
+from transforms.records.consolidate import ConsolidatedRecords, mark_standing
+from transforms.records.content import item_content, record_changes, record_lane_sums
+
+
+def one(*rows: dict[str, Any]) -> ConsolidatedRecords:
+    """Consolidate these deliveries as one item, `x`."""
+    frame = deliveries(rows)
+    return consolidate_deliveries(frame, of_items(frame, **dict.fromkeys(frame["report_id"], "x")), KIND)
+
+
+def fact(done: ConsolidatedRecords) -> dict[str, Any]:
+    return done.items.row(0, named=True)
+
+
+def buckets(done: ConsolidatedRecords) -> dict[tuple[str, str], int]:
+    return {(s, b): n for s, b, n in done.buckets.iter_rows()}
+
+
+def schema_of(columns: Any) -> pl.Schema:
+    return pl.Schema({n: d for n, d in frame_schema(columns).items() if n != "release"})
+
+
+def test_the_frames_are_those_declared() -> None:
+    empty = deliveries([])
+    for done in (
+        one(),
+        one({"place": "Oslo"}, {"place": "Bergen", "story": "æøå 🚂"}),
+        consolidate_deliveries(empty, of_items(empty), KIND),
+    ):
+        assert done.items.schema == schema_of(item_columns(KIND))
+        assert done.sources.schema == schema_of(source_table_columns(KIND))
+        assert done.conflicts.schema == schema_of(CONFLICT_RECORD)
+        assert done.buckets.schema == {"submission_id": pl.String, "bucket": pl.String, "rows": pl.Int64}
+
+
+def test_one_report_says_it_all() -> None:
+    at = datetime(2005, 1, 2, 3)
+    done = one(
+        {
+            "place": "Ås",
+            "speed": Decimal("1.5"),
+            "causes": ["b", "a"],
+            "story": "",
+            "reported_at": at,
+            "rows": [2, 3, 5],
+        }
+    )
+    row = fact(done)
+    assert (row["item_id"], row["place"], row["speed"], row["causes"]) == ("x", "Ås", Decimal("1.5"), ["b", "a"])
+    assert (row["story"], row["agreement"], row["conflicting"]) == ([""], "single", [])
+    assert (row["reports"], row["reporters"], row["first_reported"], row["last_reported"]) == (1, 1, at, at)
+    assert row["partition"] == "all"
+    assert buckets(done) == {("s0", "published"): 1, ("s0", "additive"): 2}
+    (behind,) = done.sources.to_dicts()
+    assert (behind["claim_id"], behind["relation"], behind["lead"]) == ("s0-2", "single", True)
+    assert not done.conflicts.height
+
+
+def test_a_report_of_nothing_is_an_item_of_nothing() -> None:
+    row = fact(one({}, {}))
+    assert [row[name] for name in FIELDS] == [None] * len(FIELDS)
+    assert (row["agreement"], row["reports"], row["conflicting"]) == ("complete", 2, [])
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "published"),
+    [
+        ("case", ["b", "a", "b", None, None, None], "b"),  # most
+        ("case", [None, "b", "a", None], "b"),  # most of equals: the first in order
+        ("place", ["Oslo", "Oslo S", None], "Oslo S"),  # longest
+        ("day", [None, date(2005, 1, 3), date(2005, 1, 2)], date(2005, 1, 3)),  # first reported of those that say it
+        ("at", [datetime(2005, 1, 2), datetime(2005, 1, 1), None], datetime(2005, 1, 1)),  # last reported
+        ("hurt", [1, None, 3, 2], 3),  # greatest
+        ("cost", [Decimal(2), Decimal("1.5"), None], Decimal("1.5")),  # least
+        ("indoors", [False, True, True], True),
+        ("causes", [["a", "b"], ["c"], ["b", "a"]], ["a", "b"]),  # a list is what it holds, in any order
+        ("story", ["one", None, "two", "one"], ["one", "two"]),
+    ],
+)
+def test_the_surviving_value(field: str, values: list[Any], published: object) -> None:
+    rows = [{field: value, "reported_at": datetime(2005, 1, 1 + n)} for n, value in enumerate(values)]
+    for order in (rows, rows[::-1]):
+        assert fact(one(*({"report_id": f"r{rows.index(r)}", **r} for r in order)))[field] == published
+
+
+def test_reports_that_tie_are_ranked_by_precedence_then_time_then_id() -> None:
+    early, late = datetime(2005, 1, 1), datetime(2005, 1, 2)
+    ranked = [
+        {"case": "a", "precedence": 1, "report_id": "r9", "reported_at": late},
+        {"case": "b", "precedence": 2, "report_id": "r1", "reported_at": early},
+        {"case": "c", "report_id": "r2", "reported_at": early},
+        {"case": "d", "report_id": "r0", "reported_at": late},
+        {"case": "e", "report_id": "r3"},
+        {"case": "f", "report_id": "r4"},
+    ]
+    for first in range(len(ranked)):
+        assert fact(one(*ranked[first:][::-1]))["case"] == ranked[first]["case"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "differ"),
+    [
+        ("speed", [Decimal(1), Decimal("1.5")], False),
+        ("speed", [Decimal(1), Decimal("1.5"), Decimal("1.500000001")], True),  # each near the next, not all together
+        ("at", [datetime(2005, 1, 1, 0, 0), datetime(2005, 1, 1, 0, 10)], False),
+        ("at", [datetime(2005, 1, 1, 0, 0), datetime(2005, 1, 1, 0, 10, 1)], True),
+        ("hurt", [1, 2], True),
+        ("hurt", [-(2**63), 2**63 - 1], True),
+        ("causes", [["a", "b"], ["b", "a"]], False),
+        ("causes", [["a", "b"], ["b"]], True),
+        ("causes", [[], ["b"]], True),
+        ("place", ["Oslo", None, ""], True),
+        ("indoors", [True, False], True),
+        ("indoors", [True, None], False),
+        ("story", ["one", "two"], False),
+        ("case", ["a", "b"], True),
+    ],
+)
+def test_what_is_a_conflict(field: str, values: list[Any], differ: bool) -> None:
+    done = one(*({field: value} for value in values))
+    assert fact(done)["conflicting"] == ([field] if differ else [])
+    assert fact(done)["agreement"] == ("conflict" if differ else "complete")
+    assert done.conflicts.height == (sum(v is not None for v in values) if differ else 0)
+
+
+def test_a_conflict_reports_what_each_says_and_whose_is_published() -> None:
+    at = datetime(2005, 1, 2, 3, 4, 5)
+    done = one(
+        {"hurt": 1, "speed": Decimal(100), "at": at, "causes": ["a"], "indoors": True},
+        {
+            "hurt": 3,
+            "speed": Decimal("0.25"),
+            "at": at.replace(microsecond=5, hour=1),
+            "causes": ["b", "c"],
+            "indoors": True,
+        },
+        {"hurt": 3, "place": "Ås"},
+    )
+    assert fact(done)["conflicting"] == ["at", "causes", "hurt", "speed"]
+    assert done.conflicts.select("field", "report_id", "value", "outcome").rows() == [
+        ("at", "r0", "2005-01-02T03:04:05", "published"),
+        ("at", "r1", "2005-01-02T01:04:05.000005", "outranked"),
+        ("causes", "r0", "a", "published"),
+        ("causes", "r1", "b, c", "outranked"),
+        ("hurt", "r0", "1", "outranked"),
+        ("hurt", "r1", "3", "published"),
+        ("hurt", "r2", "3", "published"),
+        ("speed", "r0", "100", "published"),
+        ("speed", "r1", "0.25", "outranked"),
+    ]
+    relations = done.sources.sort("report_id").select("relation", "lead").rows()
+    assert relations == [("conflict", True), ("conflict", False), ("complete", False)]
+    assert buckets(done) == {("s0", "published"): 1, ("s1", "duplicate"): 1, ("s2", "duplicate"): 1}
+
+
+def test_the_row_of_the_report_that_was_first_is_the_published_one() -> None:
+    done = one(
+        {"report_id": "a"}, {"report_id": "c", "reported_at": datetime(2005, 1, 2), "rows": [2, 3]},
+        {"report_id": "b", "reported_at": datetime(2005, 1, 2)},
+        {"report_id": "d", "reported_at": datetime(2005, 1, 3)},
+    )  # fmt: skip
+    assert done.sources.filter("lead")["report_id"].to_list() == ["b"]
+    assert buckets(done) == {
+        ("s0", "duplicate"): 1, ("s1", "duplicate"): 1, ("s1", "additive"): 1, ("s2", "published"): 1,
+        ("s3", "duplicate"): 1,
+    }  # fmt: skip
+
+
+def test_a_redelivery_is_a_source_and_a_duplicate_and_votes_no_second_time() -> None:
+    twice = {"report_id": "a", "case": "b", "rows": [2, 3]}
+    done = one(twice, twice, twice, {"case": "a"}, {"case": "a"})
+    assert (fact(done)["case"], fact(done)["reports"]) == ("a", 3)
+    assert done.sources.filter(report_id="a").select("submission_id", "relation", "lead").rows() == [
+        ("s0", "conflict", True), ("s1", "redelivery", False), ("s2", "redelivery", False),
+    ]  # fmt: skip
+    assert buckets(done)["s1", "duplicate"] == 2
+    assert buckets(done)["s0", "published"] == buckets(done)["s0", "additive"] == 1
+
+
+def test_one_report_delivered_twice_is_single() -> None:
+    done = one({"report_id": "a", "hurt": 1}, {"report_id": "a", "hurt": 1})
+    assert (fact(done)["agreement"], fact(done)["reports"]) == ("single", 1)
+    assert done.sources["relation"].to_list() == ["single", "redelivery"]
+
+
+def test_a_report_that_disagrees_with_itself_is_a_conflict_and_the_least_content_stands() -> None:
+    rows = (
+        {"report_id": "a", "hurt": 2, "story": "two", "rows": [4, 5]},
+        {"report_id": "a", "hurt": 10, "story": "ten"},
+    )
+    for order in (rows, rows[::-1]):
+        done = one(*({**t, "content": str(t["hurt"]), "submission_id": f"s{t['hurt']}"} for t in order))
+        row = fact(done)
+        assert (row["hurt"], row["agreement"], row["conflicting"], row["reports"]) == (10, "conflict", ["hurt"], 1)
+        assert row["story"] == ["ten", "two"]
+        assert done.sources.select("submission_id", "relation").rows() == [("s10", "single"), ("s2", "conflict")]
+        assert done.conflicts.select("submission_id", "outcome").rows() == [("s10", "published"), ("s2", "outranked")]
+        assert buckets(done) == {("s10", "published"): 1, ("s2", "conflict"): 2}
+
+
+def test_the_highest_version_stands_and_a_replacement_over_what_it_replaces() -> None:
+    a = {"report_id": "a"}
+    done = one(
+        {**a, "hurt": 1}, {**a, "hurt": 2, "version": 1, "rows": [2, 3]}, {**a, "hurt": 3, "version": 2},
+        {**a, "hurt": 4, "version": 2, "action": "replace"}, {**a, "hurt": 5, "version": 1, "action": "withdraw"},
+    )  # fmt: skip
+    assert (fact(done)["hurt"], fact(done)["agreement"]) == (4, "single")
+    assert done.sources["submission_id"].to_list() == ["s3"]
+    assert buckets(done) == {
+        ("s0", "superseded"): 1, ("s1", "superseded"): 2, ("s2", "superseded"): 1, ("s3", "published"): 1,
+        ("s4", "withdrawn"): 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_withdrawal_takes_out_a_replacement_of_the_same_version(turned: bool) -> None:
+    rows = [{"report_id": "a", "version": 1, "action": action} for action in ("replace", "withdraw")]
+    marked = mark_standing(deliveries(reversed(rows) if turned else rows))
+    assert dict(marked.select("action", "bucket").iter_rows()) == {"replace": "superseded", "withdraw": "withdrawn"}
+    assert not marked["standing"].any()
+
+
+def test_a_withdrawn_report_leaves_and_others_keep_the_item_alive() -> None:
+    frame = deliveries(
+        [{"report_id": "a", "version": 1}, {"report_id": "a", "version": 1, "action": "withdraw"}, {"report_id": "b"}]
+    )
+    assert mark_standing(frame).select("bucket", "standing").rows() == [
+        ("superseded", False), ("withdrawn", False), (None, True),
+    ]  # fmt: skip
+    done = consolidate_deliveries(frame, of_items(frame.filter(report_id="b")), KIND)
+    assert (done.items["reports"].to_list(), done.sources["report_id"].to_list()) == ([1], ["b"])
+    assert buckets(done) == {("s0", "superseded"): 1, ("s1", "withdrawn"): 1, ("s2", "published"): 1}
+
+
+def test_standing_needs_no_field_of_the_kind() -> None:
+    frame = deliveries([{"report_id": "a", "version": 2}, {"report_id": "a", "version": 1}])
+    narrow = frame.select("report_id", "submission_id", "row", "version", "action", "content")
+    assert mark_standing(narrow).columns == [*narrow.columns, "bucket", "standing"]
+    assert mark_standing(narrow).filter("standing")["submission_id"].to_list() == ["s0"]
+
+
+def test_an_items_lanes_do_not_know_its_id_and_know_who_is_together() -> None:
+    frame = deliveries([{"report_id": r, "case": "c"} for r in "abc"])
+
+    def sums(kind: Kind = KIND, **items: str) -> tuple[int, ...]:
+        done = consolidate_deliveries(frame, of_items(frame, **items), kind)
+        return record_lane_sums(item_content(done.items, done.sources, kind))
+
+    assert sums(a="x", b="x", c="y") == sums(a="b", b="b", c="zz")
+    other = KIND.model_copy(update={"kind": "mishap2"})
+    assert len({sums(), sums(a="x", b="x"), sums(a="x", c="x"), sums(a="x", b="x", c="x"), sums(other)}) == 5
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"story": "two"},
+        {"causes": []},
+        {"causes": ["", ""]},
+        {"content": "other"},
+        {"reported_at": datetime(2005, 1, 1)},
+    ],
+)
+def test_lanes_hold_what_is_published_and_said(changed: dict[str, Any]) -> None:
+    plain, other = one({"case": "a", "content": "c"}), one({"case": "a", "content": "c", **changed})
+    before, after = (item_content(d.items, d.sources, KIND) for d in (plain, other))
+    assert record_lane_sums(before) != record_lane_sums(after)
+    (row,) = record_changes(before, after).to_dicts()
+    assert (row["item_id"], row["change"], row["agreement_before"], row["reports_after"]) == (
+        "x",
+        "changed",
+        "single",
+        1,
+    )
+    assert not record_changes(before, before).height
+
+
+def test_what_came_and_what_left_is_reported() -> None:
+    frame = deliveries([{"report_id": r} for r in "abc"])
+    sides = []
+    for items in ({"b": "a"}, {"c": "b"}):
+        done = consolidate_deliveries(frame, of_items(frame, **items), KIND)
+        sides.append(item_content(done.items, done.sources, KIND))
+    changes = record_changes(*sides)
+    assert changes.schema == pl.Schema({n: d for n, d in frame_schema(CHANGE_RECORD).items() if n != "release"})
+    assert changes.select("item_id", "change", "reports_before", "reports_after").rows() == [
+        ("a", "changed", 2, 1), ("b", "added", None, 2), ("c", "removed", 1, None),
+    ]  # fmt: skip
+    none = sides[0].clear()
+    assert record_changes(none, sides[0])["change"].to_list() == ["added"] * 2
+    assert record_changes(sides[0], none)["agreement_after"].to_list() == [None] * 2
