@@ -28,6 +28,8 @@ SUBMISSION_OVERDUE: Final = "no.engang.submission.overdue"
 RELEASE_PUBLISHED: Final = "no.engang.release.published"
 RELEASE_REFUSED: Final = "no.engang.release.refused"
 RUN_FAILED: Final = "no.engang.run.failed"
+STORAGE_DAMAGED: Final = "no.engang.storage.damaged"
+SUBMISSION_REJECTED: Final = "no.engang.submission.rejected"
 PERMANENT_TYPES: Final = (SUBMISSION_PARKED, SUBMISSION_OVERDUE)
 """Every night finds these again while they hold, so the outbox never deletes them: each is sent once."""
 RETENTION: Final = timedelta(days=90)
@@ -131,14 +133,15 @@ def deliver_outbox(installation: Installation, limit: int = 1000) -> tuple[int, 
     """Post the due events of the outbox to the webhook, oldest first; return how many were delivered and how many not.
 
     Delivery is at least once. Failed deliveries (any non-2xx response) are retried with back-off of up to one hour. A
-    receiver that answers 5xx or not at all ends the round.
+    receiver that answers 5xx or not at all ends the round. An event that fails is not posted again within the round.
     """
     destinations, engine = installation.settings.observability, installation.engine
     delivered = failed = 0
+    start = utc_now()
     while (
         destinations.webhook is not None
         and delivered + failed < limit
-        and (row := outbox.lease_event(engine)) is not None
+        and (row := outbox.lease_event(engine, start)) is not None
     ):
         try:
             webhook.post(destinations.webhook, destinations.webhook_secret, row["text"].encode())

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from infra import telemetry
 from infra.ledger.open import open_ledger
-from infra.settings import Settings, read_settings
+from infra.settings import Settings, close_to_others, read_settings
 from infra.storage import landing
 from infra.storage.places import Place, check_lake_place
 from infra.storage.store import Store
@@ -130,6 +130,7 @@ def contracts_folder() -> Path | None:
 
 def open_installation(home: Path | None = None) -> Installation:
     """Open the installation at `home` (default ENGANG_HOME); create what does not exist yet."""
+    close_to_others()
     settings = read_settings(home)
     telemetry.configure(settings)
     check_lake_place(settings.lake)

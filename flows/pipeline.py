@@ -15,11 +15,15 @@ from flows.intake.arrivals import receive_arrivals
 from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import receive, reconcile
+from flows.monitoring.register import check_register
+from flows.monitoring.storage import check_storage
 from flows.monitoring.watch import send_notifications
 from flows.release.build import night
 from flows.release.export import AUTO_ITEMS, export_release
 from flows.release.publish import Night
 from flows.releases import find_release
+from flows.runs import announced_run
+from infra import telemetry
 from infra.lake import delta as lake
 from schemas.errors import ReleaseRefused, StoreError
 
@@ -28,6 +32,8 @@ __all__ = [
     "ExportMode",
     "Night",
     "Receipt",
+    "check_register",
+    "check_storage",
     "compact_small_files",
     "export_night",
     "nightly",
@@ -45,19 +51,23 @@ def nightly(
 ) -> Night:
     """Receive arrivals and unregistered files of the landing zone; publish what is new; export it as files.
 
-    Raises `ReleaseRefused` if a check fails: then nothing is published and the last release stays current.
+    It is recorded as a run from its start, however it ends. Raises `ReleaseRefused` if a check fails: then nothing is
+    published and the last release stays current.
     """
-    receive_arrivals(installation, progress, listing=True)
-    for receipt in reconcile(installation, progress):
-        progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
-    try:
-        done = night(installation, progress)
-    except ReleaseRefused:
+    with announced_run(installation, "nightly") as run_id, telemetry.span("nightly"):
+        receive_arrivals(installation, progress, listing=True)
+        for receipt in reconcile(installation, progress):
+            progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
+        try:
+            done = night(installation, progress, run_id)
+        except ReleaseRefused:
+            send_notifications(installation, progress)
+            raise
+        check_storage(installation, progress)
+        check_register(installation, progress)
         send_notifications(installation, progress)
-        raise
-    send_notifications(installation, progress)
-    export_night(installation, done, export, progress)
-    compact_small_files(installation, progress)
+        export_night(installation, done, export, progress)
+        compact_small_files(installation, progress)
     return done
 
 

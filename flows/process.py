@@ -3,10 +3,14 @@
 It imports nothing heavy itself, so that `engang --help` answers at once.
 """
 
-from infra.settings import tune_allocator, tune_start
+from infra.settings import close_to_others, tune_allocator, tune_start
 
 
 def tune_process() -> None:
-    """Set the memory allocator and the garbage collector for one command; call it before anything heavy is imported."""
+    """Set the file modes, the memory allocator and the garbage collector for one command.
+
+    Call it before anything heavy is imported.
+    """
+    close_to_others()
     tune_allocator()
     tune_start()

@@ -9,6 +9,7 @@ from flows.installation import Installation
 from flows.published_tables import all_item_tables
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
+from infra.ledger.erasures import oldest_readable_release
 from infra.ledger.releases import Release
 from schemas.claims import PUBLISHED_TABLES
 from schemas.errors import UsageError
@@ -21,6 +22,9 @@ def find_release(installation: Installation, number: int | None = None) -> Relea
         if current is None:
             raise UsageError("nothing is released yet: `engang submit` some files, then `engang nightly`")
         return current
+    oldest = oldest_readable_release(installation.engine)
+    if number < oldest:
+        raise UsageError(f"release {number} cannot be read any more: a submission was erased; the oldest is {oldest}")
     rows = ledger_releases.read_releases(installation.engine).filter(pl.col("release") == number)
     for row in rows.iter_rows(named=True):
         return ledger_releases.as_release(row)

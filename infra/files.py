@@ -5,7 +5,9 @@ The content goes to a temporary name in the same folder, is synced to disk, and 
 
 import os
 import shutil
+import tempfile
 import uuid
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -73,6 +75,19 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 def temporary_path(path: Path) -> Path:
     """Return a hidden path next to `path` that no other writer uses, short enough for a file name of 255 bytes."""
     return path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}.partial")
+
+
+class ScratchFile(type(Path())):  # type: ignore[misc]  # the class of this system's paths
+    """The path of a temporary file: deleted when nothing refers to this path any more, or the process ends."""
+
+
+def scratch_file() -> ScratchFile:
+    """Return the path of a new, empty temporary file that only this user can read."""
+    descriptor, name = tempfile.mkstemp(prefix="engang-")
+    os.close(descriptor)
+    path = ScratchFile(name)
+    weakref.finalize(path, Path(name).unlink, missing_ok=True)
+    return path
 
 
 def sync_to_disk(path: Path) -> None:

@@ -10,8 +10,15 @@ from urllib.parse import urlsplit
 
 from infra.storage.places import Place, read_place
 from schemas.errors import UsageError
+from schemas.reading_limits import ReadingLimits
 
 DEMO_CODELISTS: Final = Path(__file__).parent.parent / "schemas" / "codelists" / "demo"
+CHILD_VARIABLES: Final = (
+    "PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "LD_", "PYTHON", "PYDANTIC", "POLARS", "_RJEM_", "COVERAGE_",
+)  # fmt: skip
+"""Beginnings of the names of the variables that a child process gets."""
+SHORTEST_KEY: Final = 32
+"""Characters of a key below which somebody could try them all."""
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts to which plain http is no risk."""
 
@@ -33,6 +40,15 @@ class ObservabilitySettings:
 
 
 @dataclass(frozen=True)
+class QueryLimits:
+    """What one query may take: bytes of memory, seconds, rows of its result."""
+
+    memory: int = 10**9
+    seconds: int = 60
+    rows: int = 1_000_000
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where an installation stores its data, the limits of one delivery, and what it reports to others.
 
@@ -47,12 +63,15 @@ class Settings:
     kinds: Path | None
     max_file_bytes: int
     max_archive_files: int
+    reading: ReadingLimits = field(default_factory=ReadingLimits)
     arrivals_at: Place | None = None
     landing_at: Place | None = None
     lake_at: Place | None = None
     queue: str | None = None
     dead_letters: str | None = None
     observability: ObservabilitySettings = ObservabilitySettings()
+    query: QueryLimits = QueryLimits()
+    pseudonym_key: str | None = field(default=None, repr=False)
 
     @property
     def arrivals(self) -> Place:
@@ -99,6 +118,10 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_CONTRACTS  folder of contracts to use instead of the shipped ones
     ENGANG_KINDS      folder of record kinds to use instead of the shipped ones
     ENGANG_MAX_FILE_BYTES, ENGANG_MAX_ARCHIVE_FILES  limits of one delivery
+    ENGANG_READ_MEMORY, ENGANG_READ_SECONDS, ENGANG_READ_REJECTS  what reading one file may cost
+    ENGANG_UNPACK_BYTES, ENGANG_UNPACK_RATIO  what a gzipped file or an archive may unpack to
+    ENGANG_PSEUDONYM_KEY  key of the pseudonyms of personal data, at least 32 characters
+    ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
     ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
     ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that announces arrivals, and of its dead-letter queue
     ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE is their source
@@ -107,6 +130,7 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_S3_ENDPOINT  an S3 service other than AWS; region and credentials come from the AWS variables, files or role
     """
     env = os.environ
+    _share_region()
     home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
     contracts, kinds = env.get("ENGANG_CONTRACTS"), env.get("ENGANG_KINDS")
     return Settings(
@@ -117,13 +141,51 @@ def read_settings(home: Path | None = None) -> Settings:
         kinds=Path(kinds) if kinds else None,
         max_file_bytes=_limit("ENGANG_MAX_FILE_BYTES", 5 * 2**30),
         max_archive_files=_limit("ENGANG_MAX_ARCHIVE_FILES", 1_000_000),
+        reading=_reading_limits(),
         arrivals_at=_place("ENGANG_ARRIVALS"),
         landing_at=_place("ENGANG_LANDING"),
         lake_at=_place("ENGANG_LAKE"),
         queue=env.get("ENGANG_QUEUE") or None,
         dead_letters=env.get("ENGANG_DEAD_LETTERS") or None,
         observability=_observability(),
+        query=_query_limits(),
+        pseudonym_key=_pseudonym_key(),
     )
+
+
+def _pseudonym_key() -> str | None:
+    key = os.environ.get("ENGANG_PSEUDONYM_KEY") or None
+    if key is not None and len(key) < SHORTEST_KEY:
+        raise UsageError(f"ENGANG_PSEUDONYM_KEY: found {len(key)} characters, expected {SHORTEST_KEY} or more, random")
+    return key
+
+
+def _query_limits() -> QueryLimits:
+    default = QueryLimits()
+    return QueryLimits(
+        memory=_limit("ENGANG_QUERY_MEMORY", default.memory),
+        seconds=_limit("ENGANG_QUERY_SECONDS", default.seconds),
+        rows=_limit("ENGANG_QUERY_ROWS", default.rows),
+    )
+
+
+def _reading_limits() -> ReadingLimits:
+    default = ReadingLimits()
+    return ReadingLimits(
+        memory=_limit("ENGANG_READ_MEMORY", default.memory),
+        seconds=_limit("ENGANG_READ_SECONDS", default.seconds),
+        unpacked_bytes=_limit("ENGANG_UNPACK_BYTES", default.unpacked_bytes),
+        unpack_ratio=_limit("ENGANG_UNPACK_RATIO", default.unpack_ratio),
+        rejects=_limit("ENGANG_READ_REJECTS", default.rejects),
+    )
+
+
+def _share_region() -> None:
+    """Let either variable of AWS's region serve both libraries: boto3 reads one of them, deltalake the other."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region:
+        os.environ["AWS_REGION"] = region
+        os.environ.setdefault("AWS_DEFAULT_REGION", region)
 
 
 def _place(name: str) -> Place | None:
@@ -165,12 +227,26 @@ def _limit(name: str, default: int) -> int:
     return int(value)
 
 
+def query_environment() -> dict[str, str]:
+    """Return the environment of a process that runs what others wrote: without Engang's own settings and secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ENGANG_")}
+
+
 def user_name() -> str:
     """Return the name of the user who runs this process; `UsageError` if the machine has none for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as error:
         raise UsageError("the user who runs this has no name on this machine: give --who") from error
+
+
+def child_environment(root: Path) -> dict[str, str]:
+    """Return the environment of a child process that reads deliveries: no credential, no place, no address.
+
+    root: the folder that holds our packages.
+    """
+    own = {name: value for name, value in os.environ.items() if name.startswith(CHILD_VARIABLES)}
+    return {**own, "PYTHONPATH": str(root)}
 
 
 def tune_start() -> None:
@@ -181,6 +257,14 @@ def tune_start() -> None:
     """
     gc.set_threshold(100_000)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+def close_to_others() -> None:
+    """Let no other user of the machine read what this process creates: folders get mode 0700, files 0600.
+
+    SQLite, Delta, Prefect and every child process create theirs under it too.
+    """
+    os.umask(0o077)
 
 
 def tune_allocator() -> None:

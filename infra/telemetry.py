@@ -27,6 +27,11 @@ SERVICE_NAME: Final = "engang"
 HOP_DURATION: Final = "engang.hop.duration"
 STAGE_LAG: Final = "engang.lag"
 ROW_COUNT: Final = "engang.rows"
+SECONDS_BOUNDS: Final = {
+    HOP_DURATION: (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
+    STAGE_LAG: (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 36 * 3600, 7 * 24 * 3600),
+}
+"""The bounds of the histograms. OpenTelemetry's own are meant for milliseconds: every hop would lie in the first."""
 
 _bound: ContextVar[dict[str, object]] = ContextVar("engang_fields", default={})  # noqa: B039  never changed in place
 
@@ -90,7 +95,8 @@ class _Lines(logging.Formatter):
             fields["where"] = _where(record.exc_info[2])
         if self.form == "json":
             line = {"at": at, "level": level, "logger": record.name, "message": message} | fields
-            return json.dumps(line, ensure_ascii=False, default=str)
+            text = json.dumps(line, ensure_ascii=False, default=str)
+            return text if text.isprintable() else json.dumps(line, default=str)  # what a terminal could act on
         shown = "".join(f" {name}={_shown(value)}" for name, value in fields.items())
         return f"{at} {level} {record.name}: {message}{shown}"
 
@@ -137,7 +143,10 @@ class _Exporter:
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics", timeout=5))
         self.metrics = MeterProvider([reader], resource=resource)
         meter, self.tracer = self.metrics.get_meter(SERVICE_NAME), self.traces.get_tracer(SERVICE_NAME)
-        self.histograms = {name: meter.create_histogram(name, unit="s") for name in (HOP_DURATION, STAGE_LAG)}
+        self.histograms = {
+            name: meter.create_histogram(name, unit="s", explicit_bucket_boundaries_advisory=bounds)
+            for name, bounds in SECONDS_BOUNDS.items()
+        }
         self.counters = {ROW_COUNT: meter.create_counter(ROW_COUNT, unit="{row}")}
 
     @contextmanager

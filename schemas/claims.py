@@ -33,12 +33,14 @@ AGREEMENTS: Final = ("single", "complete", "consistent", "conflict")
 RELATIONS: Final = ("single", "complete", "consistent", "conflict", "additive")
 ACTIONS: Final = ("append", "replace", "withdraw")
 ACTION_RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
-"""Within a slot and version: a replacement supersedes what it replaces, a withdrawal supersedes both."""
+"""Within a submission and version: a replacement supersedes what it replaces, a withdrawal supersedes both."""
 VERDICTS: Final = ("same", "different", "unsure")
 """What a person can decide about two reports."""
 OBS_STATUS: Final = ("A", "B", "E", "F", "M", "P", "Q")
 """SDMX code list CL_OBS_STATUS 2.1, the codes in use: normal, break, estimated, forecast, missing, provisional,
 and Q for a value that is withheld (suppressed) because its claims conflict."""
+CONF_STATUS: Final = ("F", "C")
+"""SDMX code list CL_CONF_STATUS, the codes in use: free, and confidential."""
 BUCKETS: Final = (
     "published", "duplicate", "additive", "superseded", "withdrawn", "conflict", "rejected", "ignored",
 )  # fmt: skip
@@ -59,15 +61,23 @@ REASONS: Final = {
     "too-many-fields": "the row has more fields than the header",
     "too-few-fields": "the row has fewer fields than the header",
     "not-a-number": "text where a number should be, NaN and infinities included",
-    "out-of-range": "a number beyond 28 digits or 9 decimals",
+    "out-of-range": "a number beyond 28 digits or 9 decimals, or a version beyond the contract's limit",
     "missing-value": "a required cell is empty",
     "not-a-date": "a date or period that does not exist or is not written as declared",
+    "from-the-future": "a version or time more than a day after the delivery was received",
+    "not-authorised": "a reporter for whom the contract does not let this sender speak",
     "unknown-code": "a code that is not in the contract's map or code list",
     "unknown-unit": "a reporting unit that is in no register",
     "unit-not-valid": "a unit's code that is valid, but not on that date",
     "ambiguous-unit": "a name or code that could be several units on that date",
     "bad-check-digit": "an organisation number whose check digit is wrong",
     "duplicate-key": "a key that repeats inside one file where the contract says it may not",
+    "rejected-twin": "a sound row whose key stands in a rejected row too",
+    "placeholder": "a text that stands for no value where an identity should be: it joins nothing",
+    "sum-row": "a unit that no register has and whose name is that of a total",
+    "percent": "numbers that a workbook shows in percent",
+    "not-read": "a part of a file that is not read: another sheet, merged cells, a formula without a result",
+    "person-number": "a Norwegian person number where the contract declares no personal data",
     "rule": "a rule of the contract",
 }
 """Why a row or file is rejected: code -> meaning."""
@@ -83,7 +93,7 @@ ENVELOPE: Final = (
     Column("column", pl.String, "The column of the file, or the path in a JSON document"),
     Column("original", pl.String, "The text as delivered", nullable=True),
     Column("reported_at", pl.Datetime("us"), "When, by the report's own account", nullable=True),
-    Column("version", pl.Int64, "The report's own version: the highest of a slot counts", nullable=True),
+    Column("version", pl.Int64, "The report's own version: of a sender's statements the highest counts", nullable=True),
     Column("action", pl.String, "What the report asks for", values=ACTIONS),
     Column("confidential", pl.Boolean, "Whether the sender marked it as confidential"),
 )
@@ -112,7 +122,7 @@ CLAIM: Final = (
     Column("position", pl.Int16, "Which of the contract's claims it is, from 0"),
     Column("lead", pl.Boolean, "Whether its row is counted under it: the row's first claim"),
     Column("item_id", pl.String, "The item: hash of the identity"),
-    Column("slot_id", pl.String, "Hash of sender, obligation, unit, period; null if never corrected", nullable=True),
+    Column("slot_id", pl.String, "Hash of sender, contract, unit, period, for `correction: whole`", nullable=True),
     Column("partition", pl.String, "Month of period_start, YYYY-MM: where it is kept"),
 )
 """One normalised statement, internal table `claims` (which adds `batch`, the commit it came in)."""
@@ -137,9 +147,21 @@ OBSERVATION: Final = (
     Column("unit_code", pl.String, "The unit's code in the period", nullable=True),
     Column("unit_name", pl.String, "The unit's name in the period"),
     *IDENTITY[2:],
-    Column("value", VALUE, "The published figure; null when claims conflict and none takes precedence", nullable=True),
+    Column(
+        "value",
+        VALUE,
+        "The published figure; null when withheld: a conflict, or confidential",
+        nullable=True,
+    ),
     Column("decimals", pl.Int16, "Accuracy of the published figure; null is exact", nullable=True),
     Column("obs_status", pl.String, "SDMX observation status; Q when withheld", values=OBS_STATUS),
+    Column(
+        "conf_status",
+        pl.String,
+        "SDMX confidentiality status: C when the value is withheld because only confidential claims state it",
+        nullable=True,
+        values=CONF_STATUS,
+    ),
     Column("agreement", pl.String, "How its reports agree", values=AGREEMENTS),
     Column("reports", pl.Int32, "How many claims it is based on"),
     Column("reporters", pl.Int32, "How many distinct reporters it is based on"),
@@ -151,7 +173,7 @@ SOURCE: Final = (
     Column("item_id", pl.String, "The item"),
     Column("claim_id", pl.String, "submission_id, row and position: the same claim for ever"),
     *(c for c in ENVELOPE if c.name != "action"),
-    Column("value", VALUE, "What this claim says"),
+    Column("value", VALUE, "What this claim says; null when it is confidential", nullable=True),
     Column("decimals", pl.Int16, "How exactly", nullable=True),
     Column("relation", pl.String, "What joins it to the item", values=RELATIONS),
     Column("chosen", pl.Boolean, "Whether its value is the published one"),
@@ -170,10 +192,10 @@ CONFLICT: Final = (
     Column("sender", pl.String, "Who delivered it"),
     Column("reported_by", pl.String, "Whose statement it is"),
     Column("submission_id", pl.String, "The submission"),
-    Column("value", VALUE, "What this claim says"),
+    Column("value", VALUE, "What this claim says; null when it is confidential", nullable=True),
     Column("decimals", pl.Int16, "How exactly", nullable=True),
-    Column("lower", BOUND, "Least value it can mean"),
-    Column("upper", BOUND, "Greatest value it can mean"),
+    Column("lower", BOUND, "Least value it can mean", nullable=True),
+    Column("upper", BOUND, "Greatest value it can mean", nullable=True),
     Column("precedence", pl.Int16, "Its declared rank, lowest first", nullable=True),
     Column("outcome", pl.String, "What was done", values=("published", "outranked", "withheld")),
     Column("release", pl.Int32, "The release in which this row last changed"),

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -18,10 +19,12 @@ from pydantic import Field, model_validator
 from schemas.claims import ACTIONS, OBS_STATUS, UNIT_KINDS
 from schemas.contract_due import Due
 from schemas.contract_parts import (
+    HIGHEST_VERSION,
     IDENTIFIER,
     Format,
     IgnoreRows,
     Period,
+    Personal,
     Repair,
     ReportVersion,
     Sender,
@@ -29,6 +32,7 @@ from schemas.contract_parts import (
     Take,
     Titles,
     Unit,
+    without_unset,
 )
 from schemas.contract_record import FieldTake, RecordSpec
 from schemas.contract_rules import (
@@ -53,6 +57,16 @@ __all__ = [
 
 DESCRIPTIVE_KEYS: Final = {"title", "examples", "legal_basis", "hours_per_report", "rhythm", "due"}
 """Keys that do not change how a delivery is read."""
+YOUNGER_KEYS: Final[dict[tuple[str, ...], object]] = {
+    ("record",): None,
+    ("correction",): "item",
+    ("sender", "speaks_for"): None,
+    ("report_version", "max"): HIGHEST_VERSION,
+    ("reported_at", "max"): HIGHEST_VERSION,
+    ("record", "report_key_of"): "sender",
+    ("personal",): {},
+}
+"""Keys that were added later: with these values a contract is read as before they existed."""
 CONTRACT_FOLDER: Final = Path(__file__).parent / "contracts"
 RESERVED_COLUMNS: Final = ("row", "submission_id", "sender", "option_period")
 """Columns that reading adds to a delivery's own: a mapped column of that name would be overwritten."""
@@ -145,17 +159,24 @@ class Contract(Strict):
     breakdown: dict[str, Take] = Field(default_factory=dict)
     """Further dimensions shared by all claims of a row. Claims only."""
     report_version: ReportVersion | None = None
-    """Column with the report's own version; of one slot the highest version supersedes the others."""
+    """Column with the report's own version: of a sender's statements the highest version supersedes the others."""
     reported_at: ReportVersion | None = None
     """Column with the time at which the report was made; its type must be `datetime`."""
     action: Take | None = None
     """What a row asks for: a map to `append`, `replace`, `withdraw`."""
+    correction: Literal["item", "whole"] = "item"
+    """What a newer report of the same sender replaces: the statements on the items that it mentions, or all of the
+    sender's statements under this contract on the unit and period (`whole`). A withdrawal takes out the same. Newest is
+    the highest version, else what was received last. Claims only: a newer report of a record always replaces it."""
     repeat: Literal["sum", "error", "warn", "distinct"] | None = None
-    """What a key means that repeats within one file: additive lines, error, warning, distinct items. Claims only."""
+    """What a key means that repeats within one file: additive lines, error, warning, distinct items. Rows of one record
+    are its parts; without `repeat` they are rejected where they differ in an identity field."""
     claims: tuple[ClaimSpec, ...] = ()
     """The claims that each row makes. Either this or `record`."""
     record: RecordSpec | None = None
     """The record that each row makes. Either this or `claims`."""
+    personal: dict[str, Personal] = Field(default_factory=dict)
+    """Column -> what is done with its personal data, for columns of keys and others that no field declares."""
     rules: tuple[Rule, ...] = ()
     """Validation rules over the rows."""
     examples: tuple[Example, ...] = Field(min_length=1)
@@ -197,15 +218,18 @@ class Contract(Strict):
 
     def digest(self) -> str:
         """Return 16 hex characters over everything that decides how a delivery is read."""
-        fields = self.model_dump(mode="json", exclude=DESCRIPTIVE_KEYS)
-        if fields["record"] is None:
-            del fields["record"]  # so that digests from before records existed remain valid
+        fields = without_unset(self.model_dump(mode="json", exclude=DESCRIPTIVE_KEYS), "personal")
+        for (*path, key), default in YOUNGER_KEYS.items():
+            mapping = reduce(lambda found, step: found.get(step) or {}, path, fields)
+            if key in mapping and mapping[key] == default:
+                del mapping[key]  # so that digests from before the key existed remain valid
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         problems = [f"column {c!r} is both mapped and ignored" for c in self.columns() if c in self.ignore]
         problems += [f"column {c!r} has a reserved name: rename it" for c in self.columns() if c in RESERVED_COLUMNS]
+        problems += [f"personal: no column {c!r} is mapped" for c in self.personal if c not in self.columns()]
         problems += _bad_shape(self)
         if self.reported_at and self.reported_at.type != "datetime":
             problems.append("reported_at is a time: give it `type: datetime`")
@@ -224,10 +248,12 @@ def _bad_shape(contract: Contract) -> list[str]:
     """Return the keys that do not fit the choice between claims and a record."""
     needed = ("unit", "period", "repeat", "claims")
     given = [key for key in (*needed, "breakdown") if getattr(contract, key) not in (None, (), {})]
+    given += ["correction"] if contract.correction == "whole" else []
+    given += ["repeat: distinct"] if contract.repeat == "distinct" else []
     if contract.record is None:
         missing = [key for key in needed if key not in given]
         return [f"{key}: Field required, unless the contract has a `record`" for key in missing]
-    return [f"{key} is for claims: a contract with a `record` makes none" for key in given]
+    return [f"{key} is for claims: a contract with a `record` makes none" for key in given if key != "repeat"]
 
 
 def _bad_claims(contract: Contract) -> list[str]:
@@ -280,7 +306,14 @@ def _bad_patterns(contract: Contract) -> list[str]:
 
 def read_contract(text: str, name: str = "contract") -> Contract:
     """Read one contract from YAML text; `name` is the file to name in errors. Raises `ContractError`."""
-    return read_declared(text, name, Contract)
+    contract = read_declared(text, name, Contract)
+    # Here and not in the model: contracts that the ledger holds from before this rule are still read.
+    if contract.sender.default is None and contract.sender.allowed is None:
+        raise ContractError(
+            f"{name}: sender: nobody may deliver: give `default`, or list the senders in `allowed`; "
+            "`allowed: any` is for everybody"
+        )
+    return contract
 
 
 def load_contracts(folder: Path = CONTRACT_FOLDER) -> dict[str, Contract]:

@@ -1,6 +1,6 @@
 """The parts of all contracts, for claims and records: the sources of texts, the format of the file."""
 
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,6 +28,10 @@ class Strict(BaseModel):
         return given
 
 
+Personal: TypeAlias = Literal["pseudonymise", "drop", "keep"]
+"""What is done with personal data before anything but the landing zone holds it."""
+
+
 class Take(Strict):
     """Where a text comes from: a column of the row, a constant, or an option of the delivery; then a code map."""
 
@@ -39,6 +43,9 @@ class Take(Strict):
     """An option of the delivery."""
     map: dict[str, str] | None = None
     """Code -> shared code; a code that is not in the map is a reject."""
+    personal: Personal | None = None
+    """Whether its columns hold personal data: `pseudonymise` or `drop` them before anything else reads them, or `keep`
+    them. Pseudonyms need the setting ENGANG_PSEUDONYM_KEY."""
 
     def source_columns(self) -> tuple[str, ...]:
         """Return the columns that it reads."""
@@ -49,6 +56,13 @@ class Take(Strict):
         if sum(x is not None for x in (self.column, self.value, self.option)) != 1:
             raise ValueError("give exactly one of column, value, option")
         return self
+
+
+def without_unset(fields: Any, key: str) -> Any:  # noqa: ANN401  JSON
+    """Return a dumped model without a key where it is not set: digests from before the key existed remain valid."""
+    if isinstance(fields, dict):
+        return {k: without_unset(v, key) for k, v in fields.items() if k != key or v is not None}
+    return [without_unset(value, key) for value in fields] if isinstance(fields, list) else fields
 
 
 class Titles(Strict):
@@ -67,8 +81,21 @@ class Sender(Strict):
 
     default: str | None = Field(default=None, pattern=IDENTIFIER)
     """The sender of a delivery that names none."""
-    allowed: tuple[str, ...] | None = None
-    """The only senders that may deliver; by default any."""
+    allowed: tuple[str, ...] | Literal["any"] | None = None
+    """The only senders that may deliver, besides the default one; `any` is for everybody. By default the default sender
+    alone: without that either, the contract is in error."""
+    speaks_for: dict[str, tuple[str, ...] | Literal["any"]] | None = None
+    """Sender -> the reporters that it may name besides itself, or `any`. A row of another reporter is rejected. By
+    default each sender may name any reporter; it corrects and withdraws its own statements only."""
+
+    def may_deliver(self, sender: str) -> bool:
+        """Return whether a sender may deliver."""
+        return self.allowed == "any" or sender == self.default or sender in (self.allowed or ())
+
+    def known(self) -> tuple[str, ...]:
+        """Return the senders that the contract names, in order; empty for `any`."""
+        listed = () if self.allowed == "any" else self.allowed or (self.default,)
+        return tuple(sender for sender in listed if sender is not None)
 
 
 class Repair(Strict):
@@ -94,7 +121,7 @@ class Format(Strict):
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
     """Encoding of text files."""
     decimal: Literal[".", ","] = "."
-    """Decimal mark of numbers written as text."""
+    """Decimal mark of numbers written as text; number cells of JSON, XLSX and Parquet need none."""
     thousands: Literal[" ", ".", ",", "'"] | None = None
     """Thousands separator of numbers written as text; a space includes NBSP and narrow NBSP."""
     repairs: tuple[Repair, ...] = ()
@@ -102,7 +129,7 @@ class Format(Strict):
     rows: str | None = None
     """JSON: path of the list of rows, `a.b`; columns are then `x.y` of the document and `a.b[].z` of a row."""
     sheet: str | None = None
-    """XLSX: name of the sheet; by default the first."""
+    """XLSX: name of the sheet; by default the first that is not hidden."""
     header_row: int = Field(default=1, ge=1)
     """CSV and XLSX: the record that names the columns."""
 
@@ -139,15 +166,21 @@ class Period(Take):
     """The source of the last period of a span (January to March); same type and format."""
 
 
+HIGHEST_VERSION: Final = 99_999_999_999_999
+"""The limit of whole numbers as versions where the contract states none: 14 digits, as in 20240131235959."""
+
+
 class ReportVersion(Strict):
-    """The column with the report's own version or time; the highest version of a slot counts."""
+    """The column with the report's own version or time; of a sender's statements the highest version counts."""
 
     column: str
     """The column."""
     type: Literal["integer", "datetime"] = "integer"
-    """How the version is written."""
+    """How the version is written. A time more than a day after the delivery was received is rejected."""
     format: str | None = None
     """strptime format of a datetime; default ISO 8601."""
+    max: int = Field(default=HIGHEST_VERSION, ge=0, le=2**59)
+    """The greatest whole number that is accepted as a version; its negative is the least."""
 
 
 class IgnoreRows(Strict):

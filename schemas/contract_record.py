@@ -53,6 +53,9 @@ class RecordSpec(Strict):
     """Whose report the row is."""
     report_key: tuple[str, ...] = Field(min_length=1)
     """The columns that identify a report among those of its reporter; none may be empty."""
+    report_key_of: Literal["sender", "reporter"] = "sender"
+    """Whose reports the key identifies: those of a sender and reporter, or those of a reporter by any sender.
+    With `reporter` the senders of the contract correct and withdraw each other's reports."""
     row_key: str | None = None
     """The column with the delivery's own name of the row: stored, never compared."""
     fields: dict[str, FieldTake] = Field(min_length=1)

@@ -3,6 +3,8 @@
 EngangError                     every error that Engang raises on purpose
 ├── ContractError               a contract or kind file is wrong: names file, key and the nearest known one
 ├── SubmissionError             one delivered file cannot be read as its contract says; none of its bytes are lost
+├── UnreadError                 reading one delivered file failed, whatever its contract says: the file is parked
+├── ChildEnded                  a child process ended before it answered: memory, time or a fault in a library
 ├── RegisterError               a code-list snapshot is wrong or missing
 ├── StoreError                  the landing zone, the ledger or the lake cannot do what was asked
 │   ├── StoreAwayError          a store does not answer or cannot write: not the fault of any delivery
@@ -48,6 +50,28 @@ class SubmissionError(EngangError):
         """Return a sentence: the place, what was found, what was expected, what to do."""
         where = "".join((f" row {self.row}" if self.row else "", f" column {self.column!r}" if self.column else ""))
         return f"{self.code}{where}: found {self.found}, expected {self.expected}. {self.hint}".rstrip()
+
+
+class UnreadError(EngangError):
+    """Reading one delivered file failed, or cost more than its budget; the message quotes nothing delivered."""
+
+
+@dataclass
+class ChildEnded(EngangError):  # noqa: N818  what happened, no error of the caller
+    """A child process ended before it answered.
+
+    cause: `memory`, `seconds` or `clock` if it was ended beyond a limit, else `crash`. step: what it was at. ended_by:
+    its signal or exit code. printed: the end of what it wrote to standard error, which may quote deliveries.
+    """
+
+    cause: str
+    step: int
+    ended_by: str
+    printed: str = ""
+
+    def __str__(self) -> str:
+        """Return the cause and how the process ended."""
+        return f"{self.cause} at step {self.step}, ended by {self.ended_by}"
 
 
 class RegisterError(EngangError):

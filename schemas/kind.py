@@ -16,7 +16,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from schemas.comparisons import DTYPES, Compare, Distance, Dtype, Kilometres, misfits
-from schemas.contract_parts import Strict, Titles
+from schemas.contract_parts import Personal, Strict, Titles, without_unset
 from schemas.strict_yaml import load_declared, read_declared
 from schemas.suggestions import did_you_mean
 
@@ -46,6 +46,9 @@ class FieldSpec(Strict):
     the order in the file does not matter), their sum, ...; of lists, all elements."""
     tolerance: Distance = 0
     """Numbers (in the field's own unit) and times (minutes) that differ by no more than this are not a conflict."""
+
+    personal: Personal | None = None
+    """Whether the field holds personal data: the columns it is read from are pseudonymised, dropped, or kept."""
 
     def dtype(self) -> Dtype:
         """Return the dtype of the field."""
@@ -176,7 +179,7 @@ class Kind(Strict):
 
     def digest(self) -> str:
         """Return 16 hex characters over everything that decides what is published of the kind."""
-        return _digest(self.model_dump(mode="json", exclude={"title"}))
+        return _digest(without_unset(self.model_dump(mode="json", exclude={"title"}), "personal"))
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -236,7 +239,8 @@ RESERVED_KINDS: Final = (
 )  # fmt: skip
 RESERVED_FIELDS: Final = (
     "submission_id", "contract", "obligation", "sender", "reported_by", "row", "rows", "row_keys", "column", "original",
-    "reported_at", "version", "action", "confidential", "report_id", "report_key", "item_id", "claim_id", "part_values",
+    "reported_at", "version", "action", "confidential", "conf_status", "report_id", "report_key", "item_id", "claim_id",
+    "part_values",
     "content", "precedence", "relation", "lead", "agreement", "conflicting", "reports", "reporters", "first_reported",
     "last_reported", "release", "partition", "batch", "before", "after", "option_period",
 )  # fmt: skip

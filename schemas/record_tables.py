@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from schemas.claims import ACTIONS, Column
+from schemas.claims import ACTIONS, CONF_STATUS, Column
 from schemas.kind import Kind
 
 SINGLE_PARTITION: Final = "all"
@@ -17,7 +17,7 @@ SINGLE_PARTITION: Final = "all"
 RECORDS_PREFIX: Final = "records/"
 """Prefix of the partition name under which the ledger lists a submission's records of a kind, next to months."""
 RECORD_AGREEMENTS: Final = ("single", "complete", "conflict")
-RECORD_RELATIONS: Final = ("single", "complete", "conflict", "redelivery")
+RECORD_RELATIONS: Final = ("single", "complete", "conflict")
 EVENTS: Final = ("merged", "split", "moved", "retired", "renewed")
 CAUSES: Final = ("submission", "decision", "model")
 
@@ -96,6 +96,13 @@ def item_columns(kind: Kind) -> tuple[Column, ...]:
         *_fields(kind, published=True),
         Column("agreement", pl.String, "How its reports agree", values=RECORD_AGREEMENTS),
         Column("conflicting", pl.List(pl.String), "Fields on which its reports differ, sorted"),
+        Column(
+            "conf_status",
+            pl.String,
+            "SDMX confidentiality status: C when it has a report marked as confidential, whose values are left out",
+            nullable=True,
+            values=CONF_STATUS,
+        ),
         Column("reports", pl.Int32, "How many reports it is based on"),
         Column("reporters", pl.Int32, "How many distinct reporters it is based on"),
         Column("first_reported", pl.Datetime("us"), "When it was first reported, by the reports", nullable=True),

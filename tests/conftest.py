@@ -11,15 +11,24 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, core, settings
 
 from infra.storage.places import S3Place
 from tests.support import module_process, scheduling
 from tests.support.cli_runner import engang
+from tests.support.seed import TEST_SEED
 from tests.support.servers import endpoint_of, new_bucket, postgresql
 
-settings.register_profile("engang", deadline=None, database=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "engang", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("engang")
+core.global_force_seed = TEST_SEED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the seed of the run: with it the same examples are drawn."""
+    terminalreporter.write_line(f"TEST_SEED={TEST_SEED}")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

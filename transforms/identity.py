@@ -29,8 +29,8 @@ def item_id() -> pl.Expr:
 
 
 def slot_id() -> pl.Expr:
-    """Return `slot_id` String: the hash of sender, obligation, unit, period; the highest version of a slot counts."""
-    parts = ("sender", "obligation", "unit_id", "period_start", "period_end")
+    """Return `slot_id` String: the hash of sender, contract, unit, period, which `correction: whole` replaces."""
+    parts = ("sender", "contract", "unit_id", "period_start", "period_end")
     return _sha(*(pl.col(p).cast(pl.String) for p in parts)).alias("slot_id")
 
 
@@ -39,15 +39,24 @@ def claim_id() -> pl.Expr:
     return pl.concat_str("submission_id", "row", "position", separator="-").alias("claim_id")
 
 
-def submission_id(contract: str, sender: str, period: str | None, sha256: str) -> str:
-    """Return a submission's id, 20 hex digits: the same bytes with the same options are the same submission."""
-    parts = SEPARATOR.join((contract, sender, period or "", sha256))
+def submission_id(contract: str, sender: str, period: str | None, sha256: str, *stated: str) -> str:
+    """Return a submission's id, 20 hex digits: the same bytes with the same options are the same submission.
+
+    stated: what else the sender stated of it (as of which day, which submission it replaces); none by default.
+    """
+    parts = SEPARATOR.join((contract, sender, period or "", sha256, *stated))
     return hashlib.sha256(parts.encode()).hexdigest()[:20]
 
 
-def report_id() -> pl.Expr:
-    """Return `report_id` String: the hash of contract, reporter and report key, equal in each delivery of a report."""
-    return _sha(pl.col("contract"), pl.col("reported_by"), pl.col("report_key")).alias("report_id")
+def report_id(*, sender: pl.Expr | None = None) -> pl.Expr:
+    """Return `report_id` String: the hash of contract, reporter, report key, and `sender` where that is not null.
+
+    It is equal in each delivery of a report.
+    """
+    parts = [pl.col("contract"), pl.col("reported_by"), pl.col("report_key")]
+    shared = _sha(*parts)
+    own = shared if sender is None else pl.when(sender.is_null()).then(shared).otherwise(_sha(*parts, sender))
+    return own.alias("report_id")
 
 
 def refounded_item_id() -> pl.Expr:

@@ -13,34 +13,65 @@ import polars as pl
 from schemas.claims import CLAIM_BUCKETS, READING_COLUMNS
 
 BUCKET_ROWS: Final = ("submission_id", "bucket", "rows")
+ORDER_COLUMNS: Final = ("arrival", "stream")
+"""The columns of a submission that decide which of two statements corrects the other."""
 
 
 def mark_counting(submissions: pl.DataFrame) -> pl.DataFrame:
-    """Return the submissions with `counts` Boolean and `rewraps` String added.
+    """Return the submissions with `counts` Boolean, `rewraps` and `replaced_by` String, and their order (`_ordered`).
 
-    A submission counts if it is live and no live submission of its contract and sender has the same content under a
-    smaller id: one content in two formats, encodings or orders is one report (a rewrapped one). `rewraps` is the id of
-    the one that counts instead. Columns used: submission_id, contract, sender, status, content_digest.
+    A submission counts if it is live, no live submission of its contract and sender replaces it, and none with the
+    same content and the same statements of its sender (`as_of`, `replaces`) was received before it: one content in two
+    formats, encodings or orders is one report (a rewrapped one). `rewraps` is the id of the one that counts instead,
+    `replaced_by` of the one that replaces it. Columns used: submission_id, contract, sender, status, content_digest,
+    received_at, as_of, replaces.
     """
-    live = pl.col("status") == "live"
-    content = pl.coalesce("content_digest", "submission_id")
-    first = pl.col("submission_id").filter(live).min().over("contract", "sender", content)
-    return submissions.with_columns(
+    ordered = _ordered(submissions).with_columns(_replaced(submissions))
+    live = (pl.col("status") == "live") & pl.col("replaced_by").is_null()
+    content = (pl.coalesce("content_digest", "submission_id"), "as_of", "replaces")
+    first = pl.col("submission_id").filter(live).sort_by(pl.col("arrival").filter(live)).first()
+    first = first.over("contract", "sender", *content)
+    return ordered.with_columns(
         (live & (pl.col("submission_id") == first)).fill_null(False).alias("counts"),
         pl.when(live & (pl.col("submission_id") != first)).then(first).alias("rewraps"),
     )
 
 
+def _ordered(submissions: pl.DataFrame) -> pl.DataFrame:
+    """Add `arrival` UInt32 and `stream` UInt32: the order in which statements count, and who makes them.
+
+    arrival: the rank by the time that the sender stated (`as_of`), else the receipt time, both of the landing note;
+    equal times by submission id. So it is the same in every rebuild, whatever the order in which submissions are read.
+    stream: a number for each contract and sender; a statement corrects those of its own stream only.
+    """
+    time = pl.coalesce("as_of", "received_at").cast(pl.Datetime("us")).alias("_time")
+    return submissions.with_columns(
+        pl.struct(time, "received_at", "submission_id").rank("ordinal").cast(pl.UInt32).alias("arrival"),
+        pl.struct("contract", "sender").rank("dense").cast(pl.UInt32).alias("stream"),
+    )
+
+
+def _replaced(submissions: pl.DataFrame) -> pl.Series:
+    """Return `replaced_by`: the least id of the live submissions of the same contract and sender that replace it."""
+    replacing = submissions.filter(pl.col("status") == "live", pl.col("replaces").is_not_null())
+    keys = ["contract", "sender", "submission_id"]
+    by = replacing.group_by("contract", "sender", submission_id="replaces").agg(
+        pl.col("submission_id").min().alias("replaced_by")
+    )
+    return submissions.select(keys).join(by, on=keys, how="left", maintain_order="left")["replaced_by"]
+
+
 def counted_batches(submissions: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per (submission, batch): submission_id, batch, before, after, first_release.
+    """Return one row per (submission, batch): submission_id, batch, before, after, first_release, arrival, stream.
 
     `before` and `after` are whether the last release and this one count the batch. A reread submission (`reread`, where
     there is such a column) has two rows: `batch_before` counted before; `batch` counts now, and no release has counted
     it yet. Columns used: in_release, counts too.
     """
     batches = submissions.select(
-        "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after"), "first_release"
-    )
+        "submission_id", "batch", pl.col("in_release").alias("before"), pl.col("counts").alias("after"),
+        "first_release", *ORDER_COLUMNS,
+    )  # fmt: skip
     if "reread" not in submissions.columns:
         return batches
     reread = submissions["reread"]
@@ -48,7 +79,7 @@ def counted_batches(submissions: pl.DataFrame) -> pl.DataFrame:
     current = batches.with_columns(pl.col("before") & ~reread, first.alias("first_release"))
     replaced = submissions.filter("reread").select(
         "submission_id", pl.col("batch_before").alias("batch"), pl.col("in_release").alias("before"),
-        pl.lit(False).alias("after"), "first_release",
+        pl.lit(False).alias("after"), "first_release", *ORDER_COLUMNS,
     )  # fmt: skip
     return pl.concat([current, replaced])
 
@@ -56,16 +87,19 @@ def counted_batches(submissions: pl.DataFrame) -> pl.DataFrame:
 def buckets_by_status(submissions: pl.DataFrame) -> pl.DataFrame:
     """Return the buckets that a submission's own state decides: submission_id, bucket, rows.
 
-    Rejected and ignored rows stay so for good; the other rows of a withdrawn submission are withdrawn, those of a
-    rewrapped one duplicates. Columns used: submission_id, status, counts, delivered, rejected, ignored.
+    Rejected and ignored rows stay so for good; the other rows of a withdrawn submission are withdrawn, those of one
+    that another replaces superseded, those of a rewrapped one duplicates. Columns used: submission_id, status, counts,
+    replaced_by, delivered, rejected, ignored.
     """
     rest = pl.col("delivered") - pl.col("rejected") - pl.col("ignored")
+    idle = (pl.col("status") == "live") & ~pl.col("counts")
     counts = submissions.select(
         "submission_id",
         "rejected",
         "ignored",
         pl.when(pl.col("status") == "withdrawn").then(rest).otherwise(0).alias("withdrawn"),
-        pl.when((pl.col("status") == "live") & ~pl.col("counts")).then(rest).otherwise(0).alias("duplicate"),
+        pl.when(idle & pl.col("replaced_by").is_null()).then(rest).otherwise(0).alias("duplicate"),
+        pl.when(idle & pl.col("replaced_by").is_not_null()).then(rest).otherwise(0).alias("superseded"),
     )
     return counts.unpivot(index="submission_id", variable_name="bucket", value_name="rows").filter(pl.col("rows") > 0)
 

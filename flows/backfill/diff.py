@@ -15,7 +15,7 @@ from schemas.claims import AGREEMENTS, BUCKETS, Column
 from schemas.kind import Kind
 from schemas.record_tables import item_columns
 from transforms import identity
-from transforms.normalisation.numbers import decimal_text
+from transforms.numbers import decimal_text
 
 DIFF_SCHEMA: Final = {
     "table": pl.String, "change": pl.String, "item_id": pl.String, "what": pl.String, "contract": pl.String,

@@ -24,6 +24,7 @@ from flows.release.publish import Night, changed_submissions, publish_staged, pu
 from flows.release.records.inputs import KindInputs, release_models
 from flows.release.records.staging import stage_records
 from flows.release.staged import RereadBaseline, StagedRelease
+from flows.runs import close_killed_runs
 from infra.checks import engine as checks
 from infra.files import atomic_path, write_parquet
 from infra.lake import delta as lake
@@ -84,6 +85,7 @@ def try_backfill(
     Raises `ReleaseRefused` if the checks would refuse it.
     """
     reread_submissions(installation, number, progress)
+    close_killed_runs(installation)
     with publishing_run(installation.engine, "backfill"):
         plan = _plan(installation, number)
         staged, _ = _stage(installation, plan, progress)
@@ -102,6 +104,7 @@ def finish_backfill(
     same release found; nothing is published then.
     """
     reread_submissions(installation, number, progress)
+    close_killed_runs(installation)
     with publishing_run(installation.engine, "backfill") as run_id, event_on_refusal(installation, run_id):
         plan = _plan(installation, number)
         staged, findings = _stage(installation, plan, progress)

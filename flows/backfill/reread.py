@@ -15,8 +15,10 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from flows.installation import Installation
-from flows.intake.normalisation import ParsedFile, normalise_files, parse_file, summarise_files
+from flows.intake.isolation import read_isolated
+from flows.intake.previous_period import with_change_warnings
 from flows.intake.registration import append_batch, partitions_of
+from flows.known_units import now_known_units
 from flows.matching.models import model_by_digest
 from infra.ledger import backfills as ledger_backfills
 from infra.ledger import releases as ledger_releases
@@ -130,7 +132,9 @@ def select_submissions(
     wanted = wanted.filter(*_wanted(installation, request))
     known = ledger_releases.read_row_counts(installation.engine, last["release"], wanted["submission_id"].to_list())
     states = add_release_state(wanted, known)
-    same = pl.col("contract_digest") == digest
+    # Read by the same contract, and yet another reading now: units that were in no register then are known today.
+    again = now_known_units(installation, request.contract)["submission_id"]
+    same = (pl.col("contract_digest") == digest) & ~pl.col("submission_id").is_in(again.implode())
     left_out = {
         "read by this version already": states.filter(same).height,
         "withdrawn": states.filter(~same, pl.col("status") == "withdrawn").height,
@@ -226,7 +230,8 @@ def _steps(installation: Installation, rows: pl.DataFrame) -> Iterator[list[tupl
             yield step
             step, size = [], 0
         fields = {name: row[name] for name in landing.Note.__dataclass_fields__}
-        step.append((landing.Note(**{**fields, "received_at": row["received_at"].isoformat()}), data))
+        times = {name: row[name] and row[name].isoformat(timespec="microseconds") for name in ("received_at", "as_of")}
+        step.append((landing.Note(**{**fields, **times}), data))
         size += likely_size(data)
     if step:
         yield step
@@ -235,15 +240,20 @@ def _steps(installation: Installation, rows: pl.DataFrame) -> Iterator[list[tupl
 def _read_step(
     installation: Installation, number: int, contract: Contract, step: list[tuple[landing.Note, bytes]]
 ) -> None:
-    """Reread some files and store their new readings, next to the current ones."""
-    files: list[ParsedFile] = [parse_file(note, data, contract) for note, data in step]
-    normalised = normalise_files(files, contract, installation)
+    """Reread some files and store their new readings, next to the current ones.
+
+    Raises `UsageError` that names a submission which cannot be read: what is published stays as it is.
+    """
+    reading = read_isolated(installation, contract, step)
+    for submission, reason in reading.failures.items():
+        raise UsageError(f"submission {submission} cannot be read by this version: {reason}. Its last reading counts")
+    reading = with_change_warnings(installation, contract, reading)
     batch = uuid.uuid4().hex
-    counts, rejects = summarise_files(files, normalised)
-    if normalised is not None:
-        append_batch(installation, contract, normalised, batch)
-    readings = counts.with_columns(pl.lit(batch).alias("batch"))
-    ledger_backfills.write_readings(installation.engine, number, readings, partitions_of(normalised), rejects)
+    if reading.normalised is not None:
+        append_batch(installation, contract, reading.normalised, batch)
+    readings = reading.counts.with_columns(pl.lit(batch).alias("batch"))
+    months = partitions_of(reading.normalised)
+    ledger_backfills.write_readings(installation.engine, number, readings, months, reading.rejects)
 
 
 class _Pace:

@@ -6,12 +6,13 @@ problems, 2 wrong use.
 
 import errno
 import sys
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final
 
 import typer
 
 from flows.cli import backfills, contracts, decisions, deliver, inbox, models, releases, review, status
-from flows.cli.terminal import FOUND_PROBLEMS, WRONG_USE, app, one_line
+from flows.cli.terminal import FOUND_PROBLEMS, WRONG_USE, app, one_line, print_error, print_text
 from flows.process import tune_process
 from schemas.errors import EngangError, UsageError, os_error_number
 
@@ -27,19 +28,35 @@ REMEDIES: Final = {
 """What to do about an error of the operating system, by its number; any other: `DEFAULT_REMEDY`."""
 
 
+def _print_version(requested: bool) -> None:  # noqa: FBT001  typer's form of a callback
+    if requested:
+        print_text(f"engang {version('engang')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version_: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options of all commands."""
+
+
 def main() -> None:
     """Run the command; errors become one clear message and an exit code."""
     tune_process()
     try:
         app()
     except UsageError as error:
-        typer.secho(f"engang: {error}", err=True, fg="red")
+        print_error(one_line(str(error)))
         sys.exit(WRONG_USE)
     except EngangError as error:
-        typer.secho(f"engang: {error}", err=True, fg="red")
+        print_error(str(error))
         sys.exit(FOUND_PROBLEMS)
     except OSError as error:
-        typer.secho(f"engang: {one_line(_os_error_message(error))}", err=True, fg="red")
+        print_error(one_line(_os_error_message(error)))
         sys.exit(FOUND_PROBLEMS)
 
 

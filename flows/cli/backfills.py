@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import JsonOption, app, open_here, print_json, print_progress, print_table
+from flows.cli.terminal import JsonOption, app, open_here, print_json, print_progress, print_table, print_text
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from flows.backfill.publish import BackfillOutcome
+    from flows.backfill.reread import BackfillRequest
     from flows.installation import Installation
 
 DAY_FORMATS = ["%Y-%m-%d"]
@@ -27,19 +28,22 @@ class DayMeaning(StrEnum):
     PERIOD = "period"
 
 
+ContractsOption = Annotated[
+    str | None, typer.Option("--contract", "-c", help="The contract whose submissions to read again.")
+]
+FirstDayOption = Annotated[datetime | None, typer.Option("--from", formats=DAY_FORMATS, help="Only from this day on.")]
+LastDayOption = Annotated[
+    datetime | None, typer.Option("--to", formats=DAY_FORMATS, help="Only up to and including this day.")
+]
+
+
 @app.command("backfill")
 def backfill_command(  # noqa: PLR0913  the command's own options
     *,
-    contract: Annotated[
-        str | None, typer.Option("--contract", "-c", help="The contract whose submissions to read again.")
-    ] = None,
+    contract: ContractsOption = None,
     sender: Annotated[str | None, typer.Option(help="Only submissions of this sender.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option("--from", formats=DAY_FORMATS, help="Only from this day on.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--to", formats=DAY_FORMATS, help="Only up to and including this day.")
-    ] = None,
+    since: FirstDayOption = None,
+    until: LastDayOption = None,
     by: Annotated[
         DayMeaning, typer.Option(help="Whether the days are days of receipt or months that the claims are about.")
     ] = DayMeaning.RECEIVED,
@@ -55,7 +59,7 @@ def backfill_command(  # noqa: PLR0913  the command's own options
     json: JsonOption = False,
 ) -> None:
     """Read old submissions again by another version of their contract, and publish what that changes."""
-    from flows.backfill.reread import BackfillRequest, find_unfinished, start_backfill
+    from flows.backfill.reread import BackfillRequest, find_unfinished
 
     installation = open_here()
     if resume or number is not None:
@@ -66,22 +70,31 @@ def backfill_command(  # noqa: PLR0913  the command's own options
         raise UsageError("name the contract to read again with --contract, or continue a backfill with --resume")
     first, last = (day.date() if day else None for day in (since, until))
     request = BackfillRequest(contract, sender, first, last, by.value, tuple(submission or ()), rules, model)
+    started = _start(installation, request, json=json)
+    if started is not None:
+        _continue(installation, started, dry_run=dry_run, yes=yes, json=json)
+
+
+def _start(installation: "Installation", request: "BackfillRequest", *, json: bool) -> int | None:
+    """Start a backfill, or find the one that the same request started; return its number, None if nothing is to do."""
+    from flows.backfill.reread import start_backfill
+
     started = start_backfill(installation, request)
     for reason, count in started.left_out.items():
         print_progress(f"left out: {count} submissions, {reason}")
     if started.number is None:
         _print_nothing(started.left_out, json=json)
-        return
+        return None
     verb = "continued" if started.resumed else "started"
     print_progress(f"backfill {started.number} {verb}: {started.submissions} submissions to read again")
-    _continue(installation, started.number, dry_run=dry_run, yes=yes, json=json)
+    return started.number
 
 
 def _print_nothing(left_out: dict[str, int], *, json: bool) -> None:
     if json:
         print_json({"backfill": None, "left_out": left_out})
     else:
-        typer.echo("nothing to read again")
+        print_text("nothing to read again")
 
 
 def _continue(installation: "Installation", number: int, *, dry_run: bool, yes: bool, json: bool) -> None:
@@ -111,13 +124,13 @@ def _print_outcome(outcome: "BackfillOutcome", *, json: bool) -> None:
         return
     diff = outcome.diff
     if outcome.night is None:
-        typer.echo(f"backfill {outcome.number} would change release {outcome.release_before} as follows:")
+        print_text(f"backfill {outcome.number} would change release {outcome.release_before} as follows:")
     else:
-        typer.echo(f"release {outcome.night.release} published by backfill {outcome.number}")
-        typer.echo(_comparison(outcome))
-    typer.echo(f"{diff['submissions']} submissions read again; all changes: {outcome.file}")
+        print_text(f"release {outcome.night.release} published by backfill {outcome.number}")
+        print_text(_comparison(outcome))
+    print_text(f"{diff['submissions']} submissions read again; all changes: {outcome.file}")
     if diff["left_out_since"]:
-        typer.echo(f"{diff['left_out_since']} selected submissions are unchanged: withdrawn or read again since then")
+        print_text(f"{diff['left_out_since']} selected submissions are unchanged: withdrawn or read again since then")
     _print_changes(diff)
 
 
@@ -130,20 +143,20 @@ def _comparison(outcome: "BackfillOutcome") -> str:
 def _print_changes(diff: dict[str, Any]) -> None:
     """Print the changes by contract and period, samples, counts before and after, and what the contract rejects."""
     if not diff["by"]:
-        typer.echo("\nno item changes")
+        print_text("\nno item changes")
     else:
-        typer.echo("")
+        print_text("")
         print_table(diff["by"])
-        typer.echo("")
+        print_text("")
         print_table([{k: v for k, v in row.items() if k not in {"contract", "period"}} for row in diff["samples"]])
     # Items and rows differ: an item may come into conflict while no row does, since a row counts by its leading claim.
     for what, name in (("observations", "agreements"), ("rows, by their leading claim", "rows")):
         if diff.get(name):
-            typer.echo("")
+            print_text("")
             print_table([{what: b, "before": n, "after": m} for b, (n, m) in diff[name].items()])
     rejects = [row for row in diff["rejects"] if row["before"] != row["after"]]
     if rejects:
-        typer.echo("")
+        print_text("")
         print_table(rejects)
 
 
@@ -163,7 +176,7 @@ def list_backfills_command(*, json: JsonOption = False) -> None:
     if json:
         print_json(rows)
     elif not rows:
-        typer.echo("no backfill yet")
+        print_text("no backfill yet")
     else:
         print_table([{k: v for k, v in row.items() if k not in {"asked", "diff", "contract_digest"}} for row in rows])
 
@@ -174,4 +187,4 @@ def discard_backfill_command(number: Annotated[int, typer.Argument(help="The bac
     from flows.backfill.reread import discard_backfill
 
     discard_backfill(open_here(), number)
-    typer.echo(f"backfill {number} is discarded; the current release is unchanged")
+    print_text(f"backfill {number} is discarded; the current release is unchanged")

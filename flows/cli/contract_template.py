@@ -19,7 +19,7 @@ legal_basis: FILL IN
 rhythm: yearly                    # once, daily, weekly, monthly, quarterly, yearly, four-yearly, event
 hours_per_report: null            # what one report costs its sender, if known
 # due: {{after_period: {{months: 1, days: 15}}}}                    # or: on: {{month: 6, day: 1}}; senders: [a, b]
-sender: {{default: null}}         # or: allowed: [a, b]; `engang submit --sender` names the sender
+sender: {{default: someone}}      # who delivers; or: allowed: [a, b], or: allowed: any
 format:
   type: csv                       # csv, json (with `rows: path.to.list`), xlsx (with `sheet`, `header_row`), parquet
   delimiter: "{delimiter}"

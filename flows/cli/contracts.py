@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.terminal import JsonOption, app, open_here, print_json, print_table
+from flows.cli.terminal import JsonOption, app, open_here, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from schemas.contract import Contract
@@ -45,14 +45,14 @@ def show_contract_command(contract: str, *, json: JsonOption = False) -> None:
     if json:
         print_json(found.model_dump(mode="json"))
         return
-    typer.echo(f"{found.contract} version {found.version}, digest {found.digest()}")
-    typer.echo(f"{found.title.nb} | {found.title.nn} | {found.title.en}")
-    typer.echo(f"{found.agency}; {found.legal_basis}; {found.rhythm}; hours per report: {found.hours_per_report}\n")
+    print_text(f"{found.contract} version {found.version}, digest {found.digest()}")
+    print_text(f"{found.title.nb} | {found.title.nn} | {found.title.en}")
+    print_text(f"{found.agency}; {found.legal_basis}; {found.rhythm}; hours per report: {found.hours_per_report}\n")
     uses = _column_uses(found)
     rows = [{"column": c, "use": use} for c, use in uses.items()]
     rows += [{"column": c, "use": "identity or rule"} for c in found.columns() if c not in uses]
     print_table(rows + [{"column": c, "use": "ignored"} for c in found.ignore])
-    typer.echo("")
+    print_text("")
     rules = [{"rule": r.id, "check": r.check, "severity": r.severity} for r in found.rules]
     print_table(rules, ["rule", "check", "severity"])
 
@@ -85,4 +85,4 @@ def new_contract_command(
     from flows.cli.contract_template import write_contract
     from flows.installation import contracts_folder
 
-    typer.echo(write_contract(contract, example, to or contracts_folder()))
+    print_text(write_contract(contract, example, to or contracts_folder()))

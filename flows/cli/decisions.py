@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import (
-    JsonOption,
-    WhoOption,
-    app,
-    open_here,
-    print_json,
-    print_table,
-    print_warning,
-)
+from flows.cli.terminal import JsonOption, WhoOption, app, open_here, print_json, print_table, print_text, print_warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,10 +45,10 @@ def decide_command(  # noqa: PLR0913  the command's own arguments and options
     if json:
         print_json({"id": result.id, **decision, "new": result.new, "warnings": result.warnings})
     elif result.new:
-        typer.echo(f"decision {result.id}: {decision['a']} and {decision['b']} ({decision['kind']}): {verdict}")
-        typer.echo("`engang nightly` applies it" if verdict != "unsure" else "it is recorded and changes no item")
+        print_text(f"decision {result.id}: {decision['a']} and {decision['b']} ({decision['kind']}): {verdict}")
+        print_text("`engang nightly` applies it" if verdict != "unsure" else "it is recorded and changes no item")
     else:
-        typer.echo(f"no change: decision {result.id} by {decision['who']} already has this verdict")
+        print_text(f"no change: decision {result.id} by {decision['who']} already has this verdict")
 
 
 @decisions_app.callback()
@@ -79,7 +71,7 @@ def list_decisions_command(
     elif decisions.height:
         print_table(_table_rows(decisions.iter_rows(named=True), withdrawn=withdrawn))
     else:
-        typer.echo("no decision was ever made" if withdrawn else "no decision is in force")
+        print_text("no decision was ever made" if withdrawn else "no decision is in force")
 
 
 def _table_rows(decisions: "Iterable[dict[str, Any]]", *, withdrawn: bool) -> list[dict[str, Any]]:
@@ -104,7 +96,7 @@ def withdraw_decision_command(
     if json:
         print_json({"id": decision, "withdrawn": True, "changed": changed})
     else:
-        typer.echo("withdrawn; `engang nightly` publishes without it" if changed else "already withdrawn")
+        print_text("withdrawn; `engang nightly` publishes without it" if changed else "already withdrawn")
 
 
 @decisions_app.command("export")
@@ -116,7 +108,7 @@ def export_decisions_command(file: DecisionFile, *, json: JsonOption = False) ->
     if json:
         print_json({"file": str(file), "decisions": count})
     else:
-        typer.echo(f"{file}: {count} decisions")
+        print_text(f"{file}: {count} decisions")
 
 
 @decisions_app.command("import")
@@ -130,6 +122,6 @@ def import_decisions_command(file: DecisionFile, *, json: JsonOption = False) ->
     if json:
         print_json(asdict(result))
     else:
-        typer.echo(
+        print_text(
             f"{file}: {result.new} new decisions, {result.withdrawn} now withdrawn, {result.known} already known"
         )

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,15 +12,18 @@ import typer
 from flows.cli.terminal import (
     FOUND_PROBLEMS,
     JsonOption,
+    WhoOption,
     app,
     one_line,
     open_here,
     print_json,
     print_progress,
     print_table,
+    print_text,
 )
 
 if TYPE_CHECKING:
+    from flows.installation import Installation
     from flows.intake.receipt import Receipt
 
 FilesArgument = Annotated[list[Path], typer.Argument(help="Files, folders or archives (zip, tar, tar.gz, tar.xz).")]
@@ -29,6 +32,10 @@ ContractOption = Annotated[
 ]
 SenderOption = Annotated[
     str | None, typer.Option("--sender", "-s", help="Who delivers; by default the contract's default sender.")
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(help="Day or time as of which the files hold, by default now; the sender's newest statement counts."),
 ]
 PeriodOption = Annotated[
     str | None, typer.Option("--period", "-p", help="The period, where the files do not contain it.")
@@ -43,16 +50,20 @@ def demo_command(seed: Annotated[int, typer.Option(help="Which invented month to
     from flows.demo.run import run_demo
 
     program = "engang" if shutil.which("engang") else sys.argv[0]  # run as .venv/bin/engang, it is not on the path
-    run_demo(open_here(), seed=seed, echo=typer.echo, program=program)
+    run_demo(open_here(), seed=seed, echo=print_text, program=program)
 
 
 @app.command("submit")
-def submit_command(
+def submit_command(  # noqa: PLR0913  the command's own options
     files: FilesArgument,
     contract: ContractOption,
     sender: SenderOption = None,
     period: PeriodOption = None,
     *,
+    as_of: AsOfOption = None,
+    replaces: Annotated[
+        str | None, typer.Option(help="The submission of the same sender and contract that the file replaces.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Deliver files: store them, read them by their contract, register their claims, print a receipt for each.
@@ -60,21 +71,40 @@ def submit_command(
     Delivering the same file again changes nothing. Exit code 1 if anything was rejected.
     """
     from flows.intake.deliveries import deliveries_from_paths
+    from flows.intake.isolation import start_reader
     from flows.intake.registration import receive
+    from flows.intake.statements import state
 
+    start_reader()  # it loads its modules while this process opens the installation
     installation = open_here()
+    found = deliveries_from_paths(installation, files, contract, sender=sender, period=period)
+    if as_of or replaces:
+        found = state(installation, found, as_of=as_of, replaces=replaces)
     receipts: list[Receipt] = []
-    for batch in receive(
-        installation, deliveries_from_paths(installation, files, contract, sender=sender, period=period)
-    ):
+    for batch in receive(installation, found):
         receipts += batch
         print_progress(f"registered {len(receipts)} files")
+    receipts = _compared(installation, receipts)
     if json:
         print_json([asdict(r) for r in receipts])
     else:
         _print_receipts(receipts)
-    if any(r.rejected or r.status == "rejected" for r in receipts):
+    if any(r.has_problems for r in receipts):
         raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _compared(installation: "Installation", receipts: "list[Receipt]") -> "list[Receipt]":
+    """Return the receipts with what each changes of earlier deliveries, if they are few enough to be printed."""
+    from flows.intake.earlier import compare_registered
+
+    if len(receipts) > MAX_RECEIPTS_PRINTED:
+        return receipts
+    return [
+        replace(r, earlier=compare_registered(installation, r.submission_id))
+        if r.status in {"registered", "restored"}
+        else r
+        for r in receipts
+    ]
 
 
 def _totals(receipts: "list[Receipt]") -> str:
@@ -90,11 +120,27 @@ def _print_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
 
     if len(receipts) <= MAX_RECEIPTS_PRINTED:
         print_table([asdict(r) for r in receipts], ["submission_id", "filename", "status", *COUNT_COLUMNS])
-    typer.echo(_totals(receipts))
+    print_text(_totals(receipts))
     for receipt in [r for r in receipts if r.problem][:MAX_RECEIPTS_PRINTED]:
-        typer.echo(one_line(f"{receipt.filename}: {receipt.problem}"))
-    if stored and any(r.rejected or r.status == "rejected" for r in receipts):
-        typer.echo("`engang rejects SUBMISSION` lists what was rejected and why")
+        print_text(one_line(f"{receipt.filename}: {receipt.problem}"))
+    _print_earlier(receipts)
+    if stored:
+        _print_hints(receipts)
+
+
+def _print_hints(receipts: "list[Receipt]") -> None:
+    """Print which commands list what was rejected or parked."""
+    if any(r.rejected or r.status == "rejected" for r in receipts):
+        print_text("`engang rejects SUBMISSION` lists what was rejected and why")
+    if any(r.status == "parked" for r in receipts):
+        print_text("`engang inbox` lists what is parked and why: `engang inbox retry` or `engang inbox dismiss`")
+
+
+def _print_earlier(receipts: "list[Receipt]") -> None:
+    """Print what each delivery changes of earlier ones."""
+    for receipt in receipts:
+        for sentence in receipt.earlier.sentences(receipt.sender) if receipt.earlier else ():
+            print_text(one_line(f"{receipt.filename}: {sentence}"))
 
 
 @app.command("check")
@@ -108,8 +154,10 @@ def check_command(
 ) -> None:
     """Print the receipt that a delivery would get, and store nothing. Exit code 1 if anything would be rejected."""
     from flows.intake.deliveries import deliveries_from_paths
+    from flows.intake.isolation import start_reader
     from flows.intake.registration import check_delivery
 
+    start_reader()  # it loads its modules while this process opens the installation
     installation = open_here()
     results = []
     for delivery in deliveries_from_paths(installation, [file], contract, sender=sender, period=period):
@@ -120,7 +168,7 @@ def check_command(
             print_table(rejects.to_dicts(), REJECT_COLUMNS)
     if json:
         print_json(results)
-    if any(r["rejected"] or r["status"] == "rejected" for r in results):
+    if any(r["rejected"] or r["status"] in {"rejected", "parked"} for r in results):
         raise typer.Exit(FOUND_PROBLEMS)
 
 
@@ -135,7 +183,7 @@ def rejects_command(submission: str, *, json: JsonOption = False) -> None:
     elif rows:
         print_table(rows, REJECT_COLUMNS)
     else:
-        typer.echo("nothing was rejected")
+        print_text("nothing was rejected")
 
 
 @app.command("withdraw")
@@ -147,7 +195,46 @@ def withdraw_command(submission: str, *, json: JsonOption = False) -> None:
     if json:
         print_json({"submission_id": submission, "withdrawn": True, "changed": changed})
     else:
-        typer.echo("withdrawn; `engang nightly` publishes without it" if changed else "already withdrawn")
+        print_text("withdrawn; `engang nightly` publishes without it" if changed else "already withdrawn")
+
+
+@app.command("erase")
+def erase_command(
+    submission: str,
+    why: Annotated[str, typer.Option("--why", help="Why it is erased: recorded for good.")],
+    who: WhoOption = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase it; without this only show what would be erased.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Erase a submission from landing zone, ledger, lake and exports, and publish without it; not to be undone.
+
+    Its bytes are refused when they arrive again. Older releases cannot be read any more.
+    """
+    from flows.release.erase import erase, plan_erasure
+
+    installation = open_here()
+    if yes:
+        done = erase(installation, submission, why=why, who=who, progress=print_progress)
+    else:
+        done = plan_erasure(installation, submission)
+    if json:
+        print_json({**asdict(done), "erased": yes})
+        return
+    print_table([done.submission])
+    for what, ids in (("the same bytes stay, as submission", done.same_bytes), ("counts instead", done.same_content)):
+        for each in ids:
+            print_text(f"{what}: {each}")
+    for each in done.arrivals:
+        print_text(one_line(f"the sender may still have it in the arrivals: {each}"))
+    for each in done.exports:
+        print_text(one_line(f"export{' removed' if yes else ''}: {each}"))
+    if yes:
+        print_text(
+            f"erased; release {done.release} is without it" if done.release else "erased; nothing is released yet"
+        )
+    else:
+        print_text("nothing was changed: give --yes to erase it")
 
 
 @app.command("units")
@@ -166,4 +253,4 @@ def units_command(
     elif units.height:
         print_table(units.to_dicts())
     else:
-        typer.echo("every unit is in a register")
+        print_text("every unit is in a register")

@@ -14,8 +14,9 @@ from flows.cli.terminal import (
     print_json,
     print_progress,
     print_table,
+    print_text,
 )
-from schemas.errors import UsageError
+from schemas.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from flows.installation import Installation
@@ -54,12 +55,12 @@ def list_inbox_command(
     if listing.open:
         print_table(listing.open, ["status", "sender", "objects", "bytes", "oldest"])
     for row in listing.parked:
-        typer.echo(one_line(f"parked {row['id']}: {row['object']} after {row['attempts']} tries: {row['reason']}"))
+        print_text(one_line(f"parked {row['id']}: {row['object']} after {row['attempts']} tries: {row['reason']}"))
     for row in closed:
-        typer.echo(one_line(f"closed {row['id']}: {row['object']}: {row['reason']}"))
+        print_text(one_line(f"closed {row['id']}: {row['object']}: {row['reason']}"))
     _print_dead_letters(listing.dead_letters)
     advice = _advice(parked=bool(listing.parked)) if listing.open else "nothing waits"
-    typer.echo(f"{plain_text(listing.done)} done; {advice}")
+    print_text(f"{plain_text(listing.done)} done; {advice}")
 
 
 def _advice(*, parked: bool) -> str:
@@ -84,7 +85,7 @@ def retry_command(
     if json:
         print_json({"retried": retried})
         return
-    typer.echo(f"{len(retried)} parked objects wait again" if retried else "none of these is parked")
+    print_text(f"{len(retried)} parked objects wait again" if retried else "none of these is parked")
 
 
 @inbox_app.command("dismiss")
@@ -103,7 +104,7 @@ def dismiss_command(
         print_json({"dismissed": dismissed})
         return
     others = ", ".join(map(str, sorted({*ids} - {*dismissed})))
-    typer.echo(f"{len(dismissed)} parked objects are dismissed" + (f"; not parked: {others}" if others else ""))
+    print_text(f"{len(dismissed)} parked objects are dismissed" + (f"; not parked: {others}" if others else ""))
 
 
 @inbox_app.command("redrive")
@@ -115,7 +116,7 @@ def redrive_command(*, json: JsonOption = False) -> None:
     if json:
         print_json({"moved": count})
     else:
-        typer.echo(f"{count} messages go back to the queue")
+        print_text(f"{count} messages go back to the queue")
 
 
 @inbox_app.command("poll")
@@ -145,21 +146,27 @@ def poll_command(
 
 
 def _poll_once(installation: "Installation", *, drain: bool, json: bool) -> None:
-    from flows.intake.arrivals import receive_notifications, reconcile_arrivals
+    from flows.intake.arrivals import NotificationCounts, receive_notifications, reconcile_arrivals
     from flows.intake.worker import process_inbox
 
-    result = receive_notifications(installation)
+    problem: StoreError | None = None
+    try:
+        result = receive_notifications(installation)
+    except StoreError as error:  # the listing needs no queue
+        problem, result = error, NotificationCounts(0, 0)
     new = result.new + reconcile_arrivals(installation)
     received = len(process_inbox(installation, progress=print_progress)) if drain else 0
     if json:
         print_json({"new": new, "messages": result.messages, "left": result.remaining, "received": received})
     else:
-        typer.echo(f"{new} new objects" + (f", {received} received" if drain else ""))
+        print_text(f"{new} new objects" + (f", {received} received" if drain else ""))
+    if problem is not None:
+        raise problem
 
 
 def _print_dead_letters(letters: dict[str, Any] | None) -> None:
     if letters is None:
         return
-    typer.echo(f"{letters['messages']} dead letters")
+    print_text(f"{letters['messages']} dead letters")
     for reason in sorted(set(letters["reasons"])):
-        typer.echo(one_line(f"  {letters['reasons'].count(reason)} of those read: {reason}"))
+        print_text(one_line(f"  {letters['reasons'].count(reason)} of those read: {reason}"))

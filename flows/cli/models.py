@@ -14,6 +14,7 @@ from flows.cli.terminal import (
     print_json,
     print_progress,
     print_table,
+    print_text,
     print_warning,
 )
 
@@ -60,38 +61,38 @@ def train_command(
 
 def _print_training(result: "TrainingResult") -> None:
     model, fields = result.model, result.as_dict()
-    typer.echo(f"model {model.digest} of {model.kind}{'' if result.new else ', same as before'}: {result.file}")
+    print_text(f"model {model.digest} of {model.kind}{'' if result.new else ', same as before'}: {result.file}")
     _print_training_data(model.seen)
     print_table(_rounded(fields["levels"]))
     joined, reviewed = _bits(fields["threshold"]), _bits(fields["review"])
-    typer.echo(f"joined automatically from {joined}; shown for review from {reviewed}")
+    print_text(f"joined automatically from {joined}; shown for review from {reviewed}")
     _print_impact(result.effect, model.digest)
     if result.before == model.digest:
-        typer.echo("the model was already in force")
+        print_text("the model was already in force")
     elif result.pinned:
         first = " (the kind had none)" if result.before is None else ""
-        typer.echo(f"the model is in force{first}: the next `engang nightly` matches with it")
+        print_text(f"the model is in force{first}: the next `engang nightly` matches with it")
     else:
-        typer.echo(f'put it in force: engang models pin {model.kind} {model.digest} --why "…" --yes')
+        print_text(f'put it in force: engang models pin {model.kind} {model.digest} --why "…" --yes')
 
 
 def _print_training_data(seen: dict[str, Any]) -> None:
-    typer.echo("training data: " + ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in seen.items()))
+    print_text("training data: " + ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in seen.items()))
 
 
 def _print_impact(impact: "ModelImpact | None", digest: str) -> None:
     if impact is None:
-        typer.echo("no record of this kind is released yet, so it changes nothing")
+        print_text("no record of this kind is released yet, so it changes nothing")
         return
     counts = ", ".join(f"{n} {name}" for name, n in impact.counts().items() if n)
-    typer.echo(
+    print_text(
         f"model {digest} would change release {impact.release} ({impact.items} items, matched with "
         f"{impact.before or 'no model'}) as follows: {counts or 'no change'}"
     )
     rows = impact.as_dict(MAX_SAMPLE_ROWS)
     for name in ("history", "changes"):
         if rows[name]:
-            typer.echo(f"some of the {name}:")
+            print_text(f"some of the {name}:")
             print_table(rows[name])
 
 
@@ -136,12 +137,12 @@ def evaluate_command(  # noqa: PLR0913  the command's own arguments and options
 def _print_evaluation(evaluation: "Evaluation") -> None:
     for note in evaluation.notes:
         print_warning(note)
-    typer.echo(
+    print_text(
         f"{evaluation.kind}, release {evaluation.release}, model {evaluation.model or 'none'}: the truth covers "
         f"{evaluation.reports} of {evaluation.of} reports; {evaluation.true} pairs of them are one item"
     )
     print_table(_over_thresholds(evaluation))
-    typer.echo("(P precision, R recall; components: what plain connected components would give)")
+    print_text("(P precision, R recall; components: what plain connected components would give)")
     for sort, pairs in (
         ("joined, but two items in truth", evaluation.false),
         ("not joined, but one item in truth", evaluation.missed),
@@ -149,7 +150,7 @@ def _print_evaluation(evaluation: "Evaluation") -> None:
         for pair in pairs:
             rules = f"compared by {pair['compared_by']}" if pair["compared_by"] else "never compared: no blocking rule"
             weight = "" if pair["weight"] is None else f", weight {pair['weight']:.2f} bits"
-            typer.echo(f"\n{sort}: {pair['a']} and {pair['b']} ({rules}{weight})")
+            print_text(f"\n{sort}: {pair['a']} and {pair['b']} ({rules}{weight})")
             print_table([{k: _shortened(v) if k in {"a", "b"} else v for k, v in f.items()} for f in pair["fields"]])
 
 
@@ -185,7 +186,7 @@ def list_models_command(*, json: JsonOption = False) -> None:
     if json:
         print_json(rows)
     elif not rows:
-        typer.echo("no model yet: `engang train KIND` makes one")
+        print_text("no model yet: `engang train KIND` makes one")
     else:
         print_table([_model_row(row) for row in rows])
 
@@ -209,7 +210,7 @@ def show_model_command(digest: DigestArgument, *, json: JsonOption = False) -> N
     if json:
         print_json(model)
         return
-    typer.echo(f"model {model['digest']} of {model['kind']}; the best F1 is expected from {_bits(model['best'])}")
+    print_text(f"model {model['digest']} of {model['kind']}; the best F1 is expected from {_bits(model['best'])}")
     _print_training_data(model["seen"])
     print_table(_rounded(model["levels"]))
 
@@ -238,9 +239,9 @@ def pin_model_command(  # noqa: PLR0913  the command's own arguments and options
         return
     _print_impact(result.effect, result.model.digest)
     if not result.pinned:
-        typer.echo("nothing was changed: give --yes to put it in force")
+        print_text("nothing was changed: give --yes to put it in force")
     else:
-        typer.echo(
+        print_text(
             "in force: the next `engang nightly` matches with it" if result.changed else "it was already in force"
         )
 
@@ -254,7 +255,7 @@ def export_model_command(digest: DigestArgument, file: ModelFile, *, json: JsonO
     if json:
         print_json({"digest": model.digest, "kind": model.kind, "file": str(file)})
     else:
-        typer.echo(f"{file}: model {model.digest} of {model.kind}")
+        print_text(f"{file}: model {model.digest} of {model.kind}")
 
 
 @models_app.command("import")
@@ -266,4 +267,4 @@ def import_model_command(file: ModelFile, *, json: JsonOption = False) -> None:
     if json:
         print_json({"digest": model.digest, "kind": model.kind, "new": new})
     else:
-        typer.echo(f"model {model.digest} of {model.kind} {'is added' if new else 'was added before'}")
+        print_text(f"model {model.digest} of {model.kind} {'is added' if new else 'was added before'}")

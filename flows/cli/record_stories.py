@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-import typer
-
 from flows.cli.side_by_side import display_text, print_wrapped
-from flows.cli.terminal import one_line
+from flows.cli.terminal import one_line, print_text
 from flows.matching.review_queue import ReviewQuestion
 from flows.queries.item_history import decision_sentence, event_sentence
+from flows.queries.observation_story import counted
 from flows.queries.pairs import MARKS, Pair
 from flows.queries.record_story import RecordStory
 from flows.queries.why_not import WhyNot, mean_sentence, tie_sentence
@@ -36,19 +35,19 @@ def print_story(story: RecordStory) -> None:
         return
     item = story.item
     fields = f" on {', '.join(item['conflicting'])}" if item["conflicting"] else ""
-    counts = f"{item['reports']} reports by {item['reporters']}"
+    counts = f"{counted(item['reports'], 'report')} by {counted(item['reporters'], 'reporter')}"
     print_text(f"\n{story.kind} {story.item_id}: {counts}, {item['agreement']}{fields}")
     names = _short_names(story.reports)
     _print_fields(story, names)
-    typer.echo("\nreports")
+    print_text("\nreports")
     columns = ["report", "report_id", "relation", "lead", "filename", "row", "row_keys", "sender", "submission_id"]
     rows = [{**row, "report": names[row["report_id"]]} for row in story.reports]
     print_wrapped(rows, columns, ["filename", "row_keys"])
     for pair in story.pairs:
-        typer.echo("")
+        print_text("")
         print_pair(pair, names, story.automatic, brief=True)
     if story.left_out:
-        print_text(f"\n{story.left_out} more pairs of its reports are not shown")
+        print_text(f"\n{counted(story.left_out, 'more pair')} of its reports not shown")
     _print_ties(story)
 
 
@@ -68,7 +67,7 @@ def _print_fields(story: RecordStory, names: dict[str, str]) -> None:
             | {name: row[field["field"]] for name, row in reports.items()}
             for field in story.fields
         ]
-        typer.echo("")
+        print_text("")
         print_wrapped(rows, ["", "field", "published", *reports], ["published", *reports])
     conflicts = [field for field in story.fields if field["agreement"] == "conflict"]
     for chosen in dict.fromkeys(field["chosen"] for field in conflicts):
@@ -101,7 +100,12 @@ def _weight(pair: Pair, automatic: float | None) -> str:
 
 
 def _blocking_rules(pair: Pair) -> str:
-    return f"compared by {'; '.join(pair.compared_by)}" if pair.compared_by else "never compared: no blocking rule fits"
+    """Return what brought two reports together, or why nothing did."""
+    if pair.compared_by:
+        return f"{'both have' if pair.weight is None else 'compared by'} {'; '.join(pair.compared_by)}"
+    if pair.over_limit:
+        return f"never compared: more reports than `largest_block` have the same {'; '.join(pair.over_limit)}"
+    return "never compared: no blocking rule fits"
 
 
 def _brief(value: object) -> str:
@@ -122,11 +126,10 @@ def _print_ties(story: RecordStory) -> None:
         print_text(f"\nkept separate: item {item['other_item']}, whose {pair}: {_reason(item)}")
     more, light = len(separate[MAX_SEPARATE_ITEMS:]), len(story.separate_items) - len(separate)
     if more:
-        print_text(f"\n{more} more items are kept separate: --json lists them all")
+        print_text(f"\n{counted(more, 'more item')} kept separate: --json lists all")
     if light:
-        print_text(
-            f"\n{light} more items are similar, with too little weight: `engang review {story.kind}` asks about them"
-        )
+        asks = f"`engang review {story.kind}` asks about what no decision settles"
+        print_text(f"\n{counted(light, 'more item')} similar, with too little weight: {asks}")
 
 
 def _reason(item: dict[str, Any]) -> str:
@@ -135,7 +138,7 @@ def _reason(item: dict[str, Any]) -> str:
         "decision": f"decision {', '.join(map(str, item['decisions']))} calls them different",
         "reporter": f"one reporter reports an item once, and {', '.join(item['reporters'])} reported both",
         "coherence": mean_sentence(item["pairs"], item["weighed"], item["absent"], item["mean"]),
-        "nothing": "nothing: the next `engang nightly` joins them",
+        "nothing": "nothing in that release",
     }[item["reason"]]
 
 
@@ -145,9 +148,9 @@ def print_why_not(result: WhyNot) -> None:
         print_text(sentence)
     if result.pair is None:
         return
-    typer.echo("")
+    print_text("")
     _print_blocking(result)
-    typer.echo("")
+    print_text("")
     print_pair(result.pair, automatic=result.automatic)
 
 
@@ -177,8 +180,3 @@ def print_question(question: ReviewQuestion, automatic: float, place: str) -> No
         for row in pair.fields
     ]  # fmt: skip
     print_wrapped(rows, ["", "field", *heads, "level", "bits"], heads)
-
-
-def print_text(text: str) -> None:
-    """Print lines of text: control characters in delivered values are replaced, so they move no cursor."""
-    typer.echo("\n".join(one_line(line) for line in text.split("\n")))

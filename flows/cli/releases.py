@@ -1,21 +1,24 @@
 """Commands for publishing and reading: nightly, releases, query, explain, export, verify, serve."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.query_output import OutputFormat, print_result
 from flows.cli.terminal import (
     FOUND_PROBLEMS,
     JsonOption,
     ReleaseOption,
     app,
+    one_line,
     open_here,
     plain_text,
     print_json,
     print_progress,
     print_table,
+    print_text,
+    print_warning,
 )
 from flows.export_mode import ExportMode
 from schemas.errors import UsageError
@@ -26,12 +29,14 @@ if TYPE_CHECKING:
     from schemas.kind import Kind
 
 
-class OutputFormat(StrEnum):
-    """How a query's result is printed."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
+ConfidentialOption = Annotated[
+    bool,
+    typer.Option(
+        "--confidential",
+        help="With the values that senders marked as confidential, if you may see them; a query finds them in "
+        "confidential_claims.",
+    ),
+]
 
 
 @app.command("nightly")
@@ -51,13 +56,13 @@ def nightly_command(
         print_json({**fields, "counts": night.counts})
         return
     if not night.published:
-        typer.echo(
+        print_text(
             f"nothing new: release {night.release} stays current" if night.release else "nothing is delivered yet"
         )
         return
-    typer.echo(f"release {night.release} published, digest {night.digest}")
+    print_text(f"release {night.release} published, digest {night.digest}")
     print_table([{"what": name.replace("_", " "), "count": n} for name, n in night.counts.items()])
-    typer.echo('query it: engang query "SELECT * FROM observations LIMIT 10"')
+    print_text('query it: engang query "SELECT * FROM observations LIMIT 10"')
 
 
 @app.command("releases")
@@ -69,7 +74,7 @@ def releases_command(*, json: JsonOption = False) -> None:
     if json:
         print_json(rows)
     elif not rows:
-        typer.echo("nothing is released yet")
+        print_text("nothing is released yet")
     else:
         print_table([{**{k: v for k, v in r.items() if k != "counts"}, "items": r["counts"]["items"]} for r in rows])
 
@@ -85,28 +90,27 @@ def query_command(
     ],
     form: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print the result.")] = OutputFormat.TABLE,
     release: ReleaseOption = None,
+    *,
+    spreadsheet: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet",
+            help="CSV for a spreadsheet: a text that it would run as a formula (=, +, -, @) gets an apostrophe before "
+            "it. Without this, CSV is the exact data, as delivered: do not open it in a spreadsheet.",
+        ),
+    ] = False,
+    confidential: ConfidentialOption = False,
 ) -> None:
-    """Query a release in SQL."""
+    """Query a release in SQL.
+
+    Time, memory and rows are limited: ENGANG_QUERY_SECONDS, ENGANG_QUERY_MEMORY, ENGANG_QUERY_ROWS.
+    """
     from flows.queries.sql import query
 
-    result = query(open_here(), sql, release)
-    if form is OutputFormat.JSON:
-        print_json(result.to_dicts())
-    elif form is OutputFormat.CSV:
-        _print_csv(result.columns, result.rows())
-    else:
-        print_table(result.to_dicts(), result.columns)
-
-
-def _print_csv(columns: list[str], rows: list[tuple[object, ...]]) -> None:
-    import csv
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([plain_text(cell) for cell in row] for row in rows)
-    typer.echo(text.getvalue(), nl=False)
+    if spreadsheet and form is OutputFormat.JSON:
+        raise UsageError("--spreadsheet is for CSV: found --format json")
+    result = query(open_here(), sql, release, confidential=confidential)
+    print_result(result, OutputFormat.CSV if spreadsheet else form, spreadsheet=spreadsheet)
 
 
 @app.command("explain")
@@ -119,6 +123,7 @@ def explain_command(
     chart: Annotated[
         Path | None, typer.Option(help="Write the match weights of a record item's pairs to a file, .svg or .png.")
     ] = None,
+    confidential: ConfidentialOption = False,
     json: JsonOption = False,
 ) -> None:
     """Explain an item: every claim, the cell it came from, why they are one item, why this value is published."""
@@ -133,7 +138,7 @@ def explain_command(
         raise UsageError("--chart is for items of a record kind: observations are identified by key, without weights")
     from flows.queries.observation_story import explain_observation
 
-    story = explain_observation(installation, item_id, release)
+    story = explain_observation(installation, item_id, release, confidential=confidential)
     if json:
         print_json({"observation": story.observation, "claims": story.claims, "why": story.why})
     else:
@@ -160,12 +165,12 @@ def _print_observation(story: "ObservationStory") -> None:
     fact = story.observation
     if fact is not None:
         unit = f"{fact['unit_name']} ({fact['unit_kind']} {fact['unit_code'] or 'not in a register'})"
-        typer.echo(f"{fact['concept']} {fact['breakdown']} of {unit}")
-        typer.echo(f"from {fact['period_start']} until {fact['period_end']} (that day excluded)")
+        print_text(one_line(f"{fact['concept']} {fact['breakdown']} of {unit}"))
+        print_text(f"from {fact['period_start']} until {fact['period_end']} (that day excluded)")
         value = "withheld" if fact["value"] is None else f"{plain_text(fact['value'])} {fact['unit_measure']}"
-        typer.echo(f"published: {value}, {fact['agreement']}")
-    typer.echo(story.why)
-    typer.echo("")
+        print_text(one_line(f"published: {value}, {fact['agreement']}"))
+    print_text(story.why)
+    print_text("")
     names = ["relation", "chosen", "value", "decimals", "original", "filename", "row", "column", "sender"]
     print_table(story.claims, [*names, "reported_by", "submission_id"])
 
@@ -180,7 +185,7 @@ def export_command(
     from flows.releases import find_release
 
     installation = open_here()
-    typer.echo(export_release(installation, find_release(installation, release), to))
+    print_text(export_release(installation, find_release(installation, release), to))
 
 
 @app.command("verify")
@@ -193,6 +198,9 @@ def verify_command(*, json: JsonOption = False) -> None:
         print_json(verdict.as_dict())
     else:
         print_table([{"what": k.replace("_", " "), "is": v} for k, v in verdict.as_dict().items()])
+    if verdict.register_changed and not verdict.same:
+        advice = "`engang status` names rows that it has units for now; after their backfill, verify again"
+        print_warning(f"the register of units has changed since release {verdict.release} was published: {advice}")
     if not verdict.same:
         raise typer.Exit(FOUND_PROBLEMS)
 

@@ -13,6 +13,7 @@ from flows.cli.terminal import (
     one_line,
     open_here,
     print_json,
+    print_text,
     print_warning,
 )
 
@@ -42,7 +43,7 @@ def review_command(
         fields = {"kind": kind, "release": queue.release.number, "automatic": queue.automatic, "open": queue.open}
         print_json({**fields, "questions": [question.as_dict() for question in queue.questions]})
     elif not queue.questions:
-        typer.echo(f"nothing to review: no pair of kind {kind} is uncertain and undecided")
+        print_text(f"nothing to review: no pair of kind {kind} is uncertain and undecided")
     elif listing:
         for n, question in enumerate(queue.questions, start=1):
             _print_numbered(queue, question, n)
@@ -54,7 +55,7 @@ def _print_numbered(queue: "ReviewQueue", question: "ReviewQuestion", n: int) ->
     from flows.cli.record_stories import print_question
 
     print_question(question, queue.automatic, f"pair {n} of {len(queue.questions)}, {queue.open} open")
-    typer.echo("")
+    print_text("")
 
 
 def _ask_all(queue: "ReviewQueue", who: str | None) -> None:
@@ -64,7 +65,7 @@ def _ask_all(queue: "ReviewQueue", who: str | None) -> None:
     decided = 0
     for n, question in enumerate(queue.questions, start=1):
         if decided and not still_open(queue, question):
-            typer.echo(f"pair {n}: settled by your answers so far")
+            print_text(f"pair {n}: settled by your answers so far")
             continue
         _print_numbered(queue, question, n)
         key, reason = _read_answer()
@@ -73,21 +74,21 @@ def _ask_all(queue: "ReviewQueue", who: str | None) -> None:
         if key in VERDICT_KEYS:
             decided += 1
             _record(queue, question, (VERDICT_KEYS[key], reason), who)
-    typer.echo(f"{decided} decided of {queue.open}" + ("; `engang nightly` applies them" if decided else ""))
+    print_text(f"{decided} decided of {queue.open}" + ("; `engang nightly` applies them" if decided else ""))
 
 
 def _read_answer() -> tuple[str, str]:
     """Read an answer: its key and the reason after it; the end of input means quit."""
     while True:
-        typer.echo(PROMPT, nl=False)
+        print_text(PROMPT, newline=False)
         line = sys.stdin.readline()
         key, _, reason = line.strip().partition(" ")
         if not line:
-            typer.echo("")
+            print_text("")
             return "q", ""
         if key.lower() in {*VERDICT_KEYS, "k", "q"}:
             return key.lower(), reason.strip()
-        typer.echo(f"found {one_line(key)!r}, expected one of s, d, u, k, q")
+        print_text(f"found {one_line(key)!r}, expected one of s, d, u, k, q")
 
 
 def _record(queue: "ReviewQueue", question: "ReviewQuestion", verdict: tuple[str, str], who: str | None) -> None:
@@ -96,7 +97,7 @@ def _record(queue: "ReviewQueue", question: "ReviewQuestion", verdict: tuple[str
     result = answer(queue, question, verdict[0], why=verdict[1], who=who)
     for warning in result.warnings:
         print_warning(warning)
-    typer.echo(f"decision {result.id}: {verdict[0]}\n")
+    print_text(f"decision {result.id}: {verdict[0]}\n")
 
 
 @app.command("why-not")

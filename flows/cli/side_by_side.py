@@ -5,9 +5,7 @@ import textwrap
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-import typer
-
-from flows.cli.terminal import is_number, one_line, plain_text
+from flows.cli.terminal import is_number, one_line, plain_text, print_text
 
 DEFAULT_WIDTH: Final = 120
 """Columns, where the output is no terminal."""
@@ -44,7 +42,7 @@ def _print_row(row: dict[str, str], widths: dict[str, int], numbers: set[str]) -
     for n in range(max(map(len, lines.values()))):
         line = {name: lines[name][n] if n < len(lines[name]) else "" for name in widths}
         aligned = (line[name].rjust(w) if name in numbers else line[name].ljust(w) for name, w in widths.items())
-        typer.echo((" " * COLUMN_GAP).join(aligned).rstrip())
+        print_text((" " * COLUMN_GAP).join(aligned).rstrip())
 
 
 def display_text(value: object) -> str:

@@ -9,15 +9,18 @@ from flows.cli.terminal import (
     FOUND_PROBLEMS,
     JsonOption,
     app,
+    one_line,
     open_here,
     plain_text,
+    print_alarm,
     print_json,
     print_table,
+    print_text,
 )
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from flows.monitoring.status import Status
+    from flows.monitoring.report import Status
 
 
 @app.command("status")
@@ -53,14 +56,14 @@ def events_command(
     failed = 0
     if send:
         delivered, failed = deliver_outbox(installation)
-        typer.echo(f"{delivered} delivered, {failed} failed", err=json)
+        print_text(f"{delivered} delivered, {failed} failed", err=json)
     waiting = unsent_events(installation)
     if json:
         print_json(waiting)
     elif waiting:
         print_table(waiting, ["at", "type", "subject", "attempts", "not_before", "problem"])
     elif not send:
-        typer.echo("all events are delivered")
+        print_text("all events are delivered")
     if failed:
         raise typer.Exit(FOUND_PROBLEMS)
 
@@ -74,16 +77,17 @@ def _parse_day(text: str | None) -> dt.date | None:
 
 def _print_status(status: "Status") -> None:
     _print_obligations(status)
-    typer.echo("")
+    print_text("")
     print_table([{"what": what, "is": value} for what, value in _rows(status)])
     for parked in status.inbox["parked_objects"]:
-        typer.echo(f"parked {parked['id']}: {parked['object']}: {parked['reason']}")
+        print_text(one_line(f"parked {parked['id']}: {parked['object']}: {parked['reason']}"))
     for warning in status.record_warnings:
-        typer.echo(f"warning: {warning['kind']}: {warning['what']}: {warning['detail']} ({warning['count']} reports)")
-    typer.echo("")
+        text = f"warning: {warning['kind']}: {warning['what']}: {warning['detail']} ({warning['count']} reports)"
+        print_text(one_line(text))
+    print_text("")
     for problem in status.problems:
-        typer.secho(f"! {problem}", fg="red")
-    typer.echo(f"{len(status.problems)} problems need action" if status.problems else "no action needed")
+        print_alarm(one_line(f"! {problem}"))
+    print_text(f"{len(status.problems)} problems need action" if status.problems else "no action needed")
 
 
 def _print_obligations(status: "Status") -> None:
@@ -97,7 +101,7 @@ def _print_obligations(status: "Status") -> None:
     ]  # fmt: skip
     print_table(rows)
     if status.undeclared:
-        typer.echo(f"no due date declared: {', '.join(status.undeclared)}")
+        print_text(f"no due date declared: {', '.join(status.undeclared)}")
 
 
 def _share(count: int, total: int) -> str:
@@ -111,12 +115,16 @@ def _rows(status: "Status") -> list[tuple[str, str]]:
     last = nightly["last"]
     run = f"{last['status']}, started {_minute(last['started_at'])}" if last else "none yet"
     current = f"{release['release']}, {release['age_hours']} hours old" if release["release"] else "none yet"
-    letters = "no queue" if inbox["dead_letters"] is None else plain_text(inbox["dead_letters"])
+    queue, letters = ("no queue" if inbox[q] is None else plain_text(inbox[q]) for q in ("queue", "dead_letters"))
+    rejected = sum(group.files for group in status.rejected)
     return [
         ("inbox", states + oldest),
+        ("queue", queue),
         ("dead letters", letters),
         ("release", current),
-        ("submissions since the last nightly", plain_text(release["waiting"])),
+        ("in no release, received since the last nightly began", plain_text(release["waiting"])),
+        ("files rejected whole, a week or since the last release", plain_text(rejected)),
+        ("lake and landing zone", "whole" if not status.storage else "damaged"),
         ("last nightly", run),
         ("nightlies refused, failed since the last success", f"{nightly['refused_since']}, {nightly['failed_since']}"),
         ("events not delivered", plain_text(status.outbox["unsent"])),

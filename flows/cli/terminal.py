@@ -24,9 +24,24 @@ WRONG_USE = 2
 """Exit codes: the command ran and found problems; the command was called wrongly."""
 
 
+def print_text(text: object = "", *, err: bool = False, newline: bool = True) -> None:
+    """Print lines of text, safe for any terminal: the only way in which a command prints."""
+    typer.echo(safe_lines(str(text)), err=err, nl=newline)
+
+
 def print_progress(text: str) -> None:
     """Print a line of progress to standard error."""
-    typer.secho(text, err=True, dim=True)
+    typer.secho(safe_lines(text), err=True, dim=True)
+
+
+def print_alarm(text: str) -> None:
+    """Print what needs a person."""
+    typer.secho(safe_lines(text), fg="red")
+
+
+def print_error(text: str) -> None:
+    """Print an error to standard error."""
+    typer.secho(f"engang: {safe_lines(text)}", err=True, fg="red")
 
 
 def print_warning(text: str) -> None:
@@ -39,12 +54,12 @@ def print_table(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = 
     names = list(columns or (rows[0] if rows else ()))
     aligned = [_aligned(name, [row[name] for row in rows]) for name in names]
     for line in zip(*aligned, strict=True):
-        typer.echo("  ".join(line).rstrip())
+        print_text("  ".join(line).rstrip())
 
 
 def print_json(value: object) -> None:
     """Print a value as JSON."""
-    typer.echo(as_json(value))
+    print_text(as_json(value))
 
 
 def _aligned(name: str, values: list[object]) -> list[str]:
@@ -60,6 +75,11 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def safe_lines(text: str) -> str:
+    """Return a text of several lines in which each line is safe to print."""
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 def is_number(value: object) -> bool:
@@ -81,12 +101,18 @@ def plain_text(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return JSON: exact decimals, ISO 8601 dates, null for NaN, and the text of any type that JSON lacks."""
+    """Return JSON: exact decimals, ISO 8601 dates, null for NaN, and the text of any type that JSON lacks.
+
+    Characters that a terminal could act on are escaped: a reader of JSON gets them as they were delivered.
+    """
     import simplejson
 
-    return simplejson.dumps(
+    text = simplejson.dumps(
         _json_value(value), ensure_ascii=False, indent=1, use_decimal=True, ignore_nan=True, default=str
     )
+    for character in {c for c in set(text) if not c.isprintable()} - {"\n"}:
+        text = text.replace(character, simplejson.dumps(character, ensure_ascii=True)[1:-1])
+    return text
 
 
 def _json_value(value: Any) -> Any:  # noqa: ANN401  any JSON-like value

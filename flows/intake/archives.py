@@ -1,4 +1,7 @@
-"""Files, folders and archives as a stream of (name, bytes): limited in size, never unpacked to the file system."""
+"""Files, folders and archives as a stream of (name, content), within a budget for all members of an archive together.
+
+Nothing delivered names a file of ours. A large member goes to a temporary file; it is deleted when it was received.
+"""
 
 import lzma
 import tarfile
@@ -6,41 +9,96 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO, Final
 
+from infra.files import scratch_file
 from infra.settings import Settings
-from infra.storage.store import Content
+from infra.storage.store import STREAM_ABOVE_BYTES, Content, size_of
 from schemas.errors import UsageError
 from transforms.parsing.gzip import GZIP, size_within
 
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
-UNPACK_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
+ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
+"""Endings of archives, in small letters or capitals."""
+UNPACK_ERRORS: Final = (
+    tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError, ValueError,
+    NotImplementedError, MemoryError,
+)  # fmt: skip
 """What unpacking raises: bzip2 an OSError for altered bytes, zip a RuntimeError for encrypted or odd compression."""
-READ_CHUNK_BYTES = 1 << 20
-STREAM_ABOVE_BYTES = 64 * 2**20
-"""A plain file larger than this is not read into memory before it is parsed."""
+READ_CHUNK_BYTES: Final = 1 << 20
+LOCAL_HEADER_BYTES: Final = 30
+"""The least size of what precedes a member's bytes in a zip."""
+
+
+class Unpacked:
+    """Counts what an archive unpacks to; raises `UsageError` beyond the budget."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        """Take the archive, whose size decides how much it may hold."""
+        self.name = path.name
+        self.limits = settings.reading
+        self.most = self.limits.most_unpacked(path.stat().st_size)
+        self.most_members = settings.max_archive_files
+        self.bytes = 0
+        self.members = 0
+
+    def add(self, size: int) -> None:
+        """Count so many bytes more."""
+        self.bytes += size
+        if self.bytes > self.most:
+            problem = f"{self.name}: it unpacks to more than {self.most} bytes, the limit for an archive of its size"
+            raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_UNPACK_RATIO or ENGANG_UNPACK_BYTES")
+
+    def add_member(self) -> None:
+        """Count a member."""
+        self.members += 1
+        if self.members > self.most_members:
+            raise UsageError(f"{self.name}: more than {self.most_members} files; split the archive")
 
 
 def read_files(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
-    """Yield (name, bytes) of a file, of every file in a folder, or of every member of an archive, in order of name.
+    """Yield (name, content) of a file, of every file in a folder, or of every member of an archive, in order of name.
 
-    Hidden files are left out. A gzipped file is checked by its unpacked size and yielded packed. For a large plain file
-    the path is yielded. Raises `UsageError` if the path does not exist or a file is over its limit.
+    Hidden files and the lock files of office programs are left out. A gzipped file is checked by its unpacked size and
+    yielded packed. For a large plain file a path is yielded. Raises `UsageError` if the path does not exist, a file is
+    over its limit, or an archive over its budget: then no member is yielded.
     """
     if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path).as_posix())):
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and not is_hidden(p.relative_to(path).as_posix())):
             yield _printable_name(file.relative_to(path).as_posix()), _read(file, settings)
     elif not path.is_file():
         raise UsageError(f"{path}: no such file or folder")
-    elif path.name.endswith(ARCHIVE_SUFFIXES):
+    elif is_archive(path.name):
         yield from _archive_members(path, settings)
     else:
         yield _printable_name(path.name), _read(path, settings)
 
 
+def is_archive(name: str) -> bool:
+    """Return whether a file of this name is unpacked."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def archive_ending(name: str) -> str:
+    """Return the ending by which an archive is unpacked."""
+    return next(ending for ending in ARCHIVE_SUFFIXES if name.lower().endswith(ending))
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file is no delivery: hidden, an office program's lock file, or macOS's notes on a file."""
+    return any(part.startswith((".", "~$", "__MACOSX")) and part != ".." for part in PurePosixPath(name).parts)
+
+
 def check_size(name: str, delivered: bytes | int, settings: Settings) -> None:
     """Raise `UsageError` if a file, or the content of a gzipped one, is over the limit; a number is a size in bytes."""
-    size = delivered if isinstance(delivered, int) else size_within(delivered, settings.max_file_bytes)
-    _check_bytes(name, size, settings)
+    if isinstance(delivered, int):
+        _check_bytes(name, delivered, settings)
+        return
+    _check_bytes(name, len(delivered), settings)
+    most = min(settings.max_file_bytes, settings.reading.most_unpacked(len(delivered)))
+    size = size_within(delivered, most)
+    if delivered.startswith(GZIP) and size > most:
+        problem = f"{name}: {len(delivered)} bytes of gzip that hold more than {most}, the limit for a file of its size"
+        raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES or ENGANG_UNPACK_RATIO")
 
 
 def _read(path: Path, settings: Settings) -> Content:
@@ -50,43 +108,70 @@ def _read(path: Path, settings: Settings) -> Content:
         if size > STREAM_ABOVE_BYTES and file.read(len(GZIP)) != GZIP:
             return path
     data = path.read_bytes()
-    _check_bytes(path.name, size_within(data, settings.max_file_bytes), settings)
+    check_size(path.name, data, settings)
     return data
 
 
-def _archive_members(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
+def _archive_members(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
     """Yield an archive's files. Their names are only shown, never used as paths."""
+    budget = Unpacked(path, settings)
     try:
-        members = _unzip(path, settings) if path.suffix == ".zip" else _untar(path, settings)
-        for count, member in enumerate(members, 1):
-            if count > settings.max_archive_files:
-                raise UsageError(f"{path.name}: more than {settings.max_archive_files} files; split the archive")
-            _check_bytes(member[0], size_within(member[1], settings.max_file_bytes), settings)
-            yield member
+        for name, content in _unzip(path, budget) if archive_ending(path.name) == ".zip" else _untar(path, budget):
+            if isinstance(content, bytes):
+                check_size(name, content, settings)
+            _check_bytes(name, size_of(content), settings)
+            yield name, content
     except UNPACK_ERRORS as error:
         raise UsageError(f"{path.name}: cannot be unpacked ({error}); make the archive again") from error
 
 
-def _unzip(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
+def _unzip(path: Path, budget: Unpacked) -> Iterator[tuple[str, Content]]:
     with zipfile.ZipFile(path) as archive:
-        for info in sorted(archive.infolist(), key=lambda i: i.filename):
-            if not info.is_dir() and not _hidden(info.filename):
-                _check_bytes(info.filename, info.file_size, settings)
-                yield _printable_name(info.filename), archive.read(info)
+        members = [info for info in archive.infolist() if not info.is_dir() and not is_hidden(info.filename)]
+        _refuse_overlaps(path, archive.infolist())
+        for info in members:
+            budget.add_member()
+            budget.add(info.file_size)
+        for info in sorted(members, key=lambda i: i.filename):
+            with archive.open(info) as file:  # it yields no more bytes than the archive states, which are counted
+                yield _printable_name(info.filename), _content(file, info.file_size)
 
 
-def _untar(path: Path, settings: Settings) -> Iterator[tuple[str, bytes]]:
+def _refuse_overlaps(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Raise `UsageError` if two members share bytes: then a small archive holds any amount. Python 3.11.7 reads it."""
+    end = 0
+    for info in sorted(members, key=lambda i: i.header_offset):
+        if info.header_offset < end:
+            raise UsageError(f"{path.name}: its members overlap ({_printable_name(info.filename)!r}); make it again")
+        end = info.header_offset + LOCAL_HEADER_BYTES + len(info.filename) + info.compress_size
+
+
+def _untar(path: Path, budget: Unpacked) -> Iterator[tuple[str, Content]]:
+    # Read to the end first: the checksum is there, only then is the packed file known to be complete, and an archive
+    # over its budget ends here, before any of its members is received.
     with tarfile.open(path) as archive:
-        if path.suffix != ".tar" and archive.fileobj is not None:
-            # Read to the end first: the checksum is there, and only then is the packed file known to be complete.
-            while archive.fileobj.read(READ_CHUNK_BYTES):
-                pass
+        while archive.fileobj is not None and (piece := archive.fileobj.read(READ_CHUNK_BYTES)):
+            budget.add(len(piece))
+    budget.bytes = 0
+    with tarfile.open(path) as archive:
         for info in archive:
-            if info.isfile() and not _hidden(info.name):
-                _check_bytes(info.name, info.size, settings)
+            if info.isfile() and not is_hidden(info.name):
+                budget.add_member()
+                budget.add(info.size)  # a sparse member states more than the archive holds
                 file = archive.extractfile(info)
                 if file is not None:
-                    yield _printable_name(info.name), file.read()
+                    yield _printable_name(info.name), _content(file, info.size)
+
+
+def _content(file: IO[bytes], size: int) -> Content:
+    """Return a member's bytes, or a temporary file that holds those of a large one."""
+    if size <= STREAM_ABOVE_BYTES:
+        return file.read()
+    path = scratch_file()
+    with path.open("wb") as copy:
+        while piece := file.read(READ_CHUNK_BYTES):
+            copy.write(piece)
+    return path
 
 
 def _printable_name(name: str) -> str:
@@ -98,7 +183,3 @@ def _check_bytes(name: str, size: int, settings: Settings) -> None:
     if size > settings.max_file_bytes:
         problem = f"{name}: {size} bytes, the limit is {settings.max_file_bytes}"
         raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES")
-
-
-def _hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in PurePosixPath(name).parts)

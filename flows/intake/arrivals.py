@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from flows.installation import Installation
+from flows.intake.leases import worker_name
 from flows.intake.receipt import Receipt
-from flows.intake.worker import CLAIM_SIZE, ProgressCallback, process_inbox, worker_name
+from flows.intake.worker import CLAIM_SIZE, ProgressCallback, process_inbox
 from infra import telemetry
 from infra.inbox import work_queue as inbox
 from infra.inbox.messages import inbox_row
@@ -101,18 +103,26 @@ def receive_arrivals(
 ) -> list[Receipt]:
     """Record what the queue announces, with `listing` all arrivals, process the inbox, and return the receipts.
 
-    If the queue or the arrivals do not answer, that is reported and left for next time: a night does not wait.
+    If the queue or the arrivals do not answer, that is reported and left for next time: a night does not wait. A queue
+    that does not answer stops neither the listing nor what waits in the inbox.
     """
-    try:
+    with _left_for_next_time("notifications", progress):
         while receive_notifications(installation).messages >= MESSAGES_PER_READ:
             pass
+    with _left_for_next_time("arrivals", progress):
         if listing:
             reconcile_arrivals(installation, progress)
         return process_inbox(installation, progress=progress)
+    return []
+
+
+@contextmanager
+def _left_for_next_time(what: str, progress: ProgressCallback) -> Iterator[None]:
+    try:
+        yield
     except StoreError as error:
-        progress(f"arrivals are left for next time: {error}")
-        _log.warning("arrivals are left for next time", extra={"error": type(error).__name__})
-        return []
+        progress(f"{what} are left for next time: {error}")
+        _log.warning("%s are left for next time", what, extra={"error": type(error).__name__})
 
 
 def announce_parked(installation: Installation, since: datetime | None = None) -> int:
@@ -160,7 +170,7 @@ def _rounds(
     listing_interval = LISTING_SECONDS if has_fast_source else BUCKET_LISTING_SECONDS
     last_listing, last_parked = -listing_interval, datetime.now(UTC).replace(tzinfo=None)
     while True:
-        new = poll(QUEUE_WAIT_SECONDS)
+        new, away = _poll(poll)
         if time.monotonic() - last_listing >= listing_interval:
             new += reconcile_arrivals(installation)
             last_listing = time.monotonic()
@@ -173,8 +183,17 @@ def _rounds(
         now = datetime.now(UTC).replace(tzinfo=None)
         announce_parked(installation, last_parked)
         last_parked = now
+        if away is not None:
+            raise away  # at the end: what is listed and processed needs no queue
         stop.wait(0 if installation.settings.queue else FOLDER_POLL_SECONDS)
         yield
+
+
+def _poll(source: Callable[[int], int]) -> tuple[int, StoreError | None]:
+    try:
+        return source(QUEUE_WAIT_SECONDS), None
+    except StoreError as error:
+        return 0, error
 
 
 def _arrival_source(installation: Installation) -> Callable[[int], int]:

@@ -4,15 +4,17 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeVar
 
 from flows.installation import Installation
 from flows.intake.archives import read_files
 from infra import telemetry
+from infra.inbox.landed import left_to_others
 from infra.ledger import submissions as ledger_submissions
+from infra.ledger.erasures import read_erasures
 from infra.storage import landing
 from infra.storage.store import Content, content_hash, size_of
 from schemas.contract import IDENTIFIER
@@ -30,17 +32,35 @@ NOTES_PER_LOOKUP: Final = 5000
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file to receive. `period` is what the sender states and the file does not."""
+    """One file to receive. `period`, `as_of` and `replaces` are what the sender states and the file does not.
+
+    as_of: the time as of which its statements hold, by default that of its receipt. replaces: a submission of the same
+    contract and sender. received_at: when it was received, if it is not received now but read again.
+    """
 
     filename: str
     data: Content
     contract: str
     sender: str
     period: str | None = None
+    as_of: datetime | None = None
+    replaces: str | None = None
+    received_at: datetime | None = None
 
 
-Landed: TypeAlias = tuple[landing.Note, Content]
-"""A delivery in the landing zone: its note and its bytes."""
+class Landed(NamedTuple):
+    """A delivery in the landing zone: its note and its bytes."""
+
+    note: landing.Note
+    data: Content
+
+    @property
+    def contract(self) -> str:
+        """The contract that the delivery follows."""
+        return self.note.contract
+
+
+InBatch = TypeVar("InBatch", bound="Delivery | Landed")
 
 
 def make_delivery(  # noqa: PLR0913  what the command line states about one file
@@ -53,8 +73,11 @@ def make_delivery(  # noqa: PLR0913  what the command line states about one file
         raise UsageError(f"contract {contract!r} names no default sender: give the sender with --sender")
     if not re.fullmatch(IDENTIFIER, sender):
         raise UsageError(f"sender {sender!r} is no name: expected small letters, digits, '.', '_' or '-', at most 64")
-    if rules.sender.allowed is not None and sender not in rules.sender.allowed:
-        raise UsageError(f"sender {sender!r} may not deliver {contract!r}; allowed: {', '.join(rules.sender.allowed)}")
+    if not rules.sender.may_deliver(sender):
+        raise UsageError(
+            f"sender {sender!r} may not deliver {contract!r}; allowed: {', '.join(rules.sender.known())}. "
+            "Add it to `sender.allowed` of the contract if it should"
+        )
     if "period" in rules.options() and period is None:
         raise UsageError(f"the files of contract {contract!r} do not state their period: give it with --period")
     return Delivery(filename, data, contract, sender, period if "period" in rules.options() else None)
@@ -79,8 +102,10 @@ def deliveries_from_paths(
 def landing_note(delivery: Delivery, at: datetime) -> landing.Note:
     """Return the note that the landing zone keeps with a delivery received at a time."""
     sha256 = content_hash(delivery.data)
+    as_of = delivery.as_of.isoformat(timespec="microseconds") if delivery.as_of else None
+    stated = (as_of or "", delivery.replaces or "") if as_of or delivery.replaces else ()
     return landing.Note(
-        submission_id=identity.submission_id(delivery.contract, delivery.sender, delivery.period, sha256),
+        submission_id=identity.submission_id(delivery.contract, delivery.sender, delivery.period, sha256, *stated),
         contract=delivery.contract,
         sender=delivery.sender,
         sha256=sha256,
@@ -88,12 +113,14 @@ def landing_note(delivery: Delivery, at: datetime) -> landing.Note:
         period=delivery.period,
         bytes=size_of(delivery.data),
         received_at=at.isoformat(),
+        as_of=as_of,
+        replaces=delivery.replaces,
     )
 
 
-def batches(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+def batches(deliveries: Iterable[InBatch]) -> Iterator[list[InBatch]]:
     """Yield the deliveries in batches: each of one contract, and limited in files and in unpacked bytes."""
-    batch: list[Delivery] = []
+    batch: list[InBatch] = []
     size = 0
     for delivery in deliveries:
         if batch and (size + _likely_size(delivery.data) > BATCH_BYTES or len(batch) >= BATCH_FILES
@@ -116,41 +143,64 @@ def _likely_size(data: Content) -> int:
         return max(size, likely_size(start + file.read()))
 
 
+def refused_deliveries(installation: Installation, batch: list[Delivery]) -> dict[int, str]:
+    """Return why deliveries of a batch are refused, by their place in it: their bytes were erased."""
+    erased = read_erasures(installation.engine)
+    if erased.is_empty():  # as good as always: no hash is computed twice
+        return {}
+    reasons = {
+        row["sha256"]: f"it was erased on {row['begun_at']:%Y-%m-%d} by {row['who']}: {row['why']}"
+        for row in erased.iter_rows(named=True)
+    }
+    hashes = {n: content_hash(delivery.data) for n, delivery in enumerate(batch)}
+    return {n: reasons[sha256] for n, sha256 in hashes.items() if sha256 in reasons}
+
+
 @telemetry.span("land")
 def land(installation: Installation, batch: list[Delivery]) -> list[Landed]:
-    """Hop 1: store the bytes of a batch's deliveries, durably."""
+    """Hop 1: store the bytes of a batch's deliveries, durably; `UsageError` if one of them was erased."""
     store = installation.landing
+    for place, reason in refused_deliveries(installation, batch).items():
+        raise UsageError(f"{batch[place].filename}: {reason}")
 
-    def _land_one(delivery: Delivery) -> Landed:
-        return landing.put(store, landing_note(delivery, landing.receipt_time()), delivery.data), delivery.data
+    def _land_one(delivery: Delivery, at: datetime) -> Landed:
+        return Landed(landing.put(store, landing_note(delivery, at), delivery.data), delivery.data)
 
-    if len(batch) == 1 or isinstance(installation.settings.landing, Path):
-        return [_land_one(delivery) for delivery in batch]
+    times = _receipt_times(batch)
+    if len(batch) <= 1 or isinstance(installation.settings.landing, Path):
+        return [_land_one(delivery, at) for delivery, at in zip(batch, times, strict=True)]
     with ThreadPoolExecutor(LANDING_THREADS) as pool:  # each waits for two answers of S3
-        return list(pool.map(_land_one, batch))
+        return list(pool.map(_land_one, batch, times))
+
+
+def _receipt_times(batch: list[Delivery]) -> list[datetime]:
+    """Return the receipt time of each delivery of a batch: later ones have later times, and correct earlier ones."""
+    now = landing.receipt_time()
+    return [d.received_at or now + timedelta(microseconds=n) for n, d in enumerate(batch)]
 
 
 def unregistered_deliveries(
-    installation: Installation, progress: Callable[[str], None] = lambda _: None
-) -> Iterator[Delivery]:
-    """Yield what is in the landing zone but not in the ledger, contract by contract.
+    installation: Installation, park: Callable[[str, str, EngangError], None]
+) -> Iterator[Landed]:
+    """Yield what is in the landing zone and waits for no person, but is not in the ledger, contract by contract.
 
-    A file that cannot be received now (for example, its contract was removed) is reported and stays where it is: the
-    others do not wait for it.
+    What cannot be read from the landing zone, or has no contract any more, is given to `park` with the submission and
+    the key of its note: the others do not wait for it.
     """
     store = installation.landing
-    for key in sorted(_unregistered_keys(installation)):
+    for key, submission in sorted(_unregistered_keys(installation)):
         try:
             note = landing.read_note(store, key)
-            data = landing.get(store, installation.contract(note.contract).contract, note.sender, note.sha256)
+            contract = installation.contract(note.contract).contract
+            data = landing.content(store, contract, note.sender, note.sha256, note.bytes)
         except EngangError as error:
-            progress(f"left in the landing zone: {error}")
+            park(submission, key, error)
             continue
-        yield Delivery(note.filename, data, note.contract, note.sender, note.period)
+        yield Landed(note, data)
 
 
-def _unregistered_keys(installation: Installation) -> Iterator[str]:
-    """Yield the note keys of landed submissions that the ledger does not have, one key per submission."""
+def _unregistered_keys(installation: Installation) -> Iterator[tuple[str, str]]:
+    """Yield the note key and id of landed submissions that the ledger does not have, each submission once."""
     seen: set[str] = set()
     listed = landing.list_notes(installation.landing)
     while chunk := dict(islice(listed, NOTES_PER_LOOKUP)):
@@ -158,5 +208,6 @@ def _unregistered_keys(installation: Installation) -> Iterator[str]:
             "submission_id"
         ]
         new = chunk.keys() - set(known) - seen
+        new -= left_to_others(installation.engine, new)
         seen |= new
-        yield from (chunk[submission] for submission in new)
+        yield from ((chunk[submission], submission) for submission in new)

@@ -8,23 +8,39 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import polars as pl
 import sqlalchemy as sa
 
 from flows.installation import Installation
-from flows.intake.deliveries import Delivery, Landed, batches, land, landing_note, unregistered_deliveries
-from flows.intake.normalisation import NormalisedBatch, ParsedFile, normalise_files, parse_file, summarise_files
+from flows.intake.deliveries import (
+    Delivery,
+    InBatch,
+    Landed,
+    batches,
+    land,
+    landing_note,
+    refused_deliveries,
+    unregistered_deliveries,
+)
+from flows.intake.earlier import compare_unregistered
+from flows.intake.isolation import EMPTY_READING, read_isolated, start_reader
+from flows.intake.leases import check_stores, reason_of, renewed_lease, worker_name
+from flows.intake.previous_period import with_change_warnings
+from flows.intake.reading import ANY_ERROR, CHANGED, NormalisedBatch, Reading
 from flows.intake.receipt import Receipt
 from infra import telemetry
-from infra.inbox import work_queue as inbox
+from infra.inbox.landed import LANDED_ROW, PARKED_ROW, acknowledge_and_park, lease_landed, park_landed
+from infra.inbox.work_queue import acknowledge_submissions, requeue_failed
 from infra.lake import delta as lake
 from infra.ledger import submissions as ledger_submissions
 from infra.storage import landing
+from infra.storage.store import Content
 from schemas.claims import COUNT_COLUMNS
 from schemas.contract import IDENTIFIER, Contract
-from schemas.errors import UsageError
+from schemas.errors import EngangError, StoreError, UsageError
 from schemas.record_tables import RECORDS_PREFIX, record_columns
 from transforms.normalisation.observations import Normalised
 
@@ -40,52 +56,162 @@ class _Replacement(NamedTuple):
 
 
 def receive(installation: Installation, deliveries: Iterable[Delivery]) -> Iterator[list[Receipt]]:
-    """Receive deliveries batch by batch; yield the receipts of each batch when it is registered, durably."""
-    with ThreadPoolExecutor(2) as pool:  # one batch is read and normalised while the one before is written
+    """Receive deliveries batch by batch; yield the receipts of each batch when it is registered, durably.
+
+    A file that cannot be read is parked: its receipt says so, and the others are registered.
+    """
+    start_reader()
+    yield from _overlapping(partial(receive_batch, installation), batches(deliveries))
+
+
+def receive_batch(installation: Installation, batch: list[Delivery]) -> list[Receipt]:
+    """Receive a batch of deliveries of one contract: land, enqueue, parse, normalise, store the claims, register.
+
+    It may be stopped at any moment; running it again completes it, and so does the next night. Bytes land once, the
+    registration is one transaction, and claims whose batch the ledger does not name are never counted.
+    """
+    refused = refused_deliveries(installation, batch)
+    accepted = [delivery for place, delivery in enumerate(batch) if place not in refused]
+    with telemetry.span("receive", contract=batch[0].contract):
+        landed = land(installation, accepted) if accepted else []
+        receipts = iter(_register_landed(installation, landed, on_request=True) if landed else [])
+    return [
+        _refused(delivery, refused[place]) if place in refused else next(receipts)
+        for place, delivery in enumerate(batch)
+    ]
+
+
+def _refused(delivery: Delivery, reason: str) -> Receipt:
+    """Return the receipt of a delivery whose bytes were erased: nothing of it is stored."""
+    note = landing_note(delivery, landing.receipt_time())
+    return _receipt({**asdict(note), "status": "rejected"}, reason)
+
+
+def reconcile(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> list[Receipt]:
+    """Register what is in the landing zone but not in the ledger: deliveries that were cut off half-way.
+
+    What cannot be read is parked. What is parked or dismissed already is left to the person who looks after it. Raises
+    `StoreAwayError` if a store cannot be read or written.
+    """
+
+    def _park(submission: str, key: str, error: EngangError) -> None:
+        check_stores(installation)
+        progress(f"parked: {key} of the landing zone: {error}")
+        row = {"object": key, "sender": key.split("/")[1], "bytes": None, "submission_id": submission}
+        park_landed(installation.engine, pl.DataFrame([{**row, "reason": str(error)}], PARKED_ROW))
+
+    found = batches(unregistered_deliveries(installation, _park))
+    step = partial(_register_landed, installation, on_request=False)
+    receipts = [receipt for some in _overlapping(step, found) for receipt in some]
+    for receipt in receipts:
+        if receipt.status == "parked":
+            progress(f"parked: {receipt.submission_id} of {receipt.contract}: {receipt.problem}")
+    return [receipt for receipt in receipts if receipt.status != "parked"]
+
+
+def _overlapping(
+    step: Callable[[list[InBatch]], list[Receipt]], found: Iterable[list[InBatch]]
+) -> Iterator[list[Receipt]]:
+    """Yield the receipts of batches in order; one batch is read and normalised while the one before is written."""
+    with ThreadPoolExecutor(2) as pool:
         under_way: deque[Future[list[Receipt]]] = deque()
-        for batch in batches(deliveries):
-            under_way.append(pool.submit(copy_context().run, receive_batch, installation, batch))
+        for batch in found:
+            under_way.append(pool.submit(copy_context().run, step, batch))
             if len(under_way) > 1:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
-def receive_batch(installation: Installation, batch: list[Delivery]) -> list[Receipt]:
-    """Receive a batch of deliveries of one contract: land, parse, normalise, store the claims, register.
+def _register_landed(installation: Installation, landed: list[Landed], *, on_request: bool) -> list[Receipt]:
+    """Register landed deliveries through rows of the inbox, which are leased here and settled with the registration.
 
-    It may be stopped at any moment; running it again completes it. Bytes land once, the registration is one
-    transaction, and claims whose batch the ledger does not name are never counted.
+    If registering fails, each is registered alone; one that fails alone waits for a retry if a store failed, else it is
+    parked. `on_request`: a person waits for the receipts, so what is parked is tried again, and an error that Engang
+    raises on purpose is raised.
     """
-    return register(installation, land(installation, batch))
+    engine, worker = installation.engine, worker_name()
+    ids = lease_landed(engine, worker, _landed_rows(landed), retry=on_request)
+    with renewed_lease(engine, worker, ids):
+        try:
+            return register(installation, landed)
+        except ANY_ERROR as error:
+            if on_request and isinstance(error, EngangError | OSError):
+                raise
+            if isinstance(error, StoreError | OSError):
+                check_stores(installation)
+                if len(landed) == 1:
+                    requeue_failed(engine, worker, ids, reason_of(error))
+                    return []
+            if len(landed) == 1:
+                reasons = {landed[0].note.submission_id: reason_of(error)}
+                park_landed(engine, _parked_rows(landed, reasons))
+                return [_parked(landed[0].note, reasons)]
+    alone = (_register_landed(installation, [each], on_request=on_request) for each in landed)
+    return [receipt for receipts in alone for receipt in receipts]
 
 
 def register(installation: Installation, landed: list[Landed], settle: LedgerWrite | None = None) -> list[Receipt]:
     """Hops 3 to 5: parse and normalise landed files of one contract, store their claims, register them.
 
-    `settle` is written in the transaction that registers, before all else in it.
+    A file that cannot be read is parked in the same transaction. `settle` is written in it before all else. Raises
+    `StoreError` if a file is no longer what landed.
     """
-    contract = installation.contract(landed[0][0].contract)
+    contract = installation.contract(landed[0].note.contract)
     notes = {note.submission_id: (note, data) for note, data in reversed(landed)}  # the first of equal bytes wins
     known = ledger_submissions.read_submissions(installation.engine, ids=list(notes))
     registered = known.filter((pl.col("status") != "rejected") | (pl.col("contract_digest") == contract.digest()))
-    repeated = _repeated_receipts(registered)
-    new = [(note, data) for key, (note, data) in notes.items() if key not in repeated]
-    with telemetry.span("parse", contract=contract.contract):
-        files = [parse_file(note, data, contract) for note, data in new]  # hop 3
-    normalised = normalise_files(files, contract, installation)  # hop 4
+    receipts = _repeated_receipts(registered)
+    new = [(note, data) for key, (note, data) in notes.items() if key not in receipts]
+    with telemetry.span("read", contract=contract.contract):
+        reading = _read(installation, contract, new)  # hops 3 and 4
     withdrawn = registered.filter(status="withdrawn")["submission_id"].to_list()
+    settle = settle or acknowledge_submissions(list(notes))
+    if reading.failures:
+        settle = acknowledge_and_park(settle, _parked_rows(landed, reading.failures))
     # The order matters: settling checks the worker's lease and fails if it is lost. Nothing of a batch may be
     # written by a worker that another one has already replaced.
-    first = _settle_and_restore(settle or inbox.acknowledge_submissions(list(notes)), withdrawn)
-    if files:
+    first = _settle_and_restore(settle, withdrawn)
+    read = [note for note, _ in new if not _failed(note, reading)]
+    if read:
         replacement = _Replacement(known["submission_id"].to_list(), first)
-        receipts = _store_and_register(installation, contract, files, normalised, replacement)
-        _log_registered(receipts, (file.note for file in files))
+        own = _store_and_register(installation, contract, read, reading, replacement)
+        _log_registered(own, read)
+        receipts |= own
     else:
-        receipts = {}
         ledger_submissions.run_in_transaction(installation.engine, first)
-    return _receipt_per_delivery(landed, repeated | receipts)
+    receipts |= {note.submission_id: _parked(note, reading.failures) for note, _ in new if _failed(note, reading)}
+    return _receipt_per_delivery(landed, receipts)
+
+
+def _read(installation: Installation, contract: Contract, files: list[tuple[landing.Note, Content]]) -> Reading:
+    if not files:
+        return EMPTY_READING
+    reading = read_isolated(installation, contract, files)
+    changed = [note.filename for note, _ in files if reading.failures.get(note.submission_id) == CHANGED]
+    if changed:
+        raise StoreError(f"{changed[0]}: {CHANGED}")
+    return with_change_warnings(installation, contract, reading)
+
+
+def _landed_rows(landed: Iterable[Landed]) -> pl.DataFrame:
+    """Return the inbox's rows (`LANDED_ROW`) of landed deliveries."""
+    rows = [(landing.note_key(note), note.sender, note.bytes, note.submission_id) for note, _ in landed]
+    return pl.DataFrame(rows, LANDED_ROW, orient="row").unique("submission_id", keep="first")
+
+
+def _failed(note: landing.Note, reading: Reading) -> bool:
+    return note.submission_id in reading.failures
+
+
+def _parked_rows(landed: Iterable[Landed], reasons: Mapping[str, str]) -> pl.DataFrame:
+    rows = _landed_rows(each for each in landed if each.note.submission_id in reasons)
+    return rows.with_columns(reason=pl.col("submission_id").replace_strict(reasons, return_dtype=pl.String))
+
+
+def _parked(note: landing.Note, reasons: Mapping[str, str]) -> Receipt:
+    telemetry.log("intake").warning("a file could not be read and is parked", extra={"submission": note.submission_id})
+    return _receipt({**asdict(note), "status": "parked"}, reasons[note.submission_id])
 
 
 def _receipt_per_delivery(landed: list[Landed], receipts: dict[str, Receipt]) -> list[Receipt]:
@@ -100,18 +226,20 @@ def _receipt_per_delivery(landed: list[Landed], receipts: dict[str, Receipt]) ->
 
 
 def check_delivery(installation: Installation, delivery: Delivery) -> tuple[Receipt, pl.DataFrame]:
-    """Return the receipt and the rejects (`REJECT`) that a delivery would get; nothing is stored."""
+    """Return the receipt and the rejects (`REJECT`) that a delivery would get; nothing is stored.
+
+    A file that cannot be read, or only beyond its budget, has the status `parked`.
+    """
     contract = installation.contract(delivery.contract)
     note = landing_note(delivery, landing.receipt_time())
-    files = [parse_file(note, delivery.data, contract)]
-    counts, rejects = summarise_files(files, normalise_files(files, contract, installation))
-    return _receipt({**asdict(note), **counts.row(0, named=True)}, files[0].problem), rejects
-
-
-def reconcile(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> list[Receipt]:
-    """Receive what is in the landing zone but not in the ledger: deliveries that were cut off half-way."""
-    found = unregistered_deliveries(installation, progress)
-    return [receipt for receipts in receive(installation, found) for receipt in receipts]
+    reading = _read(installation, contract, [(note, delivery.data)])
+    if reading.failures:
+        return _parked(note, reading.failures), reading.rejects
+    row = {**asdict(note), **reading.counts.row(0, named=True)}
+    receipt = _receipt(row, reading.problems.get(note.submission_id))
+    partitions = partitions_of(reading.normalised)["partition"]
+    earlier = compare_unregistered(installation, row, reading.normalised, partitions)
+    return replace(receipt, earlier=earlier), reading.rejects
 
 
 def withdraw(installation: Installation, submission: str) -> bool:
@@ -141,19 +269,20 @@ def _check_known(installation: Installation, submission: str) -> None:
 def _store_and_register(
     installation: Installation,
     contract: Contract,
-    files: list[ParsedFile],
-    normalised: NormalisedBatch | None,
+    notes: list[landing.Note],
+    reading: Reading,
     replacement: _Replacement,
 ) -> dict[str, Receipt]:
     """Hop 5: store claims or records in the lake, then register the submissions in one transaction."""
     batch = uuid.uuid4().hex
-    counts, rejects = summarise_files(files, normalised)
+    normalised = reading.normalised
     if normalised is not None:
         append_batch(installation, contract, normalised, batch)
-    notes = pl.DataFrame([asdict(file.note) for file in files], infer_schema_length=None)
-    rows = notes.join(counts, on="submission_id").with_columns(
+    stored_notes = pl.DataFrame([asdict(note) for note in notes], infer_schema_length=None)
+    rows = stored_notes.join(reading.counts, on="submission_id").with_columns(
         pl.col("received_at").str.to_datetime(time_zone="UTC").dt.replace_time_zone(None),
-        pl.col("period").cast(pl.String),
+        pl.col("period", "replaces").cast(pl.String),
+        pl.col("as_of").cast(pl.String).str.to_datetime(landing.AS_OF_FORMAT),
         pl.lit(contract.digest()).alias("contract_digest"),
         pl.lit(contract.obligation).alias("obligation"),
         pl.lit(batch).alias("batch"),
@@ -165,13 +294,13 @@ def _store_and_register(
         engine,
         rows,
         partitions_of(normalised),
-        rejects,
+        reading.rejects,
         provisional_units_of(normalised),
         replace=replacement.rejected,
         write_first=replacement.first,
     )
-    problems = {file.note.submission_id: file.problem for file in files}
-    receipts = {(id_ := row["submission_id"]): _receipt(row, problems[id_]) for row in rows.iter_rows(named=True)}
+    problems = reading.problems
+    receipts = {(id_ := row["submission_id"]): _receipt(row, problems.get(id_)) for row in rows.iter_rows(named=True)}
     # Two workers may receive the same bytes at once. The ledger's unique key lets one of them register; the other
     # one's claims carry a batch that the ledger does not name, so they never count.
     for duplicate in receipts.keys() - set(new):

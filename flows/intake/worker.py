@@ -4,14 +4,8 @@ A worker may die at any moment; another one then processes its rows: bytes land 
 transaction that registers its submission. A failure affects one object only: a batch that fails is redone one by one.
 """
 
-import os
-import socket
-import threading
-import traceback
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -21,31 +15,35 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 import sqlalchemy as sa
-from polars.exceptions import PanicException
 
 from flows.installation import Installation
 from flows.intake import registration
-from flows.intake.archives import ARCHIVE_SUFFIXES, STREAM_ABOVE_BYTES, check_size, read_files
-from flows.intake.deliveries import BATCH_BYTES, Delivery, batches, land, make_delivery
+from flows.intake.archives import archive_ending, check_size, is_archive, read_files
+from flows.intake.deliveries import BATCH_BYTES, Delivery, Landed, batches, land, make_delivery
+from flows.intake.isolation import start_reader
+from flows.intake.leases import check_stores, reason_of, renewed_lease, worker_name
+from flows.intake.reading import ANY_ERROR
 from flows.intake.receipt import Receipt
 from infra import telemetry
 from infra.inbox import work_queue as inbox
+from infra.inbox.landed import LANDED
 from infra.inbox.messages import inbox_row
 from infra.inbox.object_keys import read_key
-from infra.storage.store import Content, content_hash
-from schemas.errors import ContractError, LeaseLost, RegisterError, StoreAwayError, StoreError, UsageError
+from infra.storage import landing
+from infra.storage.store import STREAM_ABOVE_BYTES, Content, content_hash
+from schemas.errors import ContractError, LeaseLost, RegisterError, StoreError, UsageError
 from transforms import identity
 
 ProgressCallback: TypeAlias = Callable[[str], None]
-FetchedRow: TypeAlias = tuple[dict[str, Any], Delivery]
-"""A claimed row (`inbox.LEASED_COLUMNS`) and the delivery made from its object."""
+Found: TypeAlias = Delivery | Landed
+"""What a row's object is: a delivery, or one that has landed before."""
+FetchedRow: TypeAlias = tuple[dict[str, Any], Found]
+"""A claimed row (`inbox.LEASED_COLUMNS`) and what its object is."""
 
 CLAIM_SIZE: Final = 128
 """Objects that are claimed at once. Few: a new sender waits for one batch to end while a large backlog is processed."""
 FETCH_THREADS: Final = 8
 """Objects that are fetched and landed at once."""
-RENEWALS: Final = 3
-"""How often a lease is renewed before it would end."""
 PERMANENT_ERRORS: Final = (UsageError, ContractError, RegisterError)
 """Errors that no retry can fix: the object is parked for a person."""
 
@@ -74,17 +72,14 @@ def process_inbox(
             claimed = inbox.lease(installation.engine, batch.worker, most, bytes_limit=BATCH_BYTES)
             if claimed.is_empty():
                 break
+            start_reader()
             claimed_count += claimed.height
-            with _renewed_lease(installation.engine, batch.worker, claimed["id"].to_list()):
+            held = renewed_lease(installation.engine, batch.worker, claimed["id"].to_list())
+            with telemetry.span("receive"), held:
                 for new_receipts in batch.process(claimed.to_dicts()):
-                    receipts += new_receipts
+                    receipts += [receipt for receipt in new_receipts if receipt.status != "parked"]
             progress(f"registered {len(receipts)} submissions of {claimed_count} arrived objects")
     return receipts
-
-
-def worker_name() -> str:
-    """Return a name that no other worker has, on this host or another, now or later."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 @dataclass
@@ -101,7 +96,7 @@ class _Batch:
         with TemporaryDirectory(prefix="engang-") as folder:
             results = self.pool.map(partial(self._fetch, Path(folder)), rows)
             for row, result in zip(rows, results, strict=True):
-                if isinstance(result, Delivery):
+                if isinstance(result, Delivery | Landed):
                     fetched.append((row, result))
                 elif result is None:
                     yield self._register_archive(row)
@@ -109,22 +104,29 @@ class _Batch:
                     self._fail(row, result)
             fetched.sort(key=lambda pair: pair[1].contract)
             in_order = iter(fetched)
-            for batch in batches([delivery for _, delivery in fetched]):
+            for batch in batches([found for _, found in fetched]):
                 yield self._register_rows(list(islice(in_order, len(batch))))
 
-    def _fetch(self, folder: Path, row: dict[str, Any]) -> Delivery | BaseException | None:
+    def _fetch(self, folder: Path, row: dict[str, Any]) -> Found | BaseException | None:
         """Return the delivery made from an object, the error, or None for an archive, which holds many deliveries.
 
         A large object is streamed to a file in the folder.
         """
         try:
+            if row["source"] == LANDED:
+                return self._landed(row)
             key = read_key(row["object"])
-            if key.filename.endswith(ARCHIVE_SUFFIXES):
+            if is_archive(key.filename):
                 return None
             check_size(key.filename, row["bytes"] or 0, self.installation.settings)
             return self._delivery(row["object"], key.filename, self._content(folder, row))
-        except (Exception, PanicException) as error:  # noqa: BLE001  a failure is recorded for its object alone
+        except ANY_ERROR as error:
             return error
+
+    def _landed(self, row: dict[str, Any]) -> Landed:
+        note = landing.read_note(self.installation.landing, row["object"])
+        contract = self.installation.contract(note.contract).contract
+        return Landed(note, landing.content(self.installation.landing, contract, note.sender, note.sha256, note.bytes))
 
     def _content(self, folder: Path, row: dict[str, Any]) -> Content:
         arrivals, settings = self.installation.arrivals, self.installation.settings
@@ -147,24 +149,26 @@ class _Batch:
         """Register a batch of one contract; if that fails, each of its rows alone."""
         try:
             return self._register_together(rows)
-        except (Exception, PanicException) as error:  # noqa: BLE001  a failure is recorded for its object alone
+        except ANY_ERROR as error:
             if len(rows) > 1:
                 if isinstance(error, StoreError | OSError):
-                    self._check_stores()
+                    check_stores(self.installation)
                 return [receipt for row in rows for receipt in self._register_rows([row])]
             self._fail(rows[0][0], error)
             return []
 
     def _register_together(self, rows: list[FetchedRow]) -> list[Receipt]:
-        submissions = {row["id"]: _submission_id(delivery) for row, delivery in rows}
+        submissions = {row["id"]: _submission_id(found) for row, found in rows}
         # The intent is stored before the bytes land. If this worker dies between landing and registration, the
         # nightly registers the bytes from the landing zone, finds the intent and settles these rows as well.
         # Otherwise the rows would be claimed again and reported to the sender as redelivered.
         inbox.reserve(self.installation.engine, self.worker, submissions)
-        return self._register([delivery for _, delivery in rows], inbox.acknowledge(self.worker, list(submissions)))
+        return self._register([found for _, found in rows], inbox.acknowledge(self.worker, list(submissions)))
 
-    def _register(self, deliveries: Sequence[Delivery], settle: Callable[[sa.Connection], None]) -> list[Receipt]:
-        return registration.register(self.installation, land(self.installation, list(deliveries)), settle)
+    def _register(self, found: Sequence[Found], settle: Callable[[sa.Connection], None]) -> list[Receipt]:
+        new = iter(land(self.installation, [each for each in found if isinstance(each, Delivery)]))
+        landed = [each if isinstance(each, Landed) else next(new) for each in found]
+        return registration.register(self.installation, landed, settle)
 
     def _register_archive(self, row: dict[str, Any]) -> list[Receipt]:
         """Register the files of an archive, batch by batch; its row is settled with the last batch.
@@ -178,18 +182,18 @@ class _Batch:
                 members = batches(self._members(row, Path(folder)))
                 batch = next(members, None)
                 if batch is None:
-                    raise UsageError("no file in it; hidden files are left out")  # noqa: TRY301  parked like every other failure
+                    raise UsageError("no file in it; hidden files are left out")
                 while batch is not None:
                     next_batch = next(members, None)
                     write = inbox.acknowledge if next_batch is None else inbox.assert_lease
                     receipts += self._register(batch, write(self.worker, [row["id"]]))
                     batch = next_batch
-        except (Exception, PanicException) as error:  # noqa: BLE001  a failure is recorded for its object alone
+        except ANY_ERROR as error:
             self._fail(row, error)
         return receipts
 
     def _members(self, row: dict[str, Any], folder: Path) -> Iterator[Delivery]:
-        ending = next(end for end in ARCHIVE_SUFFIXES if row["object"].endswith(end))
+        ending = archive_ending(row["object"])
         check_size(row["object"], row["bytes"] or 0, self.installation.settings)
         path = folder / f"archive{ending}"  # its own name may be longer than a file's
         self.installation.arrivals.fetch(row["object"], path, row["version"])
@@ -207,8 +211,8 @@ class _Batch:
             inbox.park(engine, worker, [row["id"]], str(error))
             return
         if isinstance(error, StoreError | OSError):
-            self._check_stores()
-            if self._is_overwritten(row):
+            check_stores(self.installation)
+            if row["source"] != LANDED and self._is_overwritten(row):
                 inbox.close_overwritten(engine, worker, [row["id"]], OVERWRITTEN)
                 return
         inbox.requeue_failed(engine, worker, [row["id"]], reason_of(error))
@@ -223,54 +227,9 @@ class _Batch:
                 return all(version[:2] != (row["object"], row["version"]) for version in versions)
         return False
 
-    def _check_stores(self) -> None:
-        """Raise `StoreAwayError` if a store is what fails."""
-        try:
-            self.installation.arrivals.probe(writes=False)
-            self.installation.landing.probe()
-        except (StoreError, OSError) as error:
-            raise StoreAwayError(f"nothing can be received now: {error}") from error
 
-
-def reason_of(error: BaseException) -> str:
-    """Return the reason that the inbox stores for an error.
-
-    The message of an unforeseen error may quote delivered data, so only its type and the line that raised it are given.
-    """
-    if isinstance(error, StoreError | OSError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"unforeseen: {type(error).__name__}{where}; look into the file, then `engang inbox retry`"
-
-
-def _submission_id(delivery: Delivery) -> str:
-    sha256 = content_hash(delivery.data)
-    return identity.submission_id(delivery.contract, delivery.sender, delivery.period, sha256)
-
-
-@contextmanager
-def _renewed_lease(engine: sa.Engine, worker: str, ids: list[int]) -> Iterator[None]:
-    """Renew the lease while the block runs. If the block fails, give the unsettled rows back without counting a try.
-
-    A renewal may fail or come too late, for example when the process was suspended. Another worker may then claim the
-    same rows. That is safe: each settling transaction checks the lease and raises `LeaseLost` if it is no longer held.
-    """
-    done = threading.Event()
-
-    def _renew() -> None:
-        while not done.wait(inbox.LEASE_TIME.total_seconds() / RENEWALS):
-            with suppress(StoreError):  # the next renewal may succeed; if none does, settling raises `LeaseLost`
-                inbox.renew_lease(engine, worker, ids)
-
-    thread = threading.Thread(target=_renew, name="engang-lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    except BaseException as error:
-        with suppress(StoreError):  # the ledger does not answer either: the lease ends by itself
-            inbox.requeue_failed(engine, worker, ids, f"given back: {reason_of(error)}", count_attempt=False)
-        raise
-    finally:
-        done.set()
-        thread.join()
+def _submission_id(found: Found) -> str:
+    if isinstance(found, Landed):
+        return found.note.submission_id
+    sha256 = content_hash(found.data)
+    return identity.submission_id(found.contract, found.sender, found.period, sha256)

@@ -14,6 +14,7 @@ from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from schemas.kind import Kind
 from transforms.linkage.model import MatchModel
+from transforms.submissions import mark_counting
 
 CHANGE_NAMES: Final = ("added", "changed", "removed")
 
@@ -55,9 +56,8 @@ def model_impact(installation: Installation, kind: Kind, model: MatchModel) -> M
     last = ledger_releases.current_release(installation.engine)
     if last is None or kind.kind not in last["models"]:
         return None
-    submissions = ledger_submissions.read_submissions(installation.engine).with_columns(
-        pl.col("in_release").alias("counts")
-    )
+    submissions = mark_counting(ledger_submissions.read_submissions(installation.engine))
+    submissions = submissions.with_columns(pl.col("in_release").alias("counts"))
     inputs = inputs_of(installation, kind, submissions, last, model)
     inputs = replace(inputs, decisions=inputs.decisions.with_columns(pl.col("before").alias("after")))
     resolution = resolve_kind(installation, inputs)

@@ -108,9 +108,10 @@ def train(
 def read_standing_reports(installation: Installation, kind: Kind) -> pl.DataFrame:
     """Return the standing reports of a kind, over all counting submissions, released or not."""
     submissions = ledger_submissions.read_submissions(installation.engine)
-    counting = mark_counting(submissions).filter("counts").select("submission_id", "batch")
-    deliveries = scan_records(installation, kind).join(counting.lazy(), on=["submission_id", "batch"], how="semi")
-    return mark_standing(deliveries.collect()).filter("standing")
+    counting = mark_counting(submissions).filter("counts").select("submission_id", "batch", "arrival")
+    batch = ["submission_id", "batch"]
+    deliveries = scan_records(installation, kind).join(counting.lazy(), on=batch, maintain_order="left").collect()
+    return mark_standing(deliveries).filter("standing").drop("arrival")
 
 
 def store_model(installation: Installation, model: MatchModel) -> bool:

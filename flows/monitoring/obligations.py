@@ -92,7 +92,8 @@ def _deadline_counts(
 
 def _expected_senders(contract: "Contract", period: ReportingPeriod, delivered: dict[str, set[str]]) -> set[str]:
     """Return the senders that the contract names, else those that delivered for one of the two previous periods."""
-    declared = (contract.due and contract.due.senders) or contract.sender.allowed
+    listed = None if contract.sender.allowed == "any" else contract.sender.allowed
+    declared = (contract.due and contract.due.senders) or listed
     if declared is not None:
         return set(declared)
     return set().union(*(delivered.get(p.name, set()) for p in periods_before(contract.rhythm, period)))

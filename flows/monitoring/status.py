@@ -1,99 +1,43 @@
-"""The status of an installation: who is late, what waits, what failed. Contains no delivered data."""
+"""The status of an installation: who is late, what waits, what failed, what is damaged.
 
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, TypedDict
+It contains no delivered values; of rejected files it names the columns.
+"""
+
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from flows.installation import OSLO, Installation
-from flows.monitoring.obligations import Obligation, obligations
+from flows.monitoring.obligations import obligations
+from flows.monitoring.problems import find_problems
+from flows.monitoring.register import register_problems
+from flows.monitoring.rejected import rejected_files, rejected_since
+from flows.monitoring.report import (
+    InboxStatus,
+    NightlyStatus,
+    OutboxStatus,
+    RecordWarning,
+    ReleaseStatus,
+    Status,
+)
+from flows.monitoring.storage import storage_problems
 from infra.inbox import work_queue as inbox
 from infra.ledger import monitoring as ledger_monitoring
 from infra.ledger import outbox
+from infra.ledger import runs as ledger_runs
+from infra.ledger import submissions as ledger_submissions
 from infra.ledger.records import read_record_warnings
+from infra.ledger.releases import current_release
 from schemas.errors import StoreError, UsageError
 
-MAX_RELEASE_WAIT: Final = timedelta(hours=36)
-"""A submission that waits longer for a nightly is a problem."""
-MAX_QUEUE_WAIT: Final = timedelta(hours=1)
-"""So is an object that waits longer in the inbox, and an event that waits longer in the outbox."""
 MAX_PARKED_LISTED: Final = 20
-MAX_LATE_LISTED: Final = 10
-
-
-class InboxStatus(TypedDict):
-    """The inbox: objects by state, the oldest that waits, the senders that wait, parked objects, dead letters.
-
-    dead_letters: how many messages, None without a dead-letter queue, or the error if it does not answer.
-    """
-
-    waiting: int
-    leased: int
-    parked: int
-    oldest_waiting: datetime | None
-    senders_waiting: dict[str, int]
-    parked_objects: list[dict[str, Any]]
-    dead_letters: int | str | None
-
-
-class ReleaseStatus(TypedDict):
-    """The current release and the submissions that the last nightly has not seen."""
-
-    release: int | None
-    digest: str | None
-    published_at: datetime | None
-    age_hours: float | None
-    waiting: int
-    oldest_waiting: datetime | None
-
-
-class NightlyStatus(TypedDict):
-    """The last nightly, the start of the last one that succeeded, and how many were refused or failed since."""
-
-    last: dict[str, Any] | None
-    last_done: datetime | None
-    refused_since: int
-    failed_since: int
-
-
-class OutboxStatus(TypedDict):
-    """Events that are not delivered: how many, since when, and the last error."""
-
-    unsent: int
-    oldest: datetime | None
-    problem: str | None
-
-
-class RecordWarning(TypedDict):
-    """Something that the record linkage of the current release left out, for example a block over the limit."""
-
-    kind: str
-    what: str
-    detail: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Status:
-    """The state of the installation. `problems` has one sentence for each thing that needs a person."""
-
-    at: datetime
-    today: date
-    obligations: list[Obligation]
-    undeclared: list[str]
-    """Contracts that declare no due date."""
-    inbox: InboxStatus
-    release: ReleaseStatus
-    nightly: NightlyStatus
-    outbox: OutboxStatus
-    record_warnings: list[RecordWarning]
-    """Warnings are no problems: they do not change the exit code."""
-    problems: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return asdict(self)
+SMALL_LEDGER: Final = 5_000
+"""Up to this number of submissions `status` checks the landing zone and the rejects itself; else the last night did."""
+SUM_NAME: Final = r"(?i)^\s*(i alt|total(t|er|sum)?|(del)?sum(mer|ma)?|alle|samlet|hele landet)\b[\s.:]*$"
+"""Names of rows that sum other rows."""
 
 
 def status(installation: Installation, today: date | None = None) -> Status:
@@ -102,6 +46,7 @@ def status(installation: Installation, today: date | None = None) -> Status:
     day = today or datetime.now(OSLO).date()
     nightly = _nightly(installation)
     release = _release(installation, at, nightly)
+    settings, is_small = installation.settings, ledger_monitoring.has_at_most(installation.engine, SMALL_LEDGER)
     result = Status(
         at=at,
         today=day,
@@ -112,8 +57,12 @@ def status(installation: Installation, today: date | None = None) -> Status:
         nightly=nightly,
         outbox=_outbox(installation),
         record_warnings=_record_warnings(installation, release["release"]),
+        rejected=rejected_files(installation, rejected_since(at, release["published_at"])),
+        storage=storage_problems(installation, with_landing=is_small and isinstance(settings.landing, Path)),
+        register=register_problems(installation, now=is_small),
+        suspect_units=_suspect_units(installation),
     )
-    result.problems.extend(_problems(result))
+    result.problems.extend(find_problems(result))
     return result
 
 
@@ -129,19 +78,19 @@ def _inbox(installation: Installation) -> InboxStatus:
         "oldest_waiting": waiting.select(pl.col("oldest").min()).item(),
         "senders_waiting": dict(waiting.select("sender", "objects").iter_rows()),
         "parked_objects": parked.select("id", "object", "sender", "found_at", "reason").to_dicts(),
-        "dead_letters": _dead_letters(installation),
+        "queue": _count_messages(installation, installation.settings.queue),
+        "dead_letters": _count_messages(installation, installation.settings.dead_letters),
     }
 
 
-def _dead_letters(installation: Installation) -> int | str | None:
-    """Return how many messages are in the dead-letter queue, None without one, the error if it does not answer."""
-    if installation.settings.dead_letters is None:
+def _count_messages(installation: Installation, url: str | None) -> int | str | None:
+    """Return how many messages are in a queue, None without one, the error if it does not answer within seconds."""
+    if url is None:
         return None
-    from flows.intake.inbox import open_dead_letter_queue  # noqa: PLC0415  heavy: only where there is a queue
+    from infra.inbox.sqs import open_queue  # noqa: PLC0415  heavy: only where there is a queue
 
     try:
-        queue = open_dead_letter_queue(installation, fail_fast=True)
-        return None if queue is None else queue.count()
+        return open_queue(url, installation.settings.arrivals, fail_fast=True).count()
     except (StoreError, UsageError) as error:
         return str(error)
 
@@ -149,11 +98,17 @@ def _dead_letters(installation: Installation) -> int | str | None:
 def _nightly(installation: Installation) -> NightlyStatus:
     runs = ledger_monitoring.read_last_runs(installation.engine, "nightly")
     done = ledger_monitoring.last_success(installation.engine, "nightly")
-    since = runs if done is None else runs.filter(pl.col("started_at") > done)
+    # By their ends: a nightly that met another one and gave up has failed before that one succeeded.
+    success = runs.filter(status="done")["finished_at"].max()
+    since = runs if success is None else runs.filter(pl.col("finished_at") > success)
     last = runs.head(1).drop("message").to_dicts()
+    messages = since.filter(pl.col("status").is_in(["refused", "failed"]))["message"].to_list()
+    still_open = [run for run in ledger_runs.open_runs(installation.engine) if run.kind == "nightly"]
     return {
         "last": last[0] if last else None,
         "last_done": done,
+        "message": messages[0] if messages else None,
+        "open": [{"run_id": run.run_id, "started_at": run.started_at, "dead": run.dead} for run in still_open],
         "refused_since": since.filter(status="refused").height,
         "failed_since": since.filter(status="failed").height,
     }
@@ -190,45 +145,16 @@ def _record_warnings(installation: Installation, release: int | None) -> list[Re
     return [RecordWarning(kind=r["kind"], what=r["what"], detail=r["detail"], count=r["count"]) for r in rows]
 
 
-def _problems(state: Status) -> list[str]:
-    """Return one sentence for each thing that needs a person."""
-    queue, release, events = state.inbox, state.release, state.outbox
-    problems = [sentence for o in state.obligations for sentence in _late_sentences(o)]
-    if queue["parked"]:
-        problems.append(
-            f"{queue['parked']} objects are parked: `engang inbox` shows why, `engang inbox retry` retries them, "
-            "`engang inbox dismiss` gives them up"
-        )
-    if queue["dead_letters"]:
-        problems.append(
-            f"dead letters: {queue['dead_letters']}. `engang inbox` shows them, `engang inbox redrive` moves them back"
-        )
-    if (oldest := queue["oldest_waiting"]) and state.at - oldest > MAX_QUEUE_WAIT:
-        problems.append(f"the inbox waits since {oldest:%Y-%m-%d %H:%M} UTC: is a worker running?")
-    if (oldest := release["oldest_waiting"]) and state.at - oldest > MAX_RELEASE_WAIT:
-        problems.append(
-            f"{release['waiting']} submissions wait for a release, one for over 36 hours: did the nightly run?"
-        )
-    if state.nightly["refused_since"]:
-        problems.append(_unsuccessful_sentence("refused", state.nightly["refused_since"]))
-    if state.nightly["failed_since"]:
-        problems.append(_unsuccessful_sentence("failed", state.nightly["failed_since"]))
-    if (oldest := events["oldest"]) and state.at - oldest > MAX_QUEUE_WAIT:
-        problems.append(f"{events['unsent']} events are not sent: {events['problem'] or 'is ENGANG_WEBHOOK set?'}")
-    return problems
+def _suspect_units(installation: Installation) -> list[str]:
+    """Return the names of the published provisional units that look like a sum."""
+    units = ledger_submissions.read_provisional_units(installation.engine).filter(pl.col("name").str.contains(SUM_NAME))
+    last = current_release(installation.engine) if units.height else None
+    if last is None:
+        return []
+    from infra.lake.item_tables import observation_tables  # noqa: PLC0415  only where there is such a unit
 
-
-def _unsuccessful_sentence(how: str, count: int) -> str:
-    return f"the nightly {how} ({count} times since the last success): its run's message shows why"
-
-
-def _late_sentences(obligation: Obligation) -> list[str]:
-    """Return a sentence for each period with missing deliveries."""
-    periods: dict[str, list[str]] = {}
-    for period, sender in obligation.late:
-        periods.setdefault(period, []).append(sender)
-    return [
-        f"{obligation.contract} for {period} is late from {', '.join(senders[:MAX_LATE_LISTED])}"
-        + (f" and {len(senders) - MAX_LATE_LISTED} more" if len(senders) > MAX_LATE_LISTED else "")
-        for period, senders in periods.items()
-    ]
+    tables = observation_tables(installation.settings.lake)
+    with suppress(StoreError):  # a damaged lake is a problem of its own
+        facts = tables.live("observations", last["tables"]).filter(pl.col("unit_id").is_in(units["unit_id"].implode()))
+        return facts.select("unit_name").unique().collect().to_series().sort().to_list()
+    return []

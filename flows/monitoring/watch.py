@@ -1,4 +1,4 @@
-"""What runs after every night: announce overdue and parked deliveries, send events, delete old ones."""
+"""What runs after every night: announce overdue, parked and rejected deliveries, send events, delete old ones."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -6,6 +6,7 @@ from datetime import date, datetime
 from flows.events import SUBMISSION_OVERDUE, delete_old_events, deliver_outbox, publish_event
 from flows.installation import OSLO, Installation
 from flows.monitoring.obligations import obligations
+from flows.monitoring.rejected import announce_rejected
 from infra import telemetry
 
 
@@ -23,11 +24,13 @@ def announce_overdue(installation: Installation, today: date | None = None) -> l
 
 
 def send_notifications(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
-    """Announce overdue and parked deliveries, deliver the outbox, and delete old events."""
+    """Announce overdue, parked and rejected deliveries, deliver the outbox, and delete old events."""
     from flows.intake.arrivals import announce_parked  # noqa: PLC0415  heavy: events alone need no intake
 
     if parked := announce_parked(installation):
         progress(f"{parked} arrived objects are parked: `engang inbox` shows why")
+    if rejected := announce_rejected(installation):
+        progress(f"{rejected} files were rejected whole within a week: `engang status` shows why")
     if late := announce_overdue(installation):
         progress(f"{len(late)} deliveries are overdue: `engang status` lists them")
     delivered, failed = deliver_outbox(installation)

@@ -65,10 +65,16 @@ def backfill(  # noqa: PLR0913  a run's parameters
 ) -> int | None:
     """Reread old submissions by another version of their contract; return the release that is published, if any.
 
-    contract, sender, received_from, received_to: which submissions; with by=`period` the days select the months that
-    claims are about. rules: file of a new version of the contract, readable by the run; the current one by default.
-    model: a match model to put in force. dry_run: only report what would change. approve: wait for a person before
-    publishing.
+    Args:
+        contract: The contract of the submissions to read again.
+        sender: Only the submissions of this sender.
+        received_from: The first day of receipt or, with `period`, of the months that claims are about.
+        received_to: The last such day.
+        rules: File of a new version of the contract, readable by the run; by default the one in force.
+        model: Digest of a match model to put in force.
+        by: What the days select: days of receipt, or the periods that claims are about.
+        dry_run: Only report what would change.
+        approve: Wait for a person before publishing.
     """
     installation, log = open_installation_task(), get_run_logger()
     request = BackfillRequest(contract, sender, received_from, received_to, by, rules=rules, model=model)
@@ -76,7 +82,8 @@ def backfill(  # noqa: PLR0913  a run's parameters
     if started.number is None:
         create_markdown_artifact("# Nothing to read again", key="backfill", description="What a backfill changes")
         return None
-    log.info("backfill %d: %d submissions to read again", started.number, started.submissions)
+    left_out = "".join(f"; left out: {count} {reason}" for reason, count in started.left_out.items())
+    log.info("backfill %d: %d submissions to read again%s", started.number, started.submissions, left_out)
     reread_task(installation, started.number, log.info)
     if dry_run or approve:
         create_outcome_artifacts(try_task(installation, started.number, log.info))
@@ -113,9 +120,10 @@ def create_outcome_artifacts(outcome: BackfillOutcome) -> None:
     No delivered value goes to Prefect: samples are in the ledger, every change is in the file.
     """
     diff = outcome.diff
-    counts = {f"{c['table']} {c['change']}": c["items"] for c in diff["changes"]} or {"items changed": 0}
-    counts |= {f"observations {agreement}": after for agreement, (_, after) in diff["agreements"].items()}
-    counts |= {f"rows {bucket}": after for bucket, (_, after) in diff["rows"].items()}
+    counts: dict[str, int | str] = {f"{c['table']} {c['change']}": c["items"] for c in diff["changes"]}
+    counts = counts or {"items changed": 0}
+    counts |= {f"observations {agreement}": _arrow(*both) for agreement, both in diff["agreements"].items()}
+    counts |= {f"rows {bucket}": _arrow(*both) for bucket, both in diff["rows"].items()}
     release = outcome.night.release if outcome.night else None
     title = f"Release {release} published" if release else f"Release {outcome.release_before} would change"
     lines = [f"# {title} by backfill {outcome.number}", "", f"{diff['submissions']} submissions read again.", ""]
@@ -124,3 +132,7 @@ def create_outcome_artifacts(outcome: BackfillOutcome) -> None:
     )
     create_table_artifact(diff["by"], key="backfill-changes", description="Items by contract, period and change")
     create_link_artifact(outcome.file.as_uri(), "every change", key="backfill-file", description="Parquet, a row each")
+
+
+def _arrow(before: int, after: int) -> str:
+    return f"{before} → {after}"

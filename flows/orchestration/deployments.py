@@ -16,12 +16,16 @@ DEPLOYMENT_NAME: Final = "engang"
 """The deployments are `receive/engang`, `nightly/engang` and `backfill/engang`."""
 NIGHTLY_SCHEDULE: Final = "0 2 * * *"
 RECEIVE_SCHEDULE: Final = "* * * * *"
-"""If an event is lost, intake is a minute late."""
+"""If an event is lost, intake is a minute late. In UTC: in Oslo's time Prefect skips the doubled hour of autumn."""
 TAGS: Final = ("engang",)
 
 
 def deployments() -> "list[RunnerDeployment]":
-    """Return the deployments, ready to be served."""
+    """Return the deployments, ready to be served.
+
+    `backfill` has no limit of its own: Prefect gives the slot of a run away while it waits for approval, and then ends
+    the run. The publishing lock lets one of them publish at a time.
+    """
     from prefect.deployments.runner import RunnerDeployment  # noqa: PLC0415  Prefect only where flows are served
     from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415  same
 
@@ -32,7 +36,7 @@ def deployments() -> "list[RunnerDeployment]":
     by_module = EntrypointType.MODULE_PATH  # by file path it would be loaded as a second module
     return [
         RunnerDeployment.from_flow(flow, DEPLOYMENT_NAME, entrypoint_type=by_module, tags=list(TAGS), **options)
-        for flow, options in ((receive, _receive()), (nightly, _nightly()), (backfill, _backfill()))
+        for flow, options in ((receive, _receive()), (nightly, _nightly()), (backfill, {}))
     ]
 
 
@@ -43,7 +47,7 @@ def _receive() -> dict[str, Any]:
     from prefect.schedules import Cron  # noqa: PLC0415  same
 
     return {
-        "schedule": Cron(RECEIVE_SCHEDULE, timezone=OSLO.key),
+        "schedule": Cron(RECEIVE_SCHEDULE, timezone="UTC"),
         "triggers": [DeploymentEventTrigger(name="something arrived", expect={SUBMISSION_RECEIVED})],
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
     }
@@ -58,10 +62,3 @@ def _nightly() -> dict[str, Any]:
         "schedule": Cron(NIGHTLY_SCHEDULE, timezone=OSLO.key),
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
     }
-
-
-def _backfill() -> dict[str, Any]:
-    """On request, one at a time: a second run waits."""
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy  # noqa: PLC0415  same
-
-    return {"concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)}

@@ -1,4 +1,4 @@
-"""The Prefect flow `nightly`: reconcile, publish, export, each step a task; the same steps as the command's.
+"""The Prefect flow `nightly`: reconcile, publish, check, export, each step a task; the same steps as the command's.
 
 A task that fails on storage is repeated whole: nothing refers to what a night wrote but did not publish. A refused
 release is not retried, since the same submissions would be refused again: the run fails and lists the failed checks.
@@ -12,8 +12,10 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from flows import pipeline
 from flows.installation import Installation
+from flows.monitoring.status import status
 from flows.orchestration.runs import announce_failure, nightly_name
 from flows.orchestration.tasks import (
+    RETRY_AFTER,
     export_task,
     markdown_table,
     open_installation_task,
@@ -23,23 +25,33 @@ from flows.orchestration.tasks import (
 )
 from flows.pipeline import ExportMode, Night
 from flows.release.build import night
+from flows.runs import close_killed_runs
+from infra import telemetry
 from infra.ledger import releases as ledger_releases
+from infra.ledger import runs as ledger_runs
 from infra.ledger import submissions as ledger_submissions
 from schemas.claims import COUNT_COLUMNS
-from schemas.errors import ReleaseRefused
+from schemas.errors import ReleaseRefused, StoreError
 
 NIGHTLY_TIMEOUT: Final = 6 * 3600
 """Seconds. A night that takes longer is ended and publishes nothing."""
 
+PUBLISH_RETRY_AFTER: Final = (*RETRY_AFTER, 900.0, 1800.0)
+"""Seconds. A backfill, or the dry run of one, holds the publishing lock for a while: the night waits for its end."""
+
 reconcile_task = task_of(pipeline.reconcile)
 send_notifications_task = task_of(pipeline.send_notifications)
 compact_task = task_of(pipeline.compact_small_files)
+check_storage_task = task_of(pipeline.check_storage)
+check_register_task = task_of(pipeline.check_register)
 
 
-@task_of
-def publish_task(installation: Installation) -> Night:
+def publish(installation: Installation, run_id: str) -> Night:
     """Stage, check and publish a release, or nothing."""
-    return night(installation, get_run_logger().info)
+    return night(installation, get_run_logger().info, run_id)
+
+
+publish_task = task_of(publish, PUBLISH_RETRY_AFTER)
 
 
 @flow(
@@ -53,22 +65,41 @@ def nightly(export: ExportMode = "auto") -> Night:
     """Publish what was delivered as one release, or nothing if a check fails, and export it as plain files.
 
     Raises `ReleaseRefused`: then the last release stays current, and the artifact `failed-checks` lists the reasons.
+
+    Args:
+        export: Whether to write the release as plain Parquet: `auto` up to a million items, `always` or `never`.
     """
     installation = open_installation_task()
-    receive_arrivals_task(installation, get_run_logger().info, listing=True)
+    close_killed_runs(installation)
+    failure: str | None = None
+    try:
+        with ledger_runs.recorded_run(installation.engine, "nightly") as run_id, telemetry.span("nightly"):
+            return _nightly_steps(installation, export, run_id)
+    except BaseException as error:  # a time limit and an interrupt too
+        failure = ledger_runs.run_message(error)
+        raise
+    finally:
+        create_status_artifact(installation, failure)
+
+
+def _nightly_steps(installation: Installation, export: ExportMode, run_id: str) -> Night:
+    log = get_run_logger().info
+    receive_arrivals_task(installation, log, listing=True)
     receipts = reconcile_task(installation)
     if receipts:
-        get_run_logger().info("%d submissions were in the landing zone unregistered", len(receipts))
+        log("%d submissions were in the landing zone unregistered", len(receipts))
     create_contract_artifact(installation)
     try:
-        done = publish_task(installation)
+        done = publish_task(installation, run_id)
     except ReleaseRefused as refused:
         create_refusal_artifacts(installation, refused)
-        send_notifications_task(installation, get_run_logger().info)
+        send_notifications_task(installation, log)
         raise
-    send_notifications_task(installation, get_run_logger().info)
+    check_storage_task(installation, log)
+    check_register_task(installation, log)
+    send_notifications_task(installation, log)
     folder = export_task(installation, done, export)
-    compact_task(installation, get_run_logger().info)
+    compact_task(installation, log)
     create_release_artifact(done, exported=folder is not None)
     if folder is not None:
         create_link_artifact(
@@ -97,6 +128,17 @@ def create_refusal_artifacts(installation: Installation, refused: ReleaseRefused
     lines = ["# Refused: nothing was published", "", current, "", f"{len(refused.failed)} checks failed."]
     create_markdown_artifact("\n".join(lines), key="release", description="What is released")
     create_table_artifact([dict(f) for f in refused.failed], key="failed-checks", description="Checks that failed")
+
+
+def create_status_artifact(installation: Installation, failure: str | None) -> None:
+    """Create the artifact `status`: what needs a person after the night, its own failure included."""
+    try:
+        problems = status(installation).problems
+    except StoreError as error:  # the ledger does not answer, so the failure is not recorded there
+        problems = [f"this nightly failed: {failure}", str(error)]
+    lines = [f"# {len(problems)} problems need action" if problems else "# No action needed", ""]
+    lines += [f"- {' '.join(problem.split())}" for problem in problems]
+    create_markdown_artifact("\n".join(lines), key="status", description="What needs a person")
 
 
 def create_contract_artifact(installation: Installation) -> None:

@@ -74,10 +74,10 @@ def receive(
 
 def create_receipt_artifacts(receipts: list[Receipt]) -> None:
     """Create the artifacts `delivery` (totals) and `receipts` (one row each, those with rejects first)."""
-    totals = {name: sum(getattr(r, name) for r in receipts) for name in COUNT_COLUMNS}
-    states = Counter(r.status for r in receipts)
+    totals = {f"rows {name}": sum(getattr(r, name) for r in receipts) for name in COUNT_COLUMNS}
+    states = Counter(f"files {r.status}" for r in receipts)
     lines = [f"# {len(receipts)} submissions", "", *markdown_table({**dict(sorted(states.items())), **totals})]
-    if totals["rejected"] or totals["warnings"] or states["rejected"]:
+    if totals["rows rejected"] or totals["rows warnings"] or states["files rejected"]:
         lines += ["", "Which rows, why, and what to do: `engang rejects SUBMISSION`."]
     create_markdown_artifact("\n".join(lines), key="delivery", description="What was delivered")
     first = sorted(receipts, key=lambda r: (r.status != "rejected", -r.rejected, -r.warnings))[:MAX_RECEIPT_ROWS]

@@ -17,7 +17,7 @@ def receive_name(parameters: dict[str, Any], at: datetime) -> str:
 
 def nightly_name(_parameters: dict[str, Any], at: datetime) -> str:
     """Return the name of a run of `nightly`."""
-    return f"nightly of {at.astimezone(OSLO):%Y-%m-%d}"
+    return f"nightly of {at.astimezone(OSLO):%Y-%m-%d %H:%M}"
 
 
 def announce_failure(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401  Prefect's own, which is imported where it runs

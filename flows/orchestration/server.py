@@ -6,12 +6,13 @@ the server then answers as usual but schedules nothing, so no night would run. `
 SQLAlchemy ignore them again.
 """
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,9 @@ from urllib.request import urlopen
 
 from schemas.errors import StoreError, UsageError
 
+SERVER_MODULE: Final = "flows.orchestration.server"
+PID_FILE: Final = "server.pid"
+"""Holds the numbers of the server's process and of the one that started it."""
 START_SECONDS: Final = 180
 STOP_SECONDS: Final = 10
 LEASE_STORAGE_ENV: Final = {
@@ -28,6 +32,11 @@ LEASE_STORAGE_ENV: Final = {
 
 In memory, Prefect's default, a server that is killed would forget the lease and keep the slot taken for ever.
 """
+UPKEEP_ENV: Final = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+}
+"""Prefect deletes old runs from its database, which would grow by a run a minute otherwise."""
 
 
 @contextmanager
@@ -38,17 +47,18 @@ def prefect_server(folder: Path, port: int, environment: Mapping[str, str]) -> I
     the port already, `StoreError` if this one does not start.
     """
     url = f"http://127.0.0.1:{port}/api"
+    stop_orphan(folder / PID_FILE)
     if _is_healthy(url):
         hint = f"set PREFECT_API_URL={url} to use it, or give another --port"
         raise UsageError(f"a Prefect server listens on port {port} already: {hint}")
     folder.mkdir(parents=True, exist_ok=True)
-    promotion = {"PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false"}
-    env = {**environment, **LEASE_STORAGE_ENV, "PREFECT_HOME": str(folder), **promotion}
-    command = [sys.executable, "-m", "flows.orchestration.server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    env = {**environment, **LEASE_STORAGE_ENV, **UPKEEP_ENV, "PREFECT_HOME": str(folder)}
+    command = [sys.executable, "-m", SERVER_MODULE, "start", "--host", "127.0.0.1", "--port", str(port)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # if stopped during the start, the server ends too
     # In a session of its own: Ctrl-C reaches this process only, which ends the runs first and then the server.
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)  # noqa: S603  our own
+    (folder / PID_FILE).write_text(f"{server.pid} {os.getpid()}", encoding="ascii")
     try:
         _wait_until_healthy(server, url, folder / "server.log")
         yield url
@@ -59,6 +69,30 @@ def prefect_server(folder: Path, port: int, environment: Mapping[str, str]) -> I
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+        (folder / PID_FILE).unlink(missing_ok=True)
+
+
+def stop_orphan(file: Path) -> None:
+    """Stop the server that a killed `engang serve` of this folder has left: it holds the port, and nobody ends it.
+
+    The process of that number must be such a server, and no longer the child of the process that started it: the number
+    may belong to another process by now, and a living `engang serve` keeps its server.
+    """
+    try:
+        pid, parent = map(int, file.read_text(encoding="ascii").split())
+        command = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return  # there is no such process, or no /proc
+    if SERVER_MODULE not in command or f"\nPPid:\t{parent}\n" in status:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_SECONDS
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -1,6 +1,6 @@
 """What the Prefect flows share: tasks that retry when storage fails, run names, tables for artifacts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -21,13 +21,13 @@ RETRY_AFTER: Final = (10.0, 60.0, 300.0)
 """Seconds before each retry of a task."""
 
 
-def task_of(step: Callable[P, R]) -> Task[P, R]:
+def task_of(step: Callable[P, R], retry_after: Sequence[float] = RETRY_AFTER) -> Task[P, R]:
     """Return a Prefect task of a step that may be repeated whole: retried when storage fails, its result in memory."""
     return task(
         persist_result=False,
         cache_policy=NO_CACHE,
-        retries=len(RETRY_AFTER),
-        retry_delay_seconds=list(RETRY_AFTER),
+        retries=len(retry_after),
+        retry_delay_seconds=list(retry_after),
         retry_condition_fn=storage_failed,
     )(step)
 
@@ -42,7 +42,7 @@ def run_name_from(name: Callable[[dict[str, Any], datetime], str]) -> Callable[[
     return lambda: name(flow_run.parameters, flow_run.scheduled_start_time)
 
 
-def markdown_table(counts: dict[str, int]) -> list[str]:
+def markdown_table(counts: Mapping[str, int | str]) -> list[str]:
     """Return the lines of a table of counts."""
     return ["| what | count |", "| --- | ---: |", *(f"| {k.replace('_', ' ')} | {n} |" for k, n in counts.items())]
 

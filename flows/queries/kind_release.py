@@ -22,7 +22,6 @@ from transforms.linkage.blocking import declared_identities, prepare_comparison
 from transforms.linkage.clustering import LinkageRule, connected_components, linking_pairs
 from transforms.linkage.model import MatchModel, linkage_rule, parse_model, review_threshold
 from transforms.linkage.separation import LinkageEvidence
-from transforms.records.consolidate import mark_standing
 from transforms.records.item_ids import successor_item
 
 DECISION_FIELDS: Final = ("id", "a", "b", "verdict", "who", "why", "at")
@@ -90,14 +89,10 @@ def scoring_model(installation: Installation, kind: Kind, release: Release) -> t
 
 def standing_reports(snapshot: KindRelease, wanted: pl.Expr) -> pl.DataFrame:
     """Return the standing reports of the release, one row each: the standing source among the sources `wanted`."""
-    # The sources of a report in a release have one version; of several, the one with the least content stands.
-    sources = snapshot.live("sources").filter(wanted).with_columns(pl.lit("append").alias("action")).collect()
-    return (
-        mark_standing(sources)
-        .filter("standing")
-        .drop("bucket", "standing", "action")
-        .sort("lead", "report_id", descending=[True, False])
-    )
+    # A report has one source. In a release of before corrections were by time it may have several: the first stood.
+    sources = snapshot.live("sources").filter(wanted).collect().sort("content", "submission_id", "row")
+    reports = sources.unique("report_id", keep="first", maintain_order=True)
+    return reports.sort("lead", "report_id", descending=[True, False])
 
 
 def counted_decisions(snapshot: KindRelease) -> pl.DataFrame:

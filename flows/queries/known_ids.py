@@ -54,7 +54,7 @@ def _known_of_kind(installation: Installation, kind: Kind, reports: list[str]) -
         return pl.DataFrame(schema=KNOWN_REPORT)
     pairs = deliveries.select("contract", "sender").unique().iter_rows()
     submissions = [ledger_submissions.read_submissions(installation.engine, contract=c, sender=s) for c, s in pairs]
-    counting = pl.concat(map(mark_counting, submissions)).select("submission_id", "batch", "counts")
+    counting = mark_counting(pl.concat(submissions)).select("submission_id", "batch", "counts", "arrival")
     deliveries = deliveries.join(counting, on=["submission_id", "batch"])
     standing = mark_standing(deliveries.filter("counts")).filter("standing")["report_id"]
     known = deliveries.group_by("report_id").agg(pl.col("reported_by").first())

@@ -27,7 +27,7 @@ class Pair:
     a, b: the reports (`<kind>_sources`). weight: bits; None if the pair was not weighed. fields: one per field of the
     kind: field, mark (a key of `MARKS`), a, b, and if it is compared level, bits, frequency_bits. weights:
     `scoring.field_weights` of the pair. stored: whether the release stores the weight. compared_by: the rules that
-    bring the two together, as text.
+    bring the two together, as text. over_limit: those that would, if fewer reports shared their key.
     """
 
     a: dict[str, Any]
@@ -37,6 +37,7 @@ class Pair:
     weights: pl.DataFrame
     stored: bool = False
     compared_by: tuple[str, ...] = ()
+    over_limit: tuple[str, ...] = ()
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -63,6 +64,7 @@ def compare_pairs(snapshot: KindRelease, pairs: pl.DataFrame, reports: pl.DataFr
     """
     rows = {row["report_id"]: row for row in reports.iter_rows(named=True)}
     keys = blocking_keys_of(snapshot.kind, reports)
+    large = _large_blocks(snapshot, keys, pairs)
     weights = weigh_pairs(snapshot, pairs, reports)
     by_pair = {ends: own.drop("a", "b") for ends, own in weights.partition_by("a", "b", as_dict=True).items()}
     no_weights = weights.clear().drop("a", "b")
@@ -74,8 +76,9 @@ def compare_pairs(snapshot: KindRelease, pairs: pl.DataFrame, reports: pl.DataFr
         a, b = ends
         pair = _pair(snapshot.kind, rows[a], rows[b], by_pair.get(ends, no_weights))
         weight = stored.get(ends) if pair.weight is None else pair.weight
-        rules = tuple(shared_rules(snapshot.kind, keys[a], keys[b]))
-        compared.append(replace(pair, weight=weight, stored=ends in stored, compared_by=rules))
+        rules, over_limit = shared_rules(snapshot.kind, keys[a], keys[b], large)
+        found = replace(pair, weight=weight, stored=ends in stored, compared_by=rules, over_limit=over_limit)
+        compared.append(found)
     return compared
 
 
@@ -107,14 +110,28 @@ def blocking_keys_of(kind: Kind, reports: pl.DataFrame) -> dict[str, dict[str, A
     return {row["report_id"]: row for row in rows.iter_rows(named=True)}
 
 
-def shared_rules(kind: Kind, a: dict[str, Any], b: dict[str, Any]) -> list[str]:
-    """Return the rules, as text, that bring together two reports with these keys."""
+def shared_rules(
+    kind: Kind, a: dict[str, Any], b: dict[str, Any], large: set[tuple[str, int]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the rules, as text, that bring together two reports with these keys, and those of too large a block."""
     rules = zip(key_columns(kind), kind.rules(), strict=True)
-    return [
-        rule_in_words(rule) + (" (declared identity)" if n >= len(kind.blocking) else "")
+    shared = {
+        rule_in_words(rule) + (" (declared identity)" if n >= len(kind.blocking) else ""): (name, a[name]) in large
         for n, (name, rule) in enumerate(rules)
         if a[name] is not None and a[name] == b[name]
-    ]
+    }
+    return tuple(r for r in shared if not shared[r]), tuple(r for r in shared if shared[r])
+
+
+def _large_blocks(snapshot: KindRelease, keys: dict[str, dict[str, Any]], pairs: pl.DataFrame) -> set[tuple[str, int]]:
+    """Return the blocking keys (column, key) of these pairs that more than `largest_block` reports share."""
+    blocks = []
+    for name in key_columns(snapshot.kind)[: len(snapshot.kind.blocking)]:
+        shared = {keys[a][name] for a, b in pairs.select("a", "b").iter_rows() if keys[a][name] == keys[b][name]}
+        mine = snapshot.live("reports").filter(pl.col(name).is_in(list(shared - {None})))
+        blocks.append(mine.group_by(pl.col(name).alias("key")).len().select(pl.lit(name).alias("name"), "key", "len"))
+    found = pl.concat(pl.collect_all(blocks)).filter(pl.col("len") > snapshot.kind.largest_block) if blocks else None
+    return set() if found is None else set(found.select("name", "key").iter_rows())
 
 
 def rule_in_words(rule: tuple[Key, ...]) -> str:

@@ -22,6 +22,7 @@ from infra.lake import access as lake_access
 from infra.ledger import submissions as ledger_submissions
 from schemas.kind import FieldSpec, Kind
 from transforms.linkage.separation import LinkageEvidence, nearest_items, pairs_across, separation_of
+from transforms.records.reasons import SurvivalBranch, survival_branch
 
 ALL_PAIRS_UP_TO: Final = 10
 """For an item of up to so many reports, every pair is included."""
@@ -33,7 +34,19 @@ SURVIVAL_RULES: Final = {
     "most": "what most reports say", "first": "what was reported first", "last": "what was reported last",
     "longest": "the longest", "greatest": "the greatest", "least": "the least",
 }  # fmt: skip
-"""`FieldSpec.survives` as text."""
+"""`FieldSpec.survives` as text, where it decides alone."""
+SURVIVAL_TIES: Final = {
+    "most": "of the values that equally many reports say", "first": "of what was reported first at one time",
+    "last": "of what was reported last at one time", "longest": "of the equally long", "greatest": "of the greatest",
+    "least": "of the least",
+}  # fmt: skip
+"""`FieldSpec.survives` as text, where it gives several values equal rank."""
+TIE_TEXTS: Final[dict[SurvivalBranch, str]] = {
+    "precedence": "the one that its contract ranks first",
+    "reported_at": "the one that was reported first",
+    "report_id": "the one whose report has the least id",
+}
+"""What decides between values of equal rank, as text."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +140,15 @@ def _agreement(name: str, spec: FieldSpec, item: dict[str, Any], reports: pl.Dat
         agreement = "versions" if spec.role == "text" else "near"
     else:
         agreement = {0: "none", 1: "one"}.get(values.len(), "same")
-    chosen = SURVIVAL_RULES[spec.survives] if agreement in {"conflict", "near"} else None
+    chosen = survival_text(spec, survival_branch(reports, name, spec)) if agreement in {"conflict", "near"} else None
     return {"field": name, "published": item[name], "agreement": agreement, "chosen": chosen}
+
+
+def survival_text(spec: FieldSpec, branch: SurvivalBranch) -> str:
+    """Return which of several values of a field is published, as a phrase."""
+    if branch == "same":  # only in a release of before a report's later deliveries were corrections
+        return "what the report's standing delivery says"
+    return SURVIVAL_RULES[spec.survives] if branch == "rule" else f"{SURVIVAL_TIES[spec.survives]} {TIE_TEXTS[branch]}"
 
 
 def _deliveries(snapshot: KindRelease, mine: pl.Expr, reports: pl.DataFrame) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from flows.installation import Installation
 from flows.published_tables import all_item_tables
 from flows.releases import find_release
 from infra.lake.duckdb_views import ReleaseTables, query_release
+from infra.lake.item_tables import observation_tables
 from infra.ledger.records import read_record_warnings
-from infra.ledger.releases import read_releases
+from infra.ledger.releases import Release, read_releases
 from infra.ledger.submissions import read_rejects, read_submissions
 
 LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
@@ -22,13 +23,30 @@ LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
 """The ledger's tables that a query sees, each with the function that reads all of it."""
 
 
-def query(installation: Installation, sql: str, number: int | None = None) -> pl.DataFrame:
+def query(
+    installation: Installation, sql: str, number: int | None = None, *, confidential: bool = False
+) -> pl.DataFrame:
     """Run one SELECT (DuckDB) over the tables of a release, the current one by default, and the `LEDGER_TABLES`.
 
-    It sees nothing else of the machine. Raises `UsageError` with DuckDB's message, `StoreError` if a table cannot be
-    read.
+    With `confidential` there is the table `confidential_claims` too. It sees nothing else of the machine, and has the
+    limits of `Settings.query`. Raises `UsageError` with DuckDB's message or the limit, `StoreError` if a table cannot
+    be read.
     """
     release = find_release(installation, number)
     mentioned = {name: read for name, read in LEDGER_TABLES.items() if name in sql.lower()}
     frames = {name: read(installation.engine) for name, read in mentioned.items()}
-    return query_release(ReleaseTables(release["tables"], all_item_tables(installation), frames), sql)
+    if confidential:
+        frames["confidential_claims"] = confidential_claims(installation, release)
+    tables = ReleaseTables(release["tables"], all_item_tables(installation), frames)
+    return query_release(tables, sql, installation.settings.query)
+
+
+def confidential_claims(installation: Installation, release: Release) -> pl.DataFrame:
+    """Return the claims behind a release that their senders marked as confidential, with their values."""
+    tables = observation_tables(installation.settings.lake)
+    cell = ["item_id", "submission_id", "row", "column", "reported_by"]
+    sources = tables.live("sources", release["tables"]).filter("confidential").select(*cell, "claim_id", "relation")
+    claims = tables.scan("claims").filter("confidential")
+    found = claims.join(sources, on=cell, how="inner").unique("claim_id", keep="any")
+    names = ["item_id", "claim_id", "relation", "concept", "sender", "reported_by", "original", "value", "decimals"]
+    return found.select(names).sort("item_id", "claim_id").collect()

@@ -183,11 +183,12 @@ def _reason_sentence(snapshot: KindRelease, result: WhyNot, reason: SeparationRe
     decisions = [decision_sentence(d) for d in result.decisions if d["id"] in separation.decisions]
     mean = mean_sentence(separation.pairs, separation.weighed, separation.absent, separation.mean)
     both = ", ".join(separation.reporters)
+    next_night = ", and the next `engang nightly` joins them" if snapshot.current else ""
     return {
         "decision": f"kept separate by {', '.join(decisions)}; {weights}",
         "reporter": f"kept separate: two reports of one reporter are two items, and {both} reported both; {weights}",
         "coherence": f"kept separate: {weights}, but {mean}",
-        "nothing": f"nothing keeps them separate: {weights}, and the next `engang nightly` joins them",
+        "nothing": f"nothing keeps them separate: {weights}{next_night}",
     }[reason]
 
 
@@ -195,8 +196,17 @@ def _weight_sentence(snapshot: KindRelease, result: WhyNot, weights: str) -> str
     """Return why two reports do not weigh enough: they were never compared, or the weight is too little."""
     if result.verdict == "never compared":
         return f"never compared: {_blocking_sentence(snapshot, result)}; {weights}"
-    near = snapshot.review is not None and result.pair is not None and (result.pair.weight or 0.0) >= snapshot.review
-    return f"too little: {weights}" + (f"; `engang review {snapshot.kind.kind}` asks about such pairs" if near else "")
+    return f"too little: {weights}" + (
+        f"; `engang review {snapshot.kind.kind}` asks about such pairs" if _is_asked(snapshot, result) else ""
+    )
+
+
+def _is_asked(snapshot: KindRelease, result: WhyNot) -> bool:
+    """Return whether a review asks about a pair like this: of the current release, near, with no decision on it."""
+    weight = result.pair.weight if result.pair else None
+    near = weight is not None and snapshot.review is not None and weight >= snapshot.review
+    ends = set(result.pair.ends) if result.pair else set()
+    return near and snapshot.current and not any({d["a"], d["b"]} == ends for d in result.decisions)
 
 
 def mean_sentence(pairs: int, weighed: int, absent: float, mean: float) -> str:
@@ -215,7 +225,9 @@ def _blocking_sentence(snapshot: KindRelease, result: WhyNot) -> str:
         for rule in result.blocking
         if rule["over_limit"]
     ]
-    return "; ".join(large) or "no blocking rule has the same key for both"
+    tied = [rule["rule"] for rule in result.blocking if rule["identity"] and rule["shared"]]
+    but = f" (both have the declared identity {'; '.join(tied)}, which was overruled)" if tied else ""
+    return ("; ".join(large) or "no blocking rule has the same key for both") + but
 
 
 def _nearer_sentences(

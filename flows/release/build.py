@@ -26,7 +26,13 @@ from schemas.errors import ReleaseRefused
 from schemas.record_tables import RECORDS_PREFIX
 from transforms import identity
 from transforms.observations.changes import added_items, changed_items
-from transforms.observations.consolidate import ConsolidatedClaims, consolidate, lane_sums, observation_content
+from transforms.observations.consolidate import (
+    ConsolidatedClaims,
+    consolidate,
+    count_unstated,
+    lane_sums,
+    observation_content,
+)
 from transforms.submissions import buckets_by_status, counted_batches, mark_counting
 
 CHUNK_CLAIMS: Final = 700_000
@@ -36,16 +42,19 @@ CHUNK_MONTHS: Final = 24
 
 
 @telemetry.span("night")
-def night(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> Night:
+def night(
+    installation: Installation, progress: Callable[[str], None] = lambda _: None, run_id: str | None = None
+) -> Night:
     """Publish what is registered as one release, or nothing at all; without anything new nothing is published.
 
-    Raises `ReleaseRefused` when a critical check fails: the last release stays the current one.
+    run_id: the recorded run that this is a part of; by default it is recorded as a run of its own. Raises
+    `ReleaseRefused` when a critical check fails: the last release stays the current one.
     """
     engine = installation.engine
     with (
-        publishing_run(engine, "nightly") as run_id,
-        telemetry.bound(run=run_id),
-        event_on_refusal(installation, run_id),
+        publishing_run(engine, "nightly", run_id) as run,
+        telemetry.bound(run=run),
+        event_on_refusal(installation, run),
     ):
         last = ledger_releases.current_release(engine)
         tables = versioned_tables(installation.kinds.values())
@@ -61,7 +70,7 @@ def night(installation: Installation, progress: Callable[[str], None] = lambda _
         staged.records = replace(staged.records, models=release_models(kinds, last))
         progress("checking the staged release")
         findings = check_staged(installation, submissions, staged, last)
-        return publish_staged(installation, run_id, staged, findings, (entering, leaving))  # hop 8
+        return publish_staged(installation, run, staged, findings, (entering, leaving))  # hop 8
 
 
 def _unchanged(last: Release | None) -> Night:
@@ -96,6 +105,7 @@ def stage_observations(
             after = consolidate(claims if claims["after"].all() else claims.filter("after"))
             if written is not None:
                 written.result()
+            staged.unstated["observations"] += count_unstated(claims, before, after)
             written = writer.submit(copy_context().run, _write, installation, staged, before, after)
     if written is not None:
         written.result()
@@ -242,4 +252,5 @@ def summarise_staged(
         removed_submissions=changed_submissions(submissions)[1].height,
         record_ids={kind: ids for kind, (_, ids) in records.items()},
         may_shrink=frozenset(staged.may_shrink),
+        unstated=dict(staged.unstated),
     )

@@ -1,7 +1,7 @@
 """Publish: the lock that one publisher holds, and the one transaction that makes a staged release the current one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -39,17 +39,16 @@ class Night:
 
 
 @contextmanager
-def publishing_run(engine: sa.Engine, kind: str) -> Iterator[str]:
-    """Hold the publishing lock and give the id of a run; runs that were killed are recorded as failed first."""
-    # One publisher at a time: the lock is a session of the database, so it ends with the process that held it. A run
-    # of a publisher that is still "running" while we hold the lock was killed. Should the session break while the
-    # process lives on, the lock is lost unnoticed and a second publisher may start: every commit to the lake is
-    # therefore signed with its run, and publishing refuses tables that another run has written to (`own_versions`).
-    with ledger_runs.publishing_lock(engine):
-        for publisher in ledger_runs.PUBLISHERS:
-            ledger_runs.close_killed_runs(engine, publisher)
-        with ledger_runs.recorded_run(engine, kind) as run_id, lake.signed_by(run_id), lake_access.scan_errors():
-            yield run_id
+def publishing_run(engine: sa.Engine, kind: str, run_id: str | None = None) -> Iterator[str]:
+    """Hold the publishing lock and give the id of a run: the one given, which is recorded already, or a new one."""
+    # One publisher at a time: the lock is a session of the database, so it ends with the process that held it. Should
+    # the session break while the process lives on, the lock is lost unnoticed and a second publisher may start: every
+    # commit to the lake is therefore signed with its run, and publishing refuses tables that another run has written
+    # to (`own_versions`).
+    with ledger_runs.publishing_lock(engine, run_id):
+        recorded = ledger_runs.recorded_run(engine, kind) if run_id is None else nullcontext(run_id)
+        with recorded as run, lake.signed_by(run), lake_access.scan_errors():
+            yield run
 
 
 def changed_submissions(submissions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,5 +1,6 @@
 """A staged release: what a night has written and not yet published, in numbers that the checks read."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -27,8 +28,9 @@ class StagedRelease:
 
     lanes: of the release's digest. buckets: submission_id, bucket, rows. suites: what is checked, by table. changed and
     agreements: of observations. partitions: the months written. items: how many items each record kind gained.
-    may_shrink: tables whose items a decision, another model or a person's choice joins or removes. records: what is
-    written to the ledger of the kinds.
+    unstated: by table, the items that are published no more because nothing states them: all was corrected or
+    withdrawn. may_shrink: tables whose items a decision, another model or a person's choice joins or removes. records:
+    what is written to the ledger of the kinds.
     """
 
     release: int
@@ -41,6 +43,7 @@ class StagedRelease:
     agreements: dict[str, int] = field(default_factory=dict)
     partitions: list[str] = field(default_factory=list)
     items: dict[str, int] = field(default_factory=dict)
+    unstated: Counter[str] = field(default_factory=Counter)
     may_shrink: set[str] = field(default_factory=set)
     records: RecordsPublished = field(default_factory=RecordsPublished)
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,18 @@ from transforms import identity
 
 @dataclass(frozen=True)
 class Verdict:
-    """The digest of the current release by the ledger, by what the lake holds, and by a rebuild."""
+    """The digest of the current release by the ledger, by what the lake holds, and by a rebuild.
+
+    register_changed: whether the register of units is another one than when the release was published. The rebuild
+    reads by today's: rows of units that are known only now make a difference until a backfill has read them again.
+    """
 
     release: int
     ledger: str
     lake: str
     rebuilt: str
     submissions: int
+    register_changed: bool
 
     @property
     def same(self) -> bool:
@@ -59,9 +65,11 @@ def verify(installation: Installation, progress: Callable[[str], None] = lambda 
     with telemetry.bound(rebuild=True), tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
         rebuilt = rebuild(installation, release, Path(scratch), progress)
     counted = ledger_submissions.count_submissions(installation.engine, in_release=True)["submissions"].sum()
-    return Verdict(release["release"], release["digest"], in_lake, rebuilt, int(counted))
+    changed = release["register_digest"] != installation.register.digest
+    return Verdict(release["release"], release["digest"], in_lake, rebuilt, int(counted), changed)
 
 
+@lake.opened_once()
 def lake_digest(installation: Installation, release: Release) -> str:
     """Return the digest of what the lake really holds of a release."""
     lanes = (published.digest_lanes() for published in released_tables(installation, release))
@@ -105,4 +113,6 @@ def _deliveries(installation: Installation, submissions: pl.DataFrame) -> Iterat
     wanted = submissions.select("contract", "sender", "sha256", "bytes").iter_rows()
     each = landing.get_each(installation.landing, wanted)
     for row, data in zip(submissions.iter_rows(named=True), each, strict=True):
-        yield Delivery(row["filename"], data, row["contract"], row["sender"], row["period"])
+        stated = {name: row[name] for name in ("period", "as_of", "replaces")}
+        received_at = row["received_at"].replace(tzinfo=UTC)
+        yield Delivery(row["filename"], data, row["contract"], row["sender"], received_at=received_at, **stated)

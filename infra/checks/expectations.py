@@ -39,7 +39,7 @@ SHAPES: Final = {
     "observations": Shape(
         PUBLISHED_TABLES["observations"],
         key="item_id",
-        null_only_where=(("value", "agreement", "conflict"), ("value", "obs_status", "Q")),
+        null_only_where=(("value", "obs_status", "Q"),),
         at_least_one=("reports", "reporters"),
         not_less_than=(("reports", "reporters"),),
     ),

@@ -48,8 +48,9 @@ def sender_of(key: str) -> str:
 def is_arrival(key: str, size: int | None) -> bool:
     """Return whether an object is a delivery.
 
-    Hidden files, files that are still being written, and the empty objects that represent folders are not.
+    Hidden files, lock files of office programs, files that are still being written, and the empty objects that
+    represent folders are not.
     """
     path = PurePosixPath(key)
-    hidden = any(part.startswith(".") for part in path.parts)
+    hidden = any(part.startswith((".", "~$")) for part in path.parts)
     return not (hidden or path.name.endswith(PARTIAL_SUFFIXES) or not key or (key.endswith("/") and not size))

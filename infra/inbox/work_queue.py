@@ -51,7 +51,7 @@ INBOX_ROW: Final = {
     "reason": pl.String,
 }
 """Columns that `enqueue` takes; a row with a reason is parked at once."""
-LEASED_COLUMNS: Final = ("id", "object", "version", "sender", "bytes", "attempts")
+LEASED_COLUMNS: Final = ("id", "object", "version", "sender", "bytes", "attempts", "source")
 OPEN_STATUSES: Final = ("waiting", "leased", "parked")
 
 _c: Final = t.inbox.c
@@ -100,7 +100,7 @@ def lease(
     # (SKIP LOCKED), so two workers get different rows and neither waits. SQLite has one writer at a time. The lease
     # is committed before any work starts: if the worker dies, the next `lease` after `lease_until` requeues the row.
     with write_transaction(engine) as connection:
-        at = _clock(connection)
+        at = clock(connection)
         _expire_leases(connection, at)
         rows = _within_bytes(_choose(connection, at, limit), bytes_limit)
         values = {"status": "leased", "lease_by": worker, "lease_until": at + lease_time, "attempts": _c.attempts + 1}
@@ -113,7 +113,7 @@ def renew_lease(engine: Engine, worker: str, ids: Collection[int], lease_time: t
     """Extend the worker's leases; return how many of the rows it still holds."""
     held = 0
     with write_transaction(engine) as connection:
-        until = _clock(connection) + lease_time
+        until = clock(connection) + lease_time
         for some in id_chunks(ids):
             held += connection.execute(
                 sa.update(t.inbox).where(*_held_by(worker, some)).values(lease_until=until)
@@ -175,7 +175,7 @@ def requeue_failed(
     Without `count_attempt` the objects were not the cause (a store does not answer): they are due at once.
     """
     with write_transaction(engine) as connection:
-        at = _clock(connection)
+        at = clock(connection)
         if not count_attempt:
             _end_lease(connection, worker, ids, {"attempts": _c.attempts - 1, "reason": reason})
             return
@@ -188,14 +188,14 @@ def requeue_failed(
 def park(engine: Engine, worker: str, ids: Collection[int], reason: str) -> None:
     """Park rows that no retry would help, with the reason; a person solves it and runs `requeue_parked`."""
     with write_transaction(engine) as connection:
-        values = {"status": "parked", "reason": reason, "done_at": _clock(connection)}
+        values = {"status": "parked", "reason": reason, "done_at": clock(connection)}
         _end_lease(connection, worker, ids, values)
 
 
 def close_overwritten(engine: Engine, worker: str, ids: Collection[int], reason: str) -> None:
     """Mark rows done whose object the sender has overwritten: the newer version has its own row."""
     with write_transaction(engine) as connection:
-        values = {"status": "done", "reason": reason, "done_at": _clock(connection)}
+        values = {"status": "done", "reason": reason, "done_at": clock(connection)}
         _end_lease(connection, worker, ids, values)
 
 
@@ -244,18 +244,18 @@ def count_done(engine: Engine) -> int:
 
 
 def list_parked(engine: Engine, limit: int | None = None, since: datetime | None = None) -> pl.DataFrame:
-    """Return the parked rows, oldest first: id, object, version, sender, attempts, found_at, done_at, reason.
+    """Return the parked rows, oldest first: id, object, version, source, sender, attempts, found_at, done_at, reason.
 
     `done_at` is when it was parked; with `since`, only rows parked at that time or later.
     """
-    columns = (_c.id, _c.object, _c.version, _c.sender, _c.attempts, _c.found_at, _c.done_at, _c.reason)
+    columns = (_c.id, _c.object, _c.version, _c.source, _c.sender, _c.attempts, _c.found_at, _c.done_at, _c.reason)
     recent = sa.true() if since is None else _c.done_at >= since
     return read_frame(engine, sa.select(*columns).where(_c.status == "parked", recent).order_by(_c.id).limit(limit))
 
 
 def list_closed(engine: Engine, limit: int | None = None) -> pl.DataFrame:
     """Return the rows that are done without a submission, newest first; columns as `list_parked`."""
-    columns = (_c.id, _c.object, _c.version, _c.sender, _c.attempts, _c.found_at, _c.done_at, _c.reason)
+    columns = (_c.id, _c.object, _c.version, _c.source, _c.sender, _c.attempts, _c.found_at, _c.done_at, _c.reason)
     closed = (_c.status == "done", _c.reason.is_not(None))
     return read_frame(engine, sa.select(*columns).where(*closed).order_by(_c.id.desc()).limit(limit))
 
@@ -372,7 +372,8 @@ def _any_due(engine: Engine) -> bool:
     return any(read_frame(engine, sa.select(_c.id).where(state).limit(1)).height for state in (waiting, expired))
 
 
-def _clock(connection: Connection) -> datetime:
+def clock(connection: Connection) -> datetime:
+    """Return the time by the clock that leases go by."""
     at = connection.scalar(sa.select(_at(connection.dialect.name)))
     return at or utc_now()
 
@@ -385,7 +386,7 @@ def _at(dialect: str) -> sa.ColumnElement[datetime]:
 
 
 def _leased_frame(rows: list[Any]) -> pl.DataFrame:
-    dtypes = (pl.Int64, pl.String, pl.String, pl.String, pl.Int64, pl.Int32)
+    dtypes = (pl.Int64, pl.String, pl.String, pl.String, pl.Int64, pl.Int32, pl.String)
     return pl.DataFrame(
         [tuple(row) for row in rows], schema=dict(zip(LEASED_COLUMNS, dtypes, strict=True)), orient="row"
     )

@@ -10,10 +10,15 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from infra.storage.places import Place
-from schemas.errors import StoreError
+from schemas.errors import StoreError, os_error_number
 
 OBJECT_STORE_ERROR: Final = "object-store error"
 """Start of Polars' message when S3 fails while it reads a frame, whatever the error's type."""
+ERROR_CHARACTERS: Final = 300
+_DAMAGED: Final = (
+    "lake: a file of a table cannot be read ({}); `engang status` names files that are missing or truncated: restore "
+    "them from the lake's backup"
+)
 
 
 def table_address(root: Place, name: str) -> str:
@@ -47,20 +52,38 @@ def store_errors(root: Place, name: str) -> Iterator[None]:
         if isinstance(root, Path):
             if isinstance(error, OSError):
                 raise  # it names the file and the problem
-            message = f"lake: the table {name} in {root} can be neither read nor written now"
-            raise StoreError(f"{message} ({error}); check the disk, its free space and this user's rights") from error
+            raise StoreError(_folder_message(root, name, error)) from error
         raise unreachable(f"{root}: the lake's table {name}", error) from error
 
 
 @contextmanager
 def scan_errors() -> Iterator[None]:
-    """Turn errors of S3 while a lazy frame of the lake is collected into `StoreError`."""
+    """Turn errors of S3, and of damaged files, while a lazy frame of the lake is collected into `StoreError`."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
-        if OBJECT_STORE_ERROR not in str(error):
+        if OBJECT_STORE_ERROR in str(error):
+            raise unreachable("lake: a table on S3", error) from error
+        if not isinstance(error, pl.exceptions.ComputeError) or "parquet" not in str(error):
             raise
-        raise unreachable("lake: a table on S3", error) from error
+        raise StoreError(_DAMAGED.format(first_line(error))) from error
+    except pl.exceptions.PanicException as error:
+        raise StoreError(_DAMAGED.format(first_line(error))) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, cut: what follows are stack frames of another language."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].strip()[:ERROR_CHARACTERS]
+
+
+def _folder_message(root: Place, name: str, error: Exception) -> str:
+    table = f"lake: the table {name} in {root}"
+    if os_error_number(error) is not None:
+        problem = f"can be neither read nor written now ({first_line(error)})"
+        return f"{table} {problem}; check the disk, its free space and this user's rights"
+    problem = f"is damaged or of an unknown form ({first_line(error)})"
+    return f"{table} {problem}; restore its folder, _delta_log included, from the lake's backup"
 
 
 def unreachable(what: str, error: Exception) -> StoreError:

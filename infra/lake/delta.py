@@ -11,11 +11,13 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from infra.lake.access import single_writer, storage_options, store_errors, table_address
+from infra.lake.integrity import refuse_damage, table_damage
 from infra.storage.places import Place, check_lake_place
+from infra.storage.store import DamagedFile
 from schemas.claims import CLAIM, PUBLISHED_TABLES, Column, frame_schema
 from schemas.errors import StoreError
 
@@ -107,7 +109,30 @@ class _Table(DeltaTable):
         return [plain + uri.removeprefix(escaped) for uri in super().file_uris(*args, **kwargs)]
 
 
+_opened: Final[ContextVar[dict[tuple[Place, str, int], DeltaTable] | None]] = ContextVar("opened", default=None)
+
+
+@contextmanager
+def opened_once() -> Iterator[None]:
+    """Open each version of a table once while the block runs: opening reads its log, on S3 one request a commit."""
+    before = _opened.set({})
+    try:
+        yield
+    finally:
+        _opened.reset(before)
+
+
 def _open_table(root: Place, name: str, version: int | None = None) -> DeltaTable:
+    opened = _opened.get()
+    if opened is None or version is None:  # the newest version may be another one a moment later
+        return _open_version(root, name, version)
+    key = (root, name, version)
+    if key not in opened:
+        opened[key] = _open_version(root, name, version)
+    return opened[key]
+
+
+def _open_version(root: Place, name: str, version: int | None) -> DeltaTable:
     with store_errors(root, name):
         return _Table(table_address(root, name), version=version, storage_options=storage_options(root))
 
@@ -192,6 +217,19 @@ def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIO
         if table is not None and newest > released.get(name, 0):
             with single_writer(root, name):
                 table.restore(released.get(name, 0), commit_properties=_commit_properties())
+        if table is not None and name in TABLES:
+            _add_missing_columns(root, name)
+
+
+def _add_missing_columns(root: Place, name: str) -> None:
+    """Add the columns that a table lacks which an older version of Engang created; old rows have null there."""
+    table = _open_table(root, name)
+    stored = {field.name for field in table.schema().fields}
+    missing = [column for column in TABLES[name] if column.name not in stored]
+    if missing:
+        wanted = Schema.from_arrow(pl.DataFrame(schema=frame_schema(tuple(missing))).to_arrow().schema)
+        with single_writer(root, name):
+            table.alter.add_columns(wanted.fields, commit_properties=_commit_properties())
 
 
 def append(root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
@@ -240,8 +278,13 @@ def _create_or_check(root: Place, name: str, schema: pl.Schema) -> None:
 
 
 def scan(root: Place, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
-    """Return a table lazily, retired rows included; only these partitions if given."""
-    frame = pl.scan_delta(_open_table(root, name, version))
+    """Return a table lazily, retired rows included; only these partitions if given.
+
+    Raises `StoreError` if a file that would be read is missing or truncated.
+    """
+    table = _open_table(root, name, version)
+    refuse_damage(root, name, table, partitions)
+    frame = pl.scan_delta(table)
     return frame if partitions is None else frame.filter(pl.col("partition").is_in(partitions))
 
 
@@ -306,15 +349,50 @@ def overwrite(
             _open_table(root, name).delete(predicate, commit_properties=_commit_properties())
 
 
+def delete_submission(root: Place, name: str, submission: str) -> None:
+    """Delete the rows of a submission from a table; its older versions still have them until `remove_old_files`."""
+    table = _find_table(root, name)
+    if table is not None:
+        with single_writer(root, name):  # the id is our own hexadecimal, never delivered text
+            table.delete(
+                f"submission_id = '{submission}'", writer_properties=WRITER, commit_properties=_commit_properties()
+            )
+
+
+def remove_old_files(root: Place, name: str) -> None:
+    """Delete the files that the newest version of a table does not have: older versions cannot be read any more."""
+    # Only files that a commit removed are deleted, so what another writer has written and not committed yet stays.
+    table = _find_table(root, name)
+    if table is not None:
+        with single_writer(root, name):
+            table.vacuum(0, dry_run=False, enforce_retention_duration=False, commit_properties=_commit_properties())
+
+
 def files(root: Place, name: str, version: int, partitions: list[str] | None = None) -> list[str]:
     """Return the Parquet files of a table's version, for engines that read files (DuckDB)."""
     table = _open_table(root, name, version)
     return table.file_uris([("partition", "in", partitions)] if partitions else None)
 
 
+def oldest_columns(root: Place, name: str, version: int) -> set[str]:
+    """Return the columns of the oldest file of a table in a folder: files that were written later have no fewer."""
+    table = _open_table(root, name, version)
+    adds = pl.DataFrame(table.get_add_actions(flatten=True)).sort("modification_time").head(1)
+    oldest = [uri for uri in table.file_uris() if any(uri.endswith(path) for path in adds["path"])]
+    names = {field.name for field in table.schema().fields}
+    return {*pl.read_parquet_schema(oldest[0]), "partition"} & names if oldest else names
+
+
 def dataset(root: Place, name: str, version: int) -> Any:  # noqa: ANN401  pyarrow has no types
     """Return a table's version as a pyarrow dataset, for engines that cannot read S3 (DuckDB without extensions)."""
     return _open_table(root, name, version).to_pyarrow_dataset()
+
+
+def damaged_files(root: Place, name: str, version: int | None = None) -> list[DamagedFile]:
+    """Return the files of a table's version (the newest by default) that are missing or not as long as written."""
+    if version is None and not exists(root, name):
+        return []
+    return table_damage(root, name, _open_table(root, name, version))
 
 
 def list_partitions(root: Place, name: str, version: int) -> list[str]:

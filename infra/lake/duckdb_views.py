@@ -1,22 +1,19 @@
-"""A release's tables as DuckDB views, and a sandbox for one SELECT over them that sees nothing else of the machine."""
+"""A release's tables as DuckDB views, for one SELECT over them in a process that sees nothing else of the machine."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import pickle  # to a process of our own
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-import duckdb
 import polars as pl
 
 from infra.lake import delta as lake
-from infra.lake.access import unreachable
 from infra.lake.item_tables import ItemTables
+from infra.lake.query_process import QueryProcess
+from infra.settings import QueryLimits
 from infra.storage.places import Place
 from schemas.claims import Column
-from schemas.errors import StoreError, UsageError
-
-STREAM_ERROR: Final = "reading the stream registered as '_lake_"
-"""Start of DuckDB's message when the dataset of a table on S3 fails."""
 
 
 @dataclass(frozen=True)
@@ -28,65 +25,39 @@ class ReleaseTables:
     frames: Mapping[str, pl.DataFrame]
 
 
-def query_release(tables: ReleaseTables, sql: str) -> pl.DataFrame:
-    """Run one SELECT over the tables.
+def query_release(tables: ReleaseTables, sql: str, limits: QueryLimits) -> pl.DataFrame:
+    """Run one SELECT over the tables, in a process of its own.
 
-    Raises `UsageError` with DuckDB's message for SQL that fails or writes, `StoreError` if a table cannot be read.
+    Raises `UsageError` with DuckDB's message for SQL that fails or writes, and with the limit that a query exceeds;
+    `StoreError` if a table cannot be read.
     """
-    connection = duckdb.connect()
-    views = [view for items in tables.items for view in _views(items, tables.versions, connection)]
-    try:
-        for view in views:
-            connection.sql(_create_view(view))
-    except duckdb.Error as error:
-        raise _unreadable(error) from error
-    for name, frame in tables.frames.items():
-        connection.register(name, frame.to_arrow())
-    _lock_down(connection, [file for view in views if view.source for file in view.source.files])
-    try:
-        _refuse_writing(connection, sql)
-        rows: pl.DataFrame = connection.sql(sql).pl()
-    except (duckdb.Error, pl.exceptions.PolarsError) as error:  # Polars has no type for an interval, say
-        if isinstance(error, duckdb.IOException) or STREAM_ERROR in str(error):
-            raise _unreadable(error) from error
-        raise UsageError(f"the query failed: {_message(error)}") from error
-    return rows
-
-
-def _lock_down(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
-    """Forbid all access to files but these, to the network and to extensions, and every change of these settings."""
-    allowed = ", ".join(_quote_text(file) for file in files)
-    connection.execute(f"SET allowed_paths = [{allowed}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-
-
-def _refuse_writing(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise DuckDB's error for anything but a single SELECT that only reads.
-
-    `allowed_paths` allows writing to the files too. A WITH clause may hold a COPY, but not inside another SELECT; so
-    the query is first planned, and not run, inside one.
-    """
-    connection.execute("EXPLAIN SELECT * FROM query(?)", [sql])
-
-
-def _message(error: Exception) -> str:
-    return str(error).partition("\n\nLINE ")[0]
-
-
-def _unreadable(error: Exception) -> StoreError:
-    """Return the error for a table that cannot be read, which is no fault of the query."""
-    if STREAM_ERROR in str(error):
-        return unreachable("lake: a table on S3", error)
-    hint = "check the disk and this user's rights; restore missing files from the lake's backup"
-    return StoreError(f"lake: a table cannot be read: {_message(error)}; {hint}")
+    with QueryProcess(limits) as process:  # it starts while the tables are opened
+        prepared = [_views(items, tables.versions) for items in tables.items]
+        views = [view for each in prepared for view in each.views]
+        sources = [view.source for view in views if view.source is not None]
+        request = {
+            "sql": sql,
+            "views": [_create_view(view) for view in views],
+            "files": [file for source in sources for file in source.files],
+            "datasets": [dataset for source in sources for dataset in source.datasets],
+        }
+        retired = {name: frame for each in prepared for name, frame in each.frames.items()}
+        return process.run(request, {**retired, **tables.frames})
 
 
 class Source(NamedTuple):
-    """What a view selects from, as SQL, and the files that it reads."""
+    """What a view selects from, as SQL, and what it reads: files or, on S3, a dataset (name, and its pickled place)."""
 
     sql: str
     files: list[str]
+    datasets: list[tuple[str, str]]
+
+
+class PreparedViews(NamedTuple):
+    """The views over the tables of observations or of a kind, and the frames that they join."""
+
+    views: "list[View]"
+    frames: dict[str, pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -101,24 +72,30 @@ class View:
     """Name of the registered table of item_id and _until, if rows of this table are retired."""
 
 
-def _views(tables: ItemTables, versions: dict[str, int], connection: duckdb.DuckDBPyConnection) -> Iterator[View]:
-    """Yield the published tables of observations or of a kind, empty where the release has none of it."""
+def _views(tables: ItemTables, versions: dict[str, int]) -> PreparedViews:
+    """Return the published tables of observations or of a kind, empty where the release has none of it."""
     retired, registered = tables.retired(versions), f"_retired_{tables.items}"
-    connection.register(registered, retired.select("_until", item_id="id").to_arrow())
+    views = []
     for name, columns in tables.published.items():
+        stored: Collection[str] = {c.name for c in columns}
         source = None
         if name in versions:
-            source = _source(tables.root, name, versions[name], connection, mixed=not tables.fixed)
-        stored: Collection[str] = {c.name for c in columns}
-        if source and not tables.fixed:
-            stored = lake.scan(tables.root, name, versions[name]).collect_schema().names()
+            stored, mixed = _stored_columns(tables, name, versions[name])
+            source = _source(tables.root, name, versions[name], mixed=mixed)
         overlay = registered if retired.height and name in tables.replaced else None
-        yield View(name, columns, source, stored, overlay)
+        views.append(View(name, columns, source, stored, overlay))
+    return PreparedViews(views, {registered: retired.select("_until", item_id="id")})
 
 
-def _source(
-    root: Place, name: str, version: int, connection: duckdb.DuckDBPyConnection, *, mixed: bool
-) -> Source | None:
+def _stored_columns(tables: ItemTables, name: str, version: int) -> tuple[Collection[str], bool]:
+    """Return the columns of a table's version, and whether some of its files may lack some of them."""
+    stored = lake.scan(tables.root, name, version).collect_schema().names()
+    if not tables.fixed or not isinstance(tables.root, Path):
+        return stored, not tables.fixed
+    return stored, not lake.oldest_columns(tables.root, name, version) >= set(stored)
+
+
+def _source(root: Place, name: str, version: int, *, mixed: bool) -> Source | None:
     """Return what to read a table's version from: its files or, on S3, its dataset; None if it has no files.
 
     `mixed`: a file may lack a column that another one has; DuckDB then opens every file to find out.
@@ -127,11 +104,11 @@ def _source(
     if not files:
         return None
     if not isinstance(root, Path):  # DuckDB reads S3 by an extension only, and should not get the credentials
-        connection.register(f"_lake_{name}", lake.dataset(root, name, version))
-        return Source(_quote_name(f"_lake_{name}"), [])
+        place = pickle.dumps((root, name, version)).hex()
+        return Source(_quote_name(f"_lake_{name}"), [], [(f"_lake_{name}", place)])
     listed = ", ".join(_quote_text(file) for file in files)
     partitioned = "hive_partitioning = true, hive_types = {'partition': VARCHAR}"
-    return Source(f"read_parquet([{listed}], {partitioned}, union_by_name = {str(mixed).lower()})", files)
+    return Source(f"read_parquet([{listed}], {partitioned}, union_by_name = {str(mixed).lower()})", files, [])
 
 
 def _create_view(view: View) -> str:

@@ -56,9 +56,7 @@ class ItemTables:
 
     def scan(self, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
         """Return a table as it is in the lake, retired rows included, lazily; the newest version by default."""
-        if self.fixed:
-            return delta.scan(self.root, name, version, partitions)
-        if not delta.exists(self.root, name):
+        if not self.fixed and not delta.exists(self.root, name):
             return empty(self.columns[name]).lazy()
         rows = delta.scan(self.root, name, version, partitions)
         stored, schema = rows.collect_schema(), frame_schema(self.columns[name])
@@ -102,8 +100,11 @@ class ItemTables:
         """The table of registered claims or records, which belongs to no release."""
         return ("claims",) if self.fixed else (f"{self.prefix}records",)
 
-    def compact(self, partitions: list[str] | None = None) -> list[str]:
-        """Rewrite those of the partitions where enough is retired, dropping what is; return those rewritten."""
+    def compact(self, partitions: list[str] | None = None, *, every: bool = False) -> list[str]:
+        """Rewrite those of the partitions where enough is retired, dropping what is; return those rewritten.
+
+        every: rewrite all where anything is retired.
+        """
         now = self.versions()
         retired = {what: self.retired(now, what, partitions) for what in {what for what, _ in self.replaced.values()}}
         counts = pl.concat(retired.values()).group_by("partition").agg(pl.len().alias("retired"))
@@ -113,7 +114,7 @@ class ItemTables:
         sizes = sizes.group_by("partition").agg(pl.col("rows").sum())
         weighed = counts.join(sizes, on="partition", how="left").with_columns(pl.col("rows").fill_null(0))
         worth = (pl.col("rows") <= COMPACT_ROWS) | (pl.col("retired") > COMPACT_SHARE * pl.col("rows"))
-        chosen = weighed.filter(worth).sort("partition")
+        chosen = weighed.filter(worth | pl.lit(every)).sort("partition")
         for group in delta.group_partitions(chosen.select("partition", "rows").rows(), rows=COMPACT_BATCH):
             self._rewrite(group, now, retired)
         if chosen.height:

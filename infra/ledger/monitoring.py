@@ -18,6 +18,8 @@ from infra.ledger.sql import read_frame
 WAITING_LIMIT: Final = 10_000
 """Waiting submissions are counted up to this number."""
 LAST_RUNS: Final = 100
+REJECTED_LIMIT: Final = 100_000
+"""Rejected submissions are read up to this number."""
 
 
 class DeliveryWindow(NamedTuple):
@@ -101,11 +103,11 @@ def count_waiting(engine: Engine, since: datetime | None) -> tuple[int, datetime
     return number, first
 
 
-def read_last_runs(engine: Engine, kind: str) -> pl.DataFrame:
+def read_last_runs(engine: Engine, kind: str, limit: int = LAST_RUNS) -> pl.DataFrame:
     """Return the last runs of a kind, newest first: run_id, started_at, finished_at, status, message."""
     c = t.runs.c
     columns = (c.run_id, c.started_at, c.finished_at, c.status, c.message)
-    return read_frame(engine, sa.select(*columns).where(c.kind == kind).order_by(c.started_at.desc()).limit(LAST_RUNS))
+    return read_frame(engine, sa.select(*columns).where(c.kind == kind).order_by(c.started_at.desc()).limit(limit))
 
 
 def last_success(engine: Engine, kind: str) -> datetime | None:
@@ -114,6 +116,75 @@ def last_success(engine: Engine, kind: str) -> datetime | None:
     query = sa.select(c.started_at).where(c.kind == kind, c.status == "done").order_by(c.started_at.desc()).limit(1)
     rows: list[Any] = read_frame(engine, query).rows()
     return rows[0][0] if rows else None
+
+
+def read_rejected(engine: Engine, since: datetime) -> pl.DataFrame:
+    """Return what was received since then and rejected whole, with the first reject of each, up to `REJECTED_LIMIT`.
+
+    Columns: submission_id, contract, sender, filename, received_at, reason, column, found.
+    """
+    c, reject = t.submissions.c, t.rejects.c
+    of_submission = (reject.submission_id == c.submission_id, reject.severity == "critical")
+    first = sa.select(sa.func.min(reject.id)).where(*of_submission).correlate(t.submissions).scalar_subquery()
+    why = t.rejects.alias("why")
+    columns = (c.submission_id, c.contract, c.sender, c.filename, c.received_at)
+    reject_columns = (why.c.reason, why.c.column, why.c.found)
+    query = sa.select(*columns, *reject_columns).select_from(t.submissions.join(why, why.c.id == first))
+    query = query.where(c.status == "rejected", c.received_at >= since)
+    return read_frame(engine, query.order_by(c.received_at.desc()).limit(REJECTED_LIMIT))
+
+
+def read_accepted(engine: Engine, contracts: Iterable[str], since: datetime) -> pl.DataFrame:
+    """Return contract, sender, filename, received_at of what was received under contracts since then and accepted."""
+    c = t.submissions.c
+    columns = (c.contract, c.sender, c.filename, c.received_at)
+    where = (c.status == "live", c.in_release.in_([True, False]), c.received_at >= since)  # an index begins so
+    return read_frame(engine, sa.select(*columns).where(*where, c.contract.in_(list(contracts))))
+
+
+def read_unknown_units(engine: Engine, contract: str | None = None) -> pl.DataFrame:
+    """Return the rejects of unknown units: contract, submission_id, found, rows; of withdrawn submissions none."""
+    c, reject = t.submissions.c, t.rejects.c
+    rows: sa.Label[Any] = sa.func.count().cast(sa.BigInteger).label("rows")
+    by = (c.contract, c.submission_id, reject.found)
+    where = [reject.reason == "unknown-unit", reject.severity == "critical", c.status != "withdrawn"]
+    where += [] if contract is None else [c.contract == contract]
+    joined = t.rejects.join(t.submissions, reject.submission_id == c.submission_id)
+    return read_frame(engine, sa.select(*by, rows).select_from(joined).where(*where).group_by(*by))
+
+
+def has_at_most(engine: Engine, submissions: int) -> bool:
+    """Return whether the ledger has at most so many submissions."""
+    some = sa.select(t.submissions.c.submission_id).limit(submissions + 1).subquery()
+    count: sa.Label[Any] = sa.func.count().cast(sa.BigInteger).label("count")
+    return bool(read_frame(engine, sa.select(count).select_from(some)).item() <= submissions)
+
+
+def contracts_and_senders(engine: Engine) -> list[tuple[str, str]]:
+    """Return every pair of contract and sender that has a submission, sorted."""
+    c = t.submissions.c
+    rows: list[Any] = read_frame(engine, sa.select(c.contract, c.sender).distinct()).sort(pl.all()).rows()
+    return rows
+
+
+def delivered_files(engine: Engine, contract: str, sender: str) -> list[tuple[str, int]]:
+    """Return the sha256 and the size of every file that a sender delivered under a contract and that was not erased."""
+    c = t.submissions.c
+    query = sa.select(c.sha256, c.bytes).where(c.contract == contract, c.sender == sender, _not_erased()).distinct()
+    rows: list[Any] = read_frame(engine, query).rows()
+    return rows
+
+
+def sample_files(engine: Engine, files: int, most_bytes: int) -> list[tuple[str, str, str]]:
+    """Return contract, sender and sha256 of random submissions, of files of at most so many bytes."""
+    c = t.submissions.c
+    query = sa.select(c.contract, c.sender, c.sha256).where(c.bytes <= most_bytes, _not_erased())
+    rows: list[Any] = read_frame(engine, query.order_by(sa.func.random()).limit(files)).rows()
+    return rows
+
+
+def _not_erased() -> sa.ColumnElement[bool]:
+    return t.submissions.c.submission_id.not_in(sa.select(t.erasures.c.submission_id))
 
 
 def last_release(engine: Engine) -> dict[str, Any] | None:

@@ -45,18 +45,19 @@ def add_events(to: sa.Engine | sa.Connection, events: Sequence[Event], *, is_sen
     return sorted(to.execute(statement.returning(t.outbox.c.event_id)).scalars())
 
 
-def lease_event(engine: sa.Engine) -> dict[str, Any] | None:
-    """Lease the oldest event that is due: id, event_id, type, text, attempts; None if none is.
+def lease_event(engine: sa.Engine, due: datetime | None = None) -> dict[str, Any] | None:
+    """Lease the oldest event that is due (now, or at an earlier time): id, event_id, type, text, attempts; else None.
 
     It belongs to the caller for `EVENT_LEASE`, who then calls `mark_sent` or `mark_failed`. If the caller dies, the
     event is due again when the lease ends.
     """
     c, at = t.outbox.c, utc_now()
-    due = sa.select(c.id).where(c.sent_at.is_(None), sa.or_(c.not_before.is_(None), c.not_before <= at))
+    waited = sa.or_(c.not_before.is_(None), c.not_before <= (due or at))
+    oldest = sa.select(c.id).where(c.sent_at.is_(None), waited).order_by(c.id).limit(1)
     with write_transaction(engine) as connection:
         # Several processes send at once. `skip_locked` lets each lock a different row on PostgreSQL; SQLite has one
         # writer. The lease (`not_before`) outlives the transaction, so no lock is held while the event is sent.
-        number = connection.scalar(due.order_by(c.id).limit(1).with_for_update(skip_locked=True))
+        number = connection.scalar(oldest.with_for_update(skip_locked=True))
         if number is None:
             return None
         values = {"attempts": c.attempts + 1, "not_before": at + EVENT_LEASE}

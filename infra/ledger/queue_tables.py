@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 from sqlalchemy import text as sql
 
 from infra.ledger.columns import SERIAL, SUBMISSION_STATUS, count, metadata, one_of, text, time
@@ -30,6 +30,7 @@ inbox: Final = Table(
     text("reason", nullable=True),
     text("submission_id", nullable=True),
     time("done_at", nullable=True),
+    Column("source", Text, nullable=False, server_default="arrivals"),
     one_of("status", INBOX_STATUS),
     one_of("found_by", ("event", "listing")),
     Index(None, "object", "version", unique=True),
@@ -43,7 +44,8 @@ inbox: Final = Table(
 """One row per version of an arrived object: it is processed once, however often it is announced.
 
 `attempts` counts the times it was leased; a worker holds it until `lease_until`. `submission_id` is the submission that
-it became, or is about to become. `reason` says why it was parked, or why the last attempt failed.
+it became, or is about to become. `source` is `arrivals`, or `landing` for what landed before it had a row: then the
+object is the key of its landing note. `reason` says why it was parked, or why the last attempt failed.
 """
 
 outbox: Final = Table(

@@ -85,6 +85,13 @@ def current_release(engine: Engine) -> Release | None:
     return as_release(rows[0]) if rows else None
 
 
+def update_tables(engine: Engine, release: int, tables: Mapping[str, int]) -> None:
+    """Name other table versions for a release: those without what was erased."""
+    row = sa.update(t.releases).where(t.releases.c.release == release)
+    with write_transaction(engine) as connection:
+        connection.execute(row.values(tables=json.dumps(dict(tables), sort_keys=True)))
+
+
 def as_release(row: Mapping[str, Any]) -> Release:
     """Return a row of `releases` with its JSON texts parsed."""
     return cast("Release", {**row, **{name: json.loads(row[name]) for name in ("tables", "counts", "models")}})

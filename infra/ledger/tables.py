@@ -13,11 +13,11 @@ from schemas.claims import BUCKETS, COUNT_COLUMNS, VERDICTS
 
 __all__ = [
     "HEAD", "backfill_partitions", "backfill_readings", "backfill_rejects", "backfills", "contracts", "decisions",
-    "inbox", "item_assignments", "metadata", "model_pins", "models", "outbox", "provisional_units", "record_warnings",
-    "rejects", "releases", "row_counts", "runs", "submission_partitions", "submissions",
+    "erasures", "inbox", "item_assignments", "metadata", "model_pins", "models", "outbox", "provisional_units",
+    "record_warnings", "rejects", "releases", "row_counts", "runs", "submission_partitions", "submissions",
 ]  # fmt: skip
 
-HEAD: Final = "0003"
+HEAD: Final = "0006"
 """The newest migration: a ledger of this revision is opened as it is."""
 
 RUN_STATUS: Final = ("running", "done", "failed", "refused")
@@ -51,6 +51,8 @@ submissions: Final = Table(
     *(count(name) for name in COUNT_COLUMNS),
     Column("in_release", Boolean, nullable=False, server_default=false()),
     Column("first_release", Integer, nullable=True),
+    time("as_of", nullable=True),
+    text("replaces", nullable=True),
     one_of("status", SUBMISSION_STATUS),
     # Counting is answered from this index alone, without reading the submissions.
     Index("ix_submissions_counts", "contract", "status", "in_release", *COUNT_COLUMNS),
@@ -90,6 +92,23 @@ rejects: Final = Table(
     Index(None, "submission_id"),
 )
 """Rows and cells that a contract rejects or warns about: `schemas.claims.REJECT`."""
+
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    text("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    text("sha256"),
+    time("begun_at"),
+    time("erased_at", nullable=True),
+    Column("release", Integer, nullable=True),
+    text("who"),
+    text("why"),
+)
+"""Submissions that were erased: who did it and why, and the hash by which their bytes are refused for good.
+
+`erased_at` is null while the erasure is under way. `release`: the first release without it, from which on releases can
+be read.
+"""
 
 decisions: Final = Table(
     "decisions",

@@ -1,7 +1,9 @@
 """A store in a folder: one file per object, which gets its name once, when its bytes are complete and on disk."""
 
+import errno
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,9 @@ from infra.files import sync_to_disk, temporary_path
 from infra.storage.store import PIECE_BYTES, PROBE_PREFIX, Content, StoredObject
 from schemas.errors import StoreError
 
+PRIVATE_FOLDER: Final = 0o700
+PRIVATE_FILE: Final = 0o600
+"""What is stored can be read by this user alone."""
 _AS_TEXT: Final = {0xDC00 + byte: 0xF700 + byte for byte in range(128, 256)}
 _AS_BYTES: Final = {text: byte for byte, text in _AS_TEXT.items()}
 """A file name may hold bytes that are not UTF-8, while a key is text that a database accepts: such a byte becomes a
@@ -37,7 +42,7 @@ class FolderStore:
             return False
         temporary = temporary_path(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(path.parent)
             _write(temporary, source, sha256, key)
             return _link(temporary, path)
         except OSError as error:
@@ -60,17 +65,27 @@ class FolderStore:
                 copy.write(piece)
         return hashed.hexdigest()
 
+    def delete(self, key: str) -> None:
+        """Delete a file; a missing one is no error."""
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.exists():
+                sync_to_disk(path.parent)
+        except OSError as error:
+            raise StoreError(f"{self.root}: {key!r} cannot be deleted ({error}); give this user the right") from error
+
     def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[StoredObject]:  # noqa: ARG002  a folder has no older versions
         """Yield every file whose key has the prefix, folder by folder; a file deleted meanwhile is left out."""
         folder, _, name_prefix = prefix.rpartition("/")
         start = self._path(folder) if folder else self.root
-        for path, stat in _files(start, name_prefix):
-            yield self.stored_object(path, stat)
+        for path, found in _files(start, name_prefix):
+            yield self.stored_object(path, found)
 
-    def stored_object(self, path: Path, stat: os.stat_result) -> StoredObject:
+    def stored_object(self, path: Path, found: os.stat_result) -> StoredObject:
         """Return a file of this folder as in a listing."""
         key = path.relative_to(self.root).as_posix().translate(_AS_TEXT)
-        return StoredObject(key, _version(stat), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+        return StoredObject(key, _version(found), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def probe(self, *, writes: bool = True) -> None:
         """Raise `StoreError` if the folder cannot be read or, with `writes`, overwrites an existing file."""
@@ -91,6 +106,10 @@ class FolderStore:
             with suppress(OSError):
                 self._path(key).unlink()
 
+    def path_of(self, key: str) -> Path:
+        """Return the path of a file of this folder: only for a folder that nobody else writes to."""
+        return self._path(key)
+
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         if not key or key.startswith("/") or ".." in parts or "\0" in key:
@@ -99,9 +118,9 @@ class FolderStore:
 
     @contextmanager
     def _opened(self, key: str, version: str | None) -> Iterator[BinaryIO]:
-        """Give a file to read; raises `StoreError` if it changes while it is read."""
+        """Give a file to read; raises `StoreError` if it changes while it is read, or a link is on its way."""
         try:
-            with self._path(key).open("rb") as file:
+            with self._open_regular(key) as file:
                 before = _version(os.fstat(file.fileno()))
                 yield file
                 after = _version(os.fstat(file.fileno()))
@@ -112,14 +131,32 @@ class FolderStore:
         if before != (version or before) or after != before:
             raise StoreError(f"{self.root}: {key!r} has changed since it was found; its new version will be read")
 
+    def _open_regular(self, key: str) -> BinaryIO:
+        """Open a file of this folder; raises `OSError` where a link, a pipe or a device has taken its place."""
+        # Who writes to the folder may replace a file, or a folder above it, by a link after it was listed. Each name
+        # is therefore opened from the folder above it, and a link is refused at the moment of opening.
+        *folders, name = self._path(key).relative_to(self.root).parts
+        at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for folder in folders:
+                above, at = at, os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                os.close(above)
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+        finally:
+            os.close(at)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError(errno.EINVAL, "no regular file", key)
+        return os.fdopen(file, "rb")
 
-def _version(stat: os.stat_result) -> str:
-    return f"{stat.st_mtime_ns}-{stat.st_size}"
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns}-{found.st_size}"
 
 
 def _write(path: Path, source: Content, sha256: str | None, key: str) -> None:
     hashed = hashlib.sha256()
-    with path.open("wb") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:  # noqa: PTH123  its mode
         for piece in _pieces(source):
             hashed.update(piece)
             file.write(piece)
@@ -127,6 +164,14 @@ def _write(path: Path, source: Content, sha256: str | None, key: str) -> None:
             raise StoreError(f"{key!r}: its bytes changed while they were read; deliver it again when it is complete")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _make_private(folder: Path) -> None:
+    """Create a folder and those above it that do not exist, for this user alone."""
+    if not folder.exists():
+        _make_private(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir(PRIVATE_FOLDER)
 
 
 def _pieces(source: Content) -> Iterator[bytes]:

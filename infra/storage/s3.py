@@ -103,6 +103,17 @@ class S3Store:
                 file.write(piece)
         return hashed.hexdigest()
 
+    def delete(self, key: str) -> None:
+        """Delete an object and all its versions; a missing one is no error."""
+        with self._store_errors(key):
+            if not self.versioned:
+                self.client.delete_object(**self._at(key))
+                return
+            for page in self.client.get_paginator("list_object_versions").paginate(**self._at(key, "Prefix")):
+                for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    if each["Key"] == self.place.key(key):
+                        self.client.delete_object(**self._at(key), VersionId=each["VersionId"])
+
     def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[StoredObject]:
         """Yield the newest version of every object whose key has the prefix, or every version, page by page."""
         place_prefix = self.place.key("")

@@ -12,6 +12,8 @@ Content: TypeAlias = bytes | Path
 """The content of a delivery: bytes, or the path of a file that is too large for memory."""
 ETAG_VERSION: Final = "etag:"
 """Begins the version of an object where the bucket keeps no versions: `etag:<etag>`."""
+STREAM_ABOVE_BYTES: Final = 64 * 2**20
+"""A delivery larger than this is not read into memory before it is parsed."""
 PIECE_BYTES: Final = 1 << 20
 """How much is read at a time where an object is streamed."""
 
@@ -23,6 +25,19 @@ class StoredObject(NamedTuple):
     version: str
     bytes: int
     modified: datetime
+
+
+class DamagedFile(NamedTuple):
+    """A stored file that is missing (`found` is None) or has another size than it was written with."""
+
+    file: str
+    found: int | None
+    expected: int
+
+    def __str__(self) -> str:
+        """Return what was found and what was expected, as a clause."""
+        found = "nothing" if self.found is None else f"{self.found} bytes"
+        return f"{self.file}: found {found}, expected {self.expected} bytes"
 
 
 class Store(Protocol):
@@ -39,6 +54,9 @@ class Store(Protocol):
 
     def fetch(self, key: str, to: Path, version: str | None = None) -> str:
         """Stream an object to a file, checked against the store's checksum; return its SHA-256."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object, its older versions too; a missing one is no error. Only for what has to be erased."""
 
     def listing(self, prefix: str = "", *, overwritten: bool = False) -> Iterator[StoredObject]:
         """Yield the newest version of every object whose key has the prefix, in any order, never all in memory.

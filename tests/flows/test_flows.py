@@ -109,7 +109,7 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
     receiving.receive_batch(installation, [replace(third, data=third.data + b"\n")])  # the same months, a file more
     before = claims_files(installation)
     monkeypatch.setattr(lake, "MANY_FILES", 2)
-    assert nightly().release == 2
+    nightly()
     assert 0 < claims_files(installation) < before, "small files are put together"
 
 
@@ -140,11 +140,15 @@ def test_artifacts_report_what_came_and_what_was_rejected(home: Path, tmp_path: 
     assert "Nordmann" not in json.dumps(rows)  # what was delivered stays out of Prefect's database
     text = artifact("delivery")
     assert text.startswith("# 2 submissions")
-    assert "| rejected | 5 |" in text
+    assert "| files rejected | 1 |" in text
+    assert "| rows rejected | 5 |" in text
     assert "engang rejects SUBMISSION" in text
     nightly("never")
     contracts = artifact("contracts")
     assert [(c["contract"], c["submissions"], c["rejected"]) for c in contracts] == [("valg-fylke-csv", 2, 5)]
+    status = artifact("status")
+    assert status.startswith("# 1 problems need action\n\n- 1 file of contract valg-fylke-csv rejected whole: ")
+    assert "Nordmann" not in status
     assert not (home / "releases").exists()
     with pytest.raises(UsageError, match="without a contract"):
         receive((folder,))
@@ -192,7 +196,7 @@ def test_storage_that_fails_once_is_tried_again(home: Path, tmp_path: Path, monk
     list(steps.receive(installation, given(installation)[1:]))
     broken.times = 1
     assert nightly().digest == plain.digest
-    assert ledger_rows.read_runs(installation.engine)["status"].to_list() == ["failed", "done"]
+    assert ledger_rows.read_runs(installation.engine)["status"].to_list() == ["done"], "its publishing is repeated"
 
 
 def test_a_run_after_storage_that_kept_failing_completes_it(
@@ -208,6 +212,8 @@ def test_a_run_after_storage_that_kept_failing_completes_it(
     assert state.is_failed()
     assert "StoreError: no space left" in str(state.message)
     assert ledger_releases.current_release(installation.engine) is None
+    assert "- the nightly failed (1 times since the last success): StoreError: no space left" in artifact("status")
+    assert ledger_rows.read_runs(installation.engine)["status"].to_list() == ["failed"]
     assert nightly.nightly().digest == plain.digest
 
 

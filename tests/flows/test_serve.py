@@ -34,13 +34,14 @@ def test_what_is_served_and_when() -> None:
         for name, d in served.items()
     }
     assert schedules["nightly"] == [("0 2 * * *", "Europe/Oslo")]
-    assert schedules["receive"] == [("* * * * *", "Europe/Oslo")]
+    assert schedules["receive"] == [("* * * * *", "UTC")], "Prefect skips the doubled hour of autumn in Oslo's time"
     assert schedules["backfill"] == []
     (trigger,) = served["receive"].triggers
     assert getattr(trigger, "expect", None) == {"no.engang.submission.received"}
-    for name, strategy in (("nightly", "ENQUEUE"), ("receive", "CANCEL_NEW"), ("backfill", "ENQUEUE")):
+    for name, strategy in (("nightly", "ENQUEUE"), ("receive", "CANCEL_NEW")):
         assert served[name].concurrency_limit == 1
         assert getattr(served[name].concurrency_options, "collision_strategy", None) == strategy
+    assert served["backfill"].concurrency_limit is None, "Prefect ends a run that waits for approval if it has a slot"
     for deployment in served.values():
         assert deployment.entrypoint is not None
         assert load_flow_from_entrypoint(deployment.entrypoint).name == deployment.flow_name

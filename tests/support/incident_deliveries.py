@@ -33,7 +33,6 @@ from tests.support.temporary_installation import Life, as_file, lived, opened
 from transforms import identity
 from transforms.linkage.comparisons import splink_settings
 from transforms.linkage.model import MatchModel
-from transforms.records.consolidate import mark_standing
 from transforms.submissions import mark_counting
 
 KIND = read_kind(
@@ -68,6 +67,7 @@ agency: A test's agency
 legal_basis: none, a test
 rhythm: monthly
 hours_per_report: null
+sender: {default: anna, allowed: any}
 format: {type: csv, delimiter: ";"}
 ignore_rows: [{column: body, values: [Sum], why: the sum of the rows above}]
 examples: [{name: none, given: ""}]
@@ -324,8 +324,7 @@ class Home(Life):
 
     def reports(self) -> pl.DataFrame:
         """Return the reports that stand in the current release: the values of each, sorted by report_id."""
-        rows = self.table("incident_sources").with_columns(action=pl.lit("append"))
-        return mark_standing(rows).filter("standing").sort("report_id")
+        return self.table("incident_sources").sort("report_id")
 
     def known_reports(self) -> list[str]:
         """Return the ids of all reports that were ever delivered."""

@@ -9,8 +9,10 @@ from infra.ledger.sql import bulk_insert, read_frame, write_transaction
 
 
 def read_runs(engine: Engine) -> pl.DataFrame:
-    """Return every run, oldest first."""
-    return read_frame(engine, sa.select(tables.runs).order_by(tables.runs.c.started_at, tables.runs.c.run_id))
+    """Return every run that does work, oldest first; the results of a night's checks are left out."""
+    c = tables.runs.c
+    query = sa.select(tables.runs).where(c.kind.not_in(["storage-check", "register-check"]))
+    return read_frame(engine, query.order_by(c.started_at, c.run_id))
 
 
 def write_item_assignments(engine: Engine, assignments: pl.DataFrame) -> None:

@@ -41,7 +41,7 @@ FIELDS = tuple(KIND.fields)
 def deliveries(reports: Iterable[Mapping[str, Any]], kind: Kind = KIND) -> pl.DataFrame:
     """Return deliveries with the columns of `<kind>_records`; columns that are not given get a minimal value.
 
-    `content` is what the fields, version and action say, in words; a report is of its own reporter.
+    `content` is what the fields say, in words; a report is of its own reporter; each is received after the one before.
     """
     rows = []
     for n, each in enumerate(reports):
@@ -57,11 +57,12 @@ def deliveries(reports: Iterable[Mapping[str, Any]], kind: Kind = KIND) -> pl.Da
             "confidential": False,
             "action": "append",
             "partition": "all",
+            "arrival": n,
             **each,
         }
         fields = {name: row.get(name) for name in kind.fields}
         rows.append({"rows": [row["row"]], "content": repr(fields), **row})
-    return pl.DataFrame(rows, schema=frame_schema(record_columns(kind)), strict=False)
+    return pl.DataFrame(rows, schema={**frame_schema(record_columns(kind)), "arrival": pl.UInt32}, strict=False)
 
 
 def of_items(frame: pl.DataFrame, **items: str) -> pl.DataFrame:

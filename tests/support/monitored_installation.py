@@ -27,7 +27,7 @@ def open_watched(home: Path, ledger_url: str, **contracts: str) -> Installation:
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in contracts.items():
         due, _, sender = lines.partition("|")
-        text = LONN.replace("demo-lonn", name).replace(DUE, due).replace(SENDER, sender or "sender: {}")
+        text = LONN.replace("demo-lonn", name).replace(DUE, due).replace(SENDER, sender or "sender: {allowed: any}")
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
     settings = replace(read_settings(home), contracts=folder, codelists=DEMO_CODELISTS, ledger_url=ledger_url)
     lake.open_lake(settings.lake)
@@ -57,4 +57,7 @@ def deliver(
     units = pl.DataFrame(schema={"unit_id": pl.String, "kind": pl.String, "name": pl.String})
     ledger_submissions.register_contract(engine, contract, definition.digest(), "")
     ledger_submissions.register_submissions(engine, pl.DataFrame([row]), partitions, empty(REJECT), units)
+    landed = installation.settings.home / "landing" / contract / sender / id_
+    landed.parent.mkdir(parents=True, exist_ok=True)
+    landed.write_bytes(b"0123456789")
     return id_

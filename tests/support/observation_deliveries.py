@@ -1,8 +1,9 @@
 """Small contracts, invented deliveries under them, and installations that live as long as one example.
 
-The contracts speak of the same items in four ways: `melding` is corrected and withdrawn by version and action and adds
-lines up; `rettelse` answers the same obligation by version alone; `samlet` holds two reporters' figures in tens a row,
-the second of them taking precedence; `firma` is about units that no register holds.
+The contracts speak of the same items in five ways: `melding` is corrected and withdrawn by version and action, whole
+units at a time, and adds lines up; `linjer` does the same item by item; `rettelse` answers the same obligation by
+version alone; `samlet` holds two reporters' figures in tens a row, the second of them taking precedence; `firma` is
+about units that no register holds. The last two have no version: what is received last corrects.
 """
 
 import functools
@@ -10,6 +11,7 @@ import random
 import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +50,8 @@ class Small:
     repeat: str
     columns: tuple[str, ...]
     figures: tuple[Figure, ...]
-    slotted: bool = False
+    versions: bool = False
+    whole: bool = False
     acts: bool = False
     skips: bool = False
 
@@ -57,10 +60,14 @@ KEYS = ("enhet", "maaned", "gruppe")
 CONTRACTS = {
     "melding": Small(
         "omsorg", "sum", (*KEYS, "antall", "noyaktighet", "versjon", "handling"),
-        (Figure("antall", None, 1, "delivered", None),), slotted=True, acts=True,
+        (Figure("antall", None, 1, "delivered", None),), versions=True, whole=True, acts=True,
+    ),
+    "linjer": Small(
+        "omsorg", "sum", (*KEYS, "antall", "noyaktighet", "versjon", "handling"),
+        (Figure("antall", None, 1, "delivered", None),), versions=True, acts=True,
     ),
     "rettelse": Small(
-        "omsorg", "distinct", (*KEYS, "antall", "versjon"), (Figure("antall", None, 1, 0, 3),), slotted=True
+        "omsorg", "distinct", (*KEYS, "antall", "versjon"), (Figure("antall", None, 1, 0, 3),), versions=True
     ),
     "samlet": Small(
         "tilsyn", "error", (*KEYS, "egne", "tilsynets"),
@@ -76,14 +83,14 @@ agency: A test's agency
 legal_basis: none, a test
 rhythm: monthly
 hours_per_report: null
+sender: {allowed: any}
 format: {type: csv, delimiter: ";", decimal: ","}
 ignore_rows: [{column: enhet, values: [Sum], why: the sum of the rows above}]
 period: {column: maaned, type: month}
 breakdown: {group: {column: gruppe}}
 examples: [{name: none, given: ""}]
 """
-OWN = {
-    "melding": """
+LINES = """
 obligation: omsorg
 unit: {column: enhet, kind: municipality}
 report_version: {column: versjon}
@@ -92,7 +99,10 @@ repeat: sum
 claims:
   - {concept: persons, column: antall, reported_by: {option: sender}, unit_measure: {value: persons},
      decimals: {column: noyaktighet}}
-""",
+"""
+OWN = {
+    "melding": LINES + "correction: whole",
+    "linjer": LINES,
     "rettelse": """
 obligation: omsorg
 unit: {column: enhet, kind: municipality}
@@ -154,6 +164,8 @@ class Sent(NamedTuple):
     sender: str
     rows: tuple[Row, ...]
     wrapping: Wrapping = Wrapping()
+    as_of: datetime | None = None
+    replaces: str | None = None
 
 
 def in_order(sent: Sent) -> list[Row]:
@@ -201,13 +213,14 @@ wrappings = st.builds(Wrapping, st.integers(0, 9), st.booleans(), st.booleans(),
 @st.composite
 def sendings(draw: st.DrawFn) -> Sent:
     """Draw one delivery of a few rows about the same few items; most say one version and one action throughout."""
-    contract = draw(st.sampled_from(("melding", "melding", "rettelse", "samlet", "firma")))
+    contract = draw(st.sampled_from(("melding", "melding", "linjer", "linjer", "rettelse", "samlet", "firma")))
     rows = draw(st.lists(_rows, min_size=1, max_size=4))
     if draw(st.integers(0, 3)):
         rows = [row._replace(version=rows[0].version, action=rows[0].action) for row in rows]
     if contract == "firma":
         rows = [row._replace(unit=draw(_unit_names)) for row in rows]
-    return Sent(contract, draw(st.sampled_from(("anna", "berit"))), tuple(rows), draw(wrappings))
+    as_of = draw(st.sampled_from((None,) * 9 + (datetime(2026, 1, 1), datetime(2026, 1, 2))))
+    return Sent(contract, draw(st.sampled_from(("anna", "berit"))), tuple(rows), draw(wrappings), as_of)
 
 
 @functools.cache

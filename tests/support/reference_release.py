@@ -8,10 +8,21 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tests.support.observation_deliveries import CONTRACTS, MUNICIPALITIES, Row, Sent, in_order, written
+from tests.support.observation_deliveries import (
+    CONTRACTS,
+    MUNICIPALITIES,
+    Figure,
+    Row,
+    Sent,
+    file_of,
+    in_order,
+    written,
+)
+from tests.support.temporary_installation import receipt_of
 
 RANK = {"append": 0, "replace": 1, "withdraw": 2}
 OLDEST = -(10**9)
@@ -38,6 +49,8 @@ class Claim(NamedTuple):
     action: str
     lead: bool
     additive: bool = False
+    slack: Fraction | None = None
+    """Half the width of the interval of a sum of lines, where it is more than its accuracy gives."""
 
     @property
     def key(self) -> tuple[str, Item, str]:
@@ -46,27 +59,48 @@ class Claim(NamedTuple):
 
     @property
     def slot(self) -> tuple[str, str, str, str] | None:
-        """Within it the newest version stands."""
-        contract = CONTRACTS[self.sent.contract]
-        return (self.sent.sender, contract.obligation, *self.item[:2]) if contract.slotted else None
+        """What a newer report replaces whole."""
+        return (*self.sent[:2], *self.item[:2]) if CONTRACTS[self.sent.contract].whole else None
 
     @property
-    def newness(self) -> tuple[int, int]:
-        """The report's own order."""
-        return (OLDEST if self.version is None else self.version), RANK[self.action]
+    def statement(self) -> tuple[object, ...]:
+        """What a newer statement corrects: the same sender's, of the same reporter, on the same item."""
+        return *self.sent[:2], self.reported_by, self.item
+
+    @property
+    def newness(self) -> tuple[Any, ...]:
+        """The order of a sender's reports: by version, by the time that it states or of its receipt."""
+        return (OLDEST if self.version is None else self.version), *when(self.sent), self.submission
+
+    @property
+    def stated(self) -> tuple[object, ...]:
+        """What it says of its item."""
+        return self.value, self.decimals, self.version, self.precedence, self.action
 
     @property
     def ends(self) -> tuple[Fraction, Fraction]:
         """The interval it means."""
-        half = Fraction(0) if self.decimals is None else Fraction(10) ** -self.decimals / 2
-        return self.value - half, self.value + half
+        return self.value - self.half, self.value + self.half
+
+    @property
+    def half(self) -> Fraction:
+        """Half the width of that interval."""
+        if self.slack is not None:
+            return self.slack
+        return Fraction(0) if self.decimals is None else Fraction(10) ** -self.decimals / 2
 
     @property
     def worth(self) -> tuple[object, ...]:
         """Who goes first among equals: exact, accurate, then by names that no order of arrival changes."""
-        accuracy = (0, 0) if self.decimals is None else (1, -self.decimals)
+        accuracy = (self.half, 0, 0) if self.decimals is None else (self.half, 1, -self.decimals)
         precedence = (1, 0) if self.precedence is None else (0, self.precedence)
         return accuracy, precedence, self.sent.contract, self.reported_by, self.submission, self.row, self.column
+
+
+def when(sent: Sent) -> tuple[datetime, datetime]:
+    """Return as of when a delivery holds, and when it is received."""
+    received = receipt_of(file_of(sent), sent.contract, sent.sender).replace(tzinfo=None)
+    return sent.as_of or received, received
 
 
 @dataclass(frozen=True)
@@ -84,7 +118,8 @@ class Account:
         """What it says, whatever its order, encoding and writing."""
         names = ("item", "reported_by", "value", "decimals", "version", "action", "additive")
         counts = Counter(tuple(getattr(c, name) for name in names) for c in self.claims)
-        return self.sent.contract, self.sent.sender, frozenset(counts.items()) if counts else object()
+        stated = self.sent.as_of, self.sent.replaces
+        return self.sent.contract, self.sent.sender, stated, frozenset(counts.items()) if counts else object()
 
 
 @dataclass(frozen=True)
@@ -106,6 +141,7 @@ def read(sent: Sent, submission: str) -> Account:
     """Read a delivery row by row."""
     contract = CONTRACTS[sent.contract]
     claims: list[Claim] = []
+    lost: set[tuple[str, Item, str]] = set()
     rejected = ignored = 0
     for number, row in enumerate(in_order(sent), 2):
         figures = [written(text, sent.wrapping) for text in (row.figure, row.other)][: len(contract.figures)]
@@ -115,14 +151,36 @@ def read(sent: Sent, submission: str) -> Account:
             ignored += 1
         elif not _sound(row, sent.contract, figures):
             rejected += 1
+            lost |= _lost_keys(submission, sent, row, figures)
         else:
             claims += _claims(Claim, submission, sent, number, row, figures)
+    twins = _twins(claims, lost) if contract.repeat != "warn" else set()
+    claims = [c for c in claims if c.row not in twins]
+    rejected += len(twins)
     bad = _repeating(claims, contract.repeat)
     sound = [c for c in claims if (c.submission, c.row) not in bad]
     if contract.repeat == "sum":
         times = Counter(c.key for c in claims)
         sound = [c._replace(additive=times[c.key] > 1) for c in sound]
     return Account(sent, tuple(sound), len(sent.rows), rejected + len(bad), ignored)
+
+
+def _lost_keys(submission: str, sent: Sent, row: Row, figures: list[str]) -> set[tuple[str, Item, str]]:
+    """Return the keys of what a rejected row would have said, where its unit can be read."""
+    contract = CONTRACTS[sent.contract]
+    said = [f for f, text in zip(contract.figures, figures, strict=True) if text or not contract.skips]
+    known = row.unit in MUNICIPALITIES
+    item = (row.unit, row.month, row.group)
+    return {(submission, item, figure.reported_by or sent.sender) for figure in said if known}
+
+
+def _twins(claims: list[Claim], lost: set[tuple[str, Item, str]]) -> set[int]:
+    """Return the rows that share a key with a rejected row, with such a row, and so on."""
+    rows: set[int] = set()
+    while more := {c.row for c in claims if c.key in lost} - rows:
+        rows |= more
+        lost = {c.key for c in claims if c.row in more}
+    return rows
 
 
 def _sound(row: Row, contract: str, figures: list[str]) -> bool:
@@ -145,19 +203,27 @@ def _claims(make: type[Claim], submission: str, sent: Sent, number: int, row: Ro
         value = _number(text)
         if value is None:
             continue
-        accuracy = (int(row.accuracy) if row.accuracy else None) if figure.decimals == "delivered" else figure.decimals
+        accuracy = _accuracy(row, figure, text)
         made.append(
             make(
                 submission, sent, number, figure.column, (unit, row.month, row.group),
                 MUNICIPALITIES.get(row.unit, row.unit), figure.reported_by or sent.sender, text, value * figure.scale,
                 accuracy, figure.precedence,
-                int(row.version) if contract.slotted and row.version else None,
+                int(row.version) if contract.versions and row.version else None,
                 {"": "append", "ny": "append", "erstatt": "replace", "trekk": "withdraw"}[row.action]
                 if contract.acts else "append",
                 lead=not made,
             )
         )  # fmt: skip
     return made
+
+
+def _accuracy(row: Row, figure: Figure, text: str) -> int | None:
+    """Return a figure's accuracy: one in tens with places after the mark is as exact as it is written."""
+    if figure.decimals == "delivered":
+        return int(row.accuracy) if row.accuracy else None
+    scaled = isinstance(figure.decimals, int) and figure.scale != 1
+    return figure.decimals + len(text.partition(",")[2]) if scaled else figure.decimals
 
 
 def _repeating(claims: list[Claim], repeat: str) -> set[tuple[str, int]]:
@@ -172,34 +238,70 @@ def _repeating(claims: list[Claim], repeat: str) -> set[tuple[str, int]]:
 
 
 def counting(accounts: Mapping[str, Account], live: Collection[str]) -> set[str]:
-    """Return the submissions that count: the first, by id, of those live ones that say the same."""
+    """Return the submissions that count: of those live ones that say the same, the first received."""
     first: dict[object, str] = {}
-    for submission in sorted(live):
+    for submission in sorted(live, key=lambda s: (*when(accounts[s].sent), s)):
         first.setdefault(accounts[submission].content, submission)
     return set(first.values())
+
+
+def replaced(accounts: Mapping[str, Account], live: Collection[str]) -> set[str]:
+    """Return the submissions that a live one of the same sender and contract replaces."""
+    stated = {(*accounts[s].sent[:2], accounts[s].sent.replaces) for s in live}
+    return {s for s in accounts if (*accounts[s].sent[:2], s) in stated}
+
+
+def ends_of(claims: Collection[Claim]) -> dict[Claim, str]:
+    """Return the claims that do not stand, and why: withdrawn, superseded, or a duplicate of what the sender states."""
+    ends: dict[Claim, str] = {}
+    newest: dict[object, tuple[Any, ...]] = {}
+    by_key: dict[object, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_key[claim.statement].append(claim)
+        if claim.slot:
+            newest[claim.slot] = max(claim.newness, newest.get(claim.slot, claim.newness))
+    for key in by_key.values():
+        ends |= _ends_of_key(key)
+    ends |= {c: "superseded" for c in claims if c.slot and c.newness < newest[c.slot]}
+    return ends | {c: "withdrawn" for c in claims if c.action == "withdraw"}
+
+
+def _ends_of_key(claims: Collection[Claim]) -> dict[Claim, str]:
+    statements: dict[tuple[Any, ...], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        statements[*claim.newness, RANK[claim.action]].append(claim)
+    in_order_of_time = [statements[at] for at in sorted(statements)]
+    stands = len(in_order_of_time) - 1
+    while stands and _repeats(in_order_of_time[stands], in_order_of_time[stands - 1]):
+        stands -= 1
+    ends = {c: "superseded" for statement in in_order_of_time[:stands] for c in statement}
+    return ends | {c: "duplicate" for statement in in_order_of_time[stands + 1 :] for c in statement}
+
+
+def _repeats(one: list[Claim], other: list[Claim]) -> bool:
+    """Return whether two statements, not of a whole unit, say the same in one line each."""
+    return len(one) == len(other) == 1 and not one[0].slot and one[0].stated == other[0].stated
 
 
 def release(accounts: Mapping[str, Account], withdrawn: Collection[str]) -> ExpectedRelease:
     """Return what a release of these submissions holds."""
     live = {s for s, a in accounts.items() if s not in withdrawn and not (a.rejected and not a.claims)}
-    counted = counting(accounts, live)
+    outdated = replaced(accounts, live)
+    counted = counting(accounts, live - outdated)
     claims = [c for s in counted for c in accounts[s].claims]
-    newest: dict[object, tuple[int, int]] = {}
-    for claim in claims:
-        if claim.slot:
-            newest[claim.slot] = max(claim.newness, newest.get(claim.slot, claim.newness))
-    standing = [c for c in claims if c.slot is None or (c.newness == newest[c.slot] and c.action != "withdraw")]
-    expected = ExpectedRelease({}, {}, {}, {s: _at_rest(s, a, live, counted) for s, a in accounts.items()}, {})
+    ends = ends_of(claims)
+    at_rest = {s: _at_rest(a, _idle(s, live, outdated, counted)) for s, a in accounts.items()}
+    expected = ExpectedRelease({}, {}, {}, at_rest, {})
     by_item: dict[Item, list[Claim]] = defaultdict(list)
-    for claim in standing:
-        by_item[claim.item].append(claim)
+    for claim in claims:
+        if claim not in ends:
+            by_item[claim.item].append(claim)
     for item, statements in by_item.items():
         _weigh(expected, item, statements)
-    for claim in set(claims) - set(standing):
-        _count(expected, claim, "withdrawn" if claim.action == "withdraw" else "superseded")
+    for claim, end in ends.items():
+        _count(expected, claim, end)
     for claim in (c for account in accounts.values() for c in account.claims):
-        is_withdrawn = claim.submission not in live or (claim.submission in counted and claim.action == "withdraw")
-        ending = "withdrawn" if is_withdrawn else "superseded" if claim.submission in counted else "not in this release"
+        ending = "withdrawn" if claim.submission not in live else ends.get(claim, "not in this release")
         cell = claim.submission, claim.row, claim.column
         expected.fates[cell] = claim.item, (expected.sources[cell][6] if cell in expected.sources else ending)
     for buckets in expected.buckets.values():
@@ -208,13 +310,17 @@ def release(accounts: Mapping[str, Account], withdrawn: Collection[str]) -> Expe
     return expected
 
 
-def _at_rest(submission: str, account: Account, live: Collection[str], counted: Collection[str]) -> dict[str, int]:
-    rest = account.delivered - account.rejected - account.ignored
-    found = {"rejected": account.rejected, "ignored": account.ignored}
+def _idle(submission: str, live: Collection[str], outdated: Collection[str], counted: Collection[str]) -> str | None:
+    """Return the bucket of a submission that does not count."""
     if submission not in live:
-        found["withdrawn"] = rest
-    elif submission not in counted:
-        found["duplicate"] = rest
+        return "withdrawn"
+    return "superseded" if submission in outdated else None if submission in counted else "duplicate"
+
+
+def _at_rest(account: Account, bucket: str | None) -> dict[str, int]:
+    found = {"rejected": account.rejected, "ignored": account.ignored}
+    if bucket:
+        found[bucket] = account.delivered - account.rejected - account.ignored
     return found
 
 
@@ -264,9 +370,10 @@ def _statements(claims: list[Claim]) -> tuple[list[Claim], dict[object, list[Cla
     sums = []
     for several in lines.values():
         coarse = [c.decimals for c in several if c.decimals is not None]
-        sums.append(
-            several[0]._replace(value=sum((c.value for c in several), Fraction(0)), decimals=min(coarse, default=None))
-        )
+        total = sum((c.value for c in several), Fraction(0))
+        wide = sum((c.half for c in several), Fraction(0))
+        slack = wide if wide > max(c.half for c in several) else None
+        sums.append(several[0]._replace(value=total, decimals=min(coarse, default=None), slack=slack))
     return [c for c in claims if not c.additive] + sums, lines
 
 
@@ -274,9 +381,9 @@ def _verdict(statements: Iterable[Claim]) -> str:
     several = list(statements)
     if len(several) == 1:
         return "single"
-    by_accuracy: dict[int | None, set[Fraction]] = defaultdict(set)
+    by_accuracy: dict[object, set[Fraction]] = defaultdict(set)
     for claim in several:
-        by_accuracy[claim.decimals].add(claim.value)
+        by_accuracy[claim.decimals, claim.slack].add(claim.value)
     if any(len(values) > 1 for values in by_accuracy.values()):
         return "conflict"
     if max(c.ends[0] for c in several) > min(c.ends[1] for c in several):

@@ -42,7 +42,7 @@ ONLY_IN: Final = {
     "prefect": ("flows/orchestration/", "flows/events.py"),
     "great_expectations": ("infra/checks/engine.py",),
     "splink": ("transforms/linkage/comparisons.py", "transforms/linkage/scoring.py"),
-    "duckdb": ("infra/lake/duckdb_views.py", "transforms/linkage/scoring.py"),
+    "duckdb": ("infra/lake/query_child.py", "transforms/linkage/scoring.py"),
     "altair": ("flows/cli/charts.py",),
     "vl_convert": ("flows/cli/charts.py",),
     "boto3": ("infra/storage/s3.py", "infra/inbox/sqs.py"),
@@ -58,7 +58,13 @@ ONLY_IN: Final = {
 }
 """Heavy or outward package -> the places (a file, or a folder with a slash) that may import it."""
 FEWEST_MODULES: Final = 2
-MOST_MODULES: Final = {"flows/cli": 16, "infra/ledger": 14, "transforms/linkage": 14}
+MOST_MODULES: Final = {
+    "transforms/normalisation": 14,
+    "flows/cli": 16,
+    "flows/intake": 14,
+    "infra/ledger": 16,
+    "transforms/linkage": 14,
+}
 """Folder -> how many modules it may hold, if more than twelve: one per group of commands, of tables, per step."""
 PURE = {"os", "sys", "time", "random", "socket", "requests", "httpx", "sqlalchemy", "subprocess", "tempfile", "shutil"}
 """Clock, environment, network, SQL, files: a transform uses none of them."""

@@ -1,8 +1,8 @@
 """Texts to typed cells: the unit, the period, the figures of every row, and what can be wrong with each.
 
-The cells frame has a row for every row of the batch: the contract's columns trimmed, then `_ignored`, `_unit_id`,
-`_kind_text`, `_unit_code`, `_unit_name`, `_start`, `_end`, `_version`, `_reported_at`, `_action`, and for claim
-number i `_value_i` and `_original_i` (the cell as delivered).
+The cells frame has a row for every row of the batch: the contract's columns cleaned (`transforms.clean_text`), then
+`_ignored`, `_unit_id`, `_kind_text`, `_unit_code`, `_unit_name`, `_start`, `_end`, `_version`, `_reported_at`,
+`_action`, and for claim number i `_value_i` and `_original_i` (the cell as delivered).
 """
 
 from functools import reduce
@@ -12,16 +12,19 @@ import polars as pl
 
 from schemas.claims import VALUE, VALUE_DIGITS, VALUE_SCALE
 from schemas.contract import ClaimSpec, Contract, Period, ReportVersion, Take, Unit
-from transforms.normalisation.numbers import number, number_problem
+from transforms.clean_text import clean, clean_columns
 from transforms.normalisation.problems import Problem
+from transforms.numbers import number, number_problem, without_noise
+from transforms.placeholders import TOTALS, is_placeholder
 from transforms.register.lookup import Register, normalise_name, resolve_units
 
+ISO_DATE = "%Y-%m-%d"
 ISO_DATETIME = "%Y-%m-%dT%H:%M:%S%.f"
+YEARS = (1000, 2999)
+"""The first and the last year of a date: any other is a slip, such as 24 for 2024 or 9999 for no end."""
 VALUE_LIMIT = 10**VALUE_DIGITS
 CODES_SHOWN = 12
 """How many codes of a map a reject lists: what fits a line."""
-HIGHEST_VERSION = 2**59
-"""So that versions can be ordered together with their actions in 64 bits."""
 
 
 def mapped_text(take: Take) -> pl.Expr:
@@ -33,7 +36,8 @@ def apply_map(text: pl.Expr, take: Take) -> pl.Expr:
     """Return the text mapped by a `Take`; null where its map has no such code, unchanged without a map."""
     if take.map is None:
         return text
-    return text.replace_strict(list(take.map), list(take.map.values()), default=None, return_dtype=pl.String)
+    known = {clean(code): clean(value) for code, value in take.map.items()}
+    return text.replace_strict(list(known), list(known.values()), default=None, return_dtype=pl.String)
 
 
 def source_text(take: Take) -> pl.Expr:
@@ -42,17 +46,15 @@ def source_text(take: Take) -> pl.Expr:
         return pl.col(take.column)
     if take.option is not None:
         return pl.col("sender" if take.option == "sender" else "option_period")
-    return pl.lit(take.value, dtype=pl.String)
+    return pl.lit(None if take.value is None else clean(take.value), dtype=pl.String)
 
 
 def read_cells(batch: pl.DataFrame, contract: Contract, register: Register) -> tuple[pl.DataFrame, list[Problem]]:
     """Return the cells frame of a batch and every problem its rows can have, the contract's rules excepted."""
     originals = [pl.col(c.column).alias(f"_original_{i}") for i, c in enumerate(contract.claims)]
-    trimmed = [pl.col(c).str.strip_chars() for c in contract.columns()]
-    trimming = batch.lazy().with_columns(originals).with_columns(trimmed)
-    cells = _with_unit_and_period(
-        trimming.with_columns(_ignored(contract).alias("_ignored")).collect(), contract, register
-    )
+    batch = clean_columns(batch.with_columns(originals), contract.columns())
+    batch = without_noise(batch, [c.column for c in contract.claims], contract.format)
+    cells = _with_unit_and_period(batch.with_columns(_ignored(contract).alias("_ignored")), contract, register)
     values = [_value(i, c, contract) for i, c in enumerate(contract.claims)]
     cells = cells.with_columns(*values, *report_columns(contract))
     return cells, [*_code_problems(contract), *_lookup_problems(contract), *_value_problems(contract)]
@@ -63,7 +65,7 @@ def ignored_rows(contract: Contract) -> list[pl.Expr]:
     conditions = [pl.lit(False)]
     for rows in contract.ignore_rows:
         column = pl.col(rows.column)
-        conditions.append(column.is_in(list(rows.values)))
+        conditions.append(column.is_in([clean(text) for text in rows.values]))
         if rows.pattern:
             conditions.append(column.str.contains(f"^(?:{rows.pattern})$"))
     return conditions
@@ -116,8 +118,28 @@ def _span(text: pl.Expr, period: Period) -> tuple[pl.Expr, pl.Expr]:
         start = (text + "/01").str.to_date(f"{period.format or '%Y-%m'}/%d", strict=False)
         length = "1mo"
     else:
-        start, length = text.str.to_date(period.format or "%Y-%m-%d", strict=False), "1d"
+        start, length = iso_date(text, period.format), "1d"
+    start = sound_date(start)
     return start, start.dt.offset_by(length)
+
+
+def sound_date(date: pl.Expr) -> pl.Expr:
+    """Return dates and times whose year has four digits as people write them; null for others (9999, 24, 124)."""
+    return pl.when(date.dt.year().is_between(*YEARS)).then(date)
+
+
+def iso_date(text: pl.Expr, form: str | None) -> pl.Expr:
+    """Return the date of each text; a spreadsheet's date with the time 00:00:00 is one too."""
+    if form in {None, ISO_DATE}:
+        text = text.str.replace("[ T]00:00:00$", "")
+    return sound_date(text.str.to_date(form or ISO_DATE, strict=False))
+
+
+def iso_datetime(text: pl.Expr, form: str | None) -> pl.Expr:
+    """Return the date and time of each text, in microseconds; a blank may separate the two."""
+    if form is None:
+        text = text.str.replace("^([0-9-]{10}) ", "${1}T")
+    return sound_date(text.str.to_datetime(form or ISO_DATETIME, strict=False, time_unit="us"))
 
 
 def _add_unit(keys: pl.DataFrame, unit: Unit, register: Register) -> pl.DataFrame:
@@ -126,6 +148,7 @@ def _add_unit(keys: pl.DataFrame, unit: Unit, register: Register) -> pl.DataFram
         pl.lit(unit.by).alias("by"),
         pl.col("_unit_text").alias("key"),
         pl.col("_start").alias("date"),
+        pl.col("_end").alias("until"),
     )
     found = resolve_units(register, query)
     keys = keys.with_columns(
@@ -178,8 +201,8 @@ def _instant(version: ReportVersion) -> pl.Expr:
     text = pl.col(version.column)
     if version.type == "integer":
         whole = text.str.to_integer(strict=False)
-        return pl.when(whole.is_between(-HIGHEST_VERSION, HIGHEST_VERSION)).then(whole)
-    return text.str.to_datetime(version.format or ISO_DATETIME, strict=False, time_unit="us")
+        return pl.when(whole.is_between(-version.max, version.max)).then(whole)
+    return iso_datetime(text, version.format)
 
 
 def accuracy(text: pl.Expr) -> pl.Expr:
@@ -208,16 +231,17 @@ def text_problems(take: Take, *, optional: bool) -> list[Problem]:
 
 def unknown_code(text: pl.Expr, column: str | None, known: list[str]) -> Problem:
     """Return the problem of a text that is not one of the known codes; empty text does not have it."""
+    codes = [clean(code) for code in known]
     shown = ", ".join(known[:CODES_SHOWN]) + (" …" if len(known) > CODES_SHOWN else "")
     hint = "use a known code, or add this one to the contract's map"
     # An empty cell is not a code: where it may not be empty, missing-value reports it.
-    return Problem("unknown-code", column, ~text.is_in([*known, ""]), text, f"one of {shown}", hint)
+    return Problem("unknown-code", column, ~text.is_in([*codes, ""]), text, f"one of {shown}", hint)
 
 
 def _lookup_problems(contract: Contract) -> list[Problem]:
     unit, period = contract.place()
     written = period.format or {"year": "YYYY", "quarter": "YYYY-Qn", "month": "%Y-%m", "day": "%Y-%m-%d"}[period.type]
-    date = f"a {period.type} ({written})"
+    date = f"a {period.type} ({written}), {YEARS[0]} to {YEARS[1]}"
     hints = "write the period as the contract declares it", "correct the code or name, or the register"
     given = pl.col("_start_text").ne_missing("") & pl.col("_until_text").ne_missing("")
     undated = pl.col("_start").is_null() & given
@@ -228,8 +252,22 @@ def _lookup_problems(contract: Contract) -> list[Problem]:
     return [
         Problem("not-a-date", period.column or "--period", undated, span, date, hints[0]),
         Problem(reason, unit.column, unknown, text, expected, hints[1]),
+        *(_name_problems(unit) if unit.provisional else ()),
         *instant_problems(contract),
     ]
+
+
+def _name_problems(unit: Unit) -> list[Problem]:
+    """Return what makes the name of a unit that no register has doubtful: the name of a total, or no name at all."""
+    text, name = pl.col("_unit_text"), normalise_name(pl.col("_unit_text"))
+    new = pl.col("_unit_id").str.starts_with("provisional:")
+    hint = "name such rows under ignore_rows in the contract, or correct the name; it is accepted as it is"
+    total = name.str.strip_chars(" :.=*").is_in(TOTALS)
+    return [
+        Problem("sum-row", unit.column, new & total, text, "the name of one unit", hint, severity="warning"),
+        Problem("placeholder", unit.column, new & is_placeholder(text), text, "the name of one unit", hint,
+                severity="warning"),
+    ]  # fmt: skip
 
 
 def instant_problems(contract: Contract) -> list[Problem]:
@@ -241,7 +279,9 @@ def _instant_problem(version: ReportVersion) -> Problem:
     text = pl.col(version.column)
     bad = (text != "") & _instant(version).is_null()
     if version.type == "integer":
-        return Problem("not-a-number", version.column, bad, text, "a whole number of at most 17 digits", "correct it")
+        too_large = pl.when(text.str.contains("^[+-]?[0-9]+$")).then(pl.lit("out-of-range"))
+        expected, hint = f"a whole number of at most {version.max}", "correct it, or state the limit as `max`"
+        return Problem(too_large.otherwise(pl.lit("not-a-number")), version.column, bad, text, expected, hint)
     what = f"a date and time ({version.format or 'as 2024-12-31T23:59:59'})"
     return Problem("not-a-date", version.column, bad, text, what, "correct it")
 

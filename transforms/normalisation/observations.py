@@ -11,11 +11,13 @@ import polars as pl
 from schemas.claims import CLAIM, frame_schema
 from schemas.contract import ClaimSpec, Contract, Take
 from transforms import identity
+from transforms.normalisation.authority import authority_problems
 from transforms.normalisation.cells import accuracy, mapped_text, read_cells
-from transforms.normalisation.numbers import decimals_written
-from transforms.normalisation.problems import Problem, find_rejects
+from transforms.normalisation.problems import Findings, Problem, find_rejects
+from transforms.normalisation.rejected_twins import reject_twins
 from transforms.normalisation.repeated_keys import handle_repeats
 from transforms.normalisation.row_counts import count_rows, sunk_files
+from transforms.numbers import decimals_written
 from transforms.register.lookup import Register
 
 CLAIM_CONTENT = ("item_id", "reported_by", "value", "decimals")
@@ -47,16 +49,22 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     cells, problems = read_cells(batch, contract, register)
     rows = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
     rule_problems = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
-    problems += rule_problems
-    rejects, rejected = find_rejects(rows, problems)
-    if rejected.height:
-        rows = rows.join(rejected, on=["submission_id", "row"], how="anti")
-    claims, repeated = handle_repeats(_with_ids(_claims(rows, contract), contract), contract.repeat or "error")
-    rejects = pl.concat([rejects, repeated])
-    sunk = sunk_files(rejects, rule_problems)
+    problems += [*rule_problems, *authority_problems(contract, cells.columns)]
+    findings = find_rejects(rows, problems)
+    lost = rows.clear()
+    if findings.rejected.height:
+        lost = rows.join(findings.rejected, on=["submission_id", "row"], how="semi")
+        rows = rows.join(findings.rejected, on=["submission_id", "row"], how="anti")
+    claims = _with_ids(_claims(rows, contract), contract)
+    if lost.height and contract.repeat in {"sum", "error", "distinct"}:
+        claims, twins = reject_twins(claims, _with_ids(_claims(lost, contract), contract), contract.repeat)
+        findings = findings.plus(Findings.of(twins))
+    claims, repeated = handle_repeats(claims, contract.repeat or "error")
+    findings = findings.plus(repeated)
+    sunk = sunk_files(findings.rejects, rule_problems)
     claims = claims.join(sunk, on="submission_id", how="anti") if sunk.height else claims
-    counts = count_rows(cells, _content(claims), rejects, sunk)
-    return Normalised(claims.select(frame_schema(CLAIM).names()), rejects, counts)
+    counts = count_rows(cells, _content(claims), findings, sunk)
+    return Normalised(claims.select(frame_schema(CLAIM).names()), findings.rejects, counts)
 
 
 def _claims(cells: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -107,16 +115,19 @@ def _claim_columns(index: int, claim: ClaimSpec, contract: Contract) -> list[pl.
 
 
 def _decimals(claim: ClaimSpec, contract: Contract) -> pl.Expr:
-    """Return the accuracy: declared, as written, or from the scale (1000 -> -3)."""
+    """Return the accuracy: declared, as written, or from the scale.
+
+    A figure in thousands is accurate to the thousand; one with decimals (1,5 thousand) to what it is written with.
+    """
     shift = claim.scale.log10() if claim.scale > 0 else None
     places = int(shift) if shift is not None and shift == int(shift) else 0
     if isinstance(claim.decimals, Take):
         return accuracy(mapped_text(claim.decimals))
     if isinstance(claim.decimals, int):
         return pl.lit(claim.decimals)
-    if claim.decimals == "as_written":
+    if claim.decimals == "as_written" or (claim.decimals is None and places > 0):
         return decimals_written(pl.col(claim.column), contract.format) - places
-    return pl.lit(-places if claim.decimals is None and places > 0 else None)
+    return pl.lit(None)
 
 
 def breakdown_text(parts: dict[str, Take]) -> pl.Expr:
@@ -134,8 +145,7 @@ def breakdown_text(parts: dict[str, Take]) -> pl.Expr:
 
 
 def _with_ids(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    slotted = contract.report_version is not None or contract.action is not None
-    slot = identity.slot_id() if slotted else pl.lit(None, dtype=pl.String).alias("slot_id")
+    slot = identity.slot_id() if contract.correction == "whole" else pl.lit(None, dtype=pl.String).alias("slot_id")
     month = pl.col("period_start").dt.strftime("%Y-%m").alias("partition")
     typed = claims.lazy().cast({n: d for n, d in frame_schema(CLAIM).items() if n in claims.columns})
     return typed.with_columns(identity.item_id(), slot, month).collect(engine="streaming")

@@ -7,8 +7,8 @@ import polars as pl
 from schemas.claims import VALUE
 from schemas.contract import ChangeRule, Contract
 from transforms import identity
-from transforms.normalisation.numbers import decimal_text
 from transforms.normalisation.rules import change_breaks, rule_expectation
+from transforms.numbers import decimal_text
 from transforms.rejects import reject_columns
 
 PERIOD_MONTHS: Final = {"year": 12, "quarter": 3, "month": 1}

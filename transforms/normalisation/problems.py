@@ -10,7 +10,7 @@ import polars as pl
 from schemas.claims import REJECT, empty
 from schemas.contract import Contract
 from transforms.normalisation.rules import RowRule, rule_breaks, rule_columns, rule_expectation
-from transforms.rejects import reject_columns
+from transforms.rejects import bound_rejects, build_rejects, reject_columns
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,67 @@ class Problem:
         )  # fmt: skip
 
 
-def find_rejects(cells: pl.DataFrame, problems: list[Problem]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rejects of the rows that have problems, and the distinct (submission_id, row) of the critical ones.
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with the rows of a batch.
 
-    `cells` has submission_id, row and every column that the problems use. A row has one reject for each problem.
+    rejects: `REJECT`, of each problem the first ones listed and the others counted. rejected: the distinct
+    (submission_id, row) of all critical ones. warned: submission_id, warnings (Int64) of all the others.
+    """
+
+    rejects: pl.DataFrame
+    rejected: pl.DataFrame
+    warned: pl.DataFrame
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return what is wrong with sound rows."""
+        rejected = pl.DataFrame(schema={"submission_id": pl.String, "row": pl.Int32})
+        return cls(empty(REJECT), rejected, pl.DataFrame(schema={"submission_id": pl.String, "warnings": pl.Int64}))
+
+    @classmethod
+    def of(cls, rejects: pl.DataFrame) -> Self:
+        """Return what all the rejects (`REJECT`) of a step make of its rows; of many only the first are listed."""
+        if rejects.is_empty():
+            return cls.none()
+        critical = pl.col("severity") == "critical"
+        warned = rejects.filter(~critical).group_by("submission_id").agg(pl.len().cast(pl.Int64).alias("warnings"))
+        return cls(bound_rejects(rejects), rejects.filter(critical).select("submission_id", "row").unique(), warned)
+
+    def plus(self, other: Self) -> Self:
+        """Return these and others."""
+        frames = ("rejects", "rejected", "warned")
+        return type(self)(*(pl.concat([getattr(self, name), getattr(other, name)]) for name in frames))
+
+
+def find_rejects(cells: pl.DataFrame, problems: list[Problem]) -> Findings:
+    """Return what is wrong with the rows: of each problem that a row has, one reject.
+
+    `cells` has submission_id, row and every column that the problems use.
     """
     if not problems:
-        return empty(REJECT), cells.select("submission_id", "row").clear()
-    flags = [f"_bad_{i}" for i in range(len(problems))]
-    flagged = cells.lazy().with_columns(p.bad.fill_null(False).alias(f) for p, f in zip(problems, flags, strict=True))
-    bad = flagged.filter(reduce(or_, map(pl.col, flags))).collect()
-    if not bad.height:
-        return empty(REJECT), cells.select("submission_id", "row").clear()
-    parts = [bad.filter(flag).select(p.reject_columns()) for p, flag in zip(problems, flags, strict=True)]
-    critical = [part for part, p in zip(parts, problems, strict=True) if p.severity == "critical"]
-    rejected = pl.concat([p.select("submission_id", "row") for p in critical]).unique() if critical else None
-    rejects = pl.concat(parts).sort("submission_id", "row", "column", "reason", maintain_order=True)
-    return rejects, cells.select("submission_id", "row").clear() if rejected is None else rejected
+        return Findings.none()
+    names = [f"_bad_{i}" for i in range(len(problems))]
+    flags = cells.lazy().select(p.bad.fill_null(False).alias(f) for p, f in zip(problems, names, strict=True)).collect()
+    found = [(p, flags[f]) for p, f in zip(problems, names, strict=True) if flags[f].any()]
+    if not found:
+        return Findings.none()
+    parts = [build_rejects(cells.filter(flag), p.reject_columns()) for p, flag in found]
+    return Findings(
+        pl.concat(parts).sort("submission_id", "row", "column", "reason", maintain_order=True),
+        _rejected_rows(cells, [flag for p, flag in found if p.severity == "critical"]),
+        _warnings(cells, [flag for p, flag in found if p.severity != "critical"]),
+    )
+
+
+def _rejected_rows(cells: pl.DataFrame, flags: list[pl.Series]) -> pl.DataFrame:
+    if not flags:
+        return Findings.none().rejected
+    return cells.select("submission_id", "row").filter(reduce(or_, flags))
+
+
+def _warnings(cells: pl.DataFrame, flags: list[pl.Series]) -> pl.DataFrame:
+    ids = [cells.select("submission_id").filter(flag) for flag in flags]
+    if not ids:
+        return Findings.none().warned
+    return pl.concat(ids).group_by("submission_id").agg(pl.len().cast(pl.Int64).alias("warnings"))

@@ -1,8 +1,8 @@
 """Texts to the typed fields of records, and what can be wrong with each.
 
-The cells frame has a row for every row of the batch: the contract's columns trimmed, then `_ignored`, `_version`,
-`_reported_at`, `_action`, and for field f `_text_f` (String, "" for none) and `_field_f` (typed, null for none). Texts
-are in Unicode's composed form (NFC).
+The cells frame has a row for every row of the batch: the contract's columns cleaned (`transforms.clean_text`), then
+`_ignored`, `_version`, `_reported_at`, `_action`, and for field f `_text_f` (String, "" for none) and `_field_f`
+(typed, null for none).
 """
 
 import re
@@ -16,22 +16,27 @@ import polars as pl
 from schemas.claims import VALUE_DIGITS, VALUE_SCALE
 from schemas.contract import Contract, FieldTake, Format, RecordSpec
 from schemas.kind import FieldSpec, Kind
+from transforms.clean_text import clean, clean_columns
 from transforms.normalisation.cells import (
-    ISO_DATETIME,
+    ISO_DATE,
+    YEARS,
     apply_map,
     ignored_rows,
     instant_problems,
+    iso_date,
+    iso_datetime,
     report_columns,
     scale_value,
     source_text,
     text_problems,
     unknown_code,
 )
-from transforms.normalisation.numbers import number, number_problem
 from transforms.normalisation.problems import Problem
+from transforms.numbers import number, number_problem, without_noise
+from transforms.placeholders import is_placeholder
 
+_FIGURES: Final = ("number", "integer")
 BOOLEAN_TEXTS: Final = ("true", "false")
-ISO_DATE: Final = "%Y-%m-%d"
 
 
 def read_record_cells(
@@ -43,9 +48,10 @@ def read_record_cells(
     values = [
         _value(name, take, spec, contract.format).alias(f"_field_{name}") for name, (take, spec) in fields.items()
     ]
-    trimmed = [pl.col(c).str.strip_chars() for c in contract.columns()]
+    figures = [c for take, spec in fields.values() if spec.type in _FIGURES for c in take.source_columns()]
+    batch = without_noise(clean_columns(batch, contract.columns()), figures, contract.format)
     ignored = reduce(or_, ignored_rows(contract)).alias("_ignored")
-    lazy = batch.lazy().with_columns(trimmed).with_columns(ignored, *report_columns(contract), *texts)
+    lazy = batch.lazy().with_columns(ignored, *report_columns(contract), *texts)
     problems = [*_key_problems(contract, record)]
     for name, (take, spec) in fields.items():
         problems += _field_problems(name, take, spec, contract.format)
@@ -57,7 +63,7 @@ def _cell(column: str, take: FieldTake) -> pl.Expr:
     text = pl.col(column)
     if not take.missing_values:
         return text
-    return pl.when(text.is_in(list(take.missing_values))).then(pl.lit("")).otherwise(text)
+    return pl.when(text.is_in([clean(value) for value in take.missing_values])).then(pl.lit("")).otherwise(text)
 
 
 def _text(take: FieldTake, spec: FieldSpec) -> pl.Expr:
@@ -77,7 +83,8 @@ def _value(name: str, take: FieldTake, spec: FieldSpec, form: Format) -> pl.Expr
     value: pl.Expr
     match spec.type:
         case "text" | "code":
-            value = pl.when(text != "").then(text.str.normalize("NFC"))
+            joins = ~is_placeholder(text) if spec.role == "identity" else pl.lit(True)
+            value = pl.when((text != "") & joins).then(text)
         case "list":
             value = _list(name, take)
         case "integer":
@@ -88,9 +95,9 @@ def _value(name: str, take: FieldTake, spec: FieldSpec, form: Format) -> pl.Expr
         case "boolean":
             value = text.replace_strict(list(BOOLEAN_TEXTS), [True, False], default=None, return_dtype=pl.Boolean)
         case "date":
-            value = text.str.to_date(take.format or ISO_DATE, strict=False)
+            value = iso_date(text, take.format)
         case "datetime":
-            value = text.str.to_datetime(take.format or ISO_DATETIME, strict=False, time_unit="us")
+            value = iso_datetime(text, take.format)
     return value
 
 
@@ -115,7 +122,7 @@ def _list(name: str, take: FieldTake) -> pl.Expr:
     elements = _elements(name, take)
     if not take.flags:
         elements = elements.list.eval(apply_map(element.str.strip_chars(), take))
-    found = elements.list.eval(element.filter(element != "").str.normalize("NFC").unique().sort())
+    found = elements.list.eval(element.filter(element != "").unique().sort())
     return pl.when(found.list.len() > 0).then(found)
 
 
@@ -141,6 +148,10 @@ def _key_problems(contract: Contract, record: RecordSpec) -> Iterator[Problem]:
         if column != record.reported_by.column:
             hint = "fill in the cell and deliver again"
             yield Problem("missing-value", column, pl.col(column) == "", pl.col(column), "the report's key", hint)
+    for column in record.report_key:
+        text, hint = pl.col(column), "give each report a key of its own, and deliver again"
+        # Reports without a number of their own would become parts of one report.
+        yield Problem("placeholder", column, is_placeholder(text), text, "the report's own key", hint)
 
 
 def _field_problems(name: str, take: FieldTake, spec: FieldSpec, form: Format) -> Iterator[Problem]:
@@ -148,6 +159,10 @@ def _field_problems(name: str, take: FieldTake, spec: FieldSpec, form: Format) -
     column = next(iter(take.source_columns()), None)
     if take.required:
         yield Problem("missing-value", column, text == "", text, f"the {spec.type} of {name}", "fill in the cell")
+    if spec.role == "identity" and spec.type in {"text", "code"}:
+        hint = "give the number, or leave the cell empty; the report is kept, and joined to no other by it"
+        placeholder = is_placeholder(apply_map(text, take))
+        yield Problem("placeholder", column, placeholder, text, f"the {name}", hint, severity="warning")
     if take.flags:
         for flag in take.flags:
             yield unknown_code(pl.coalesce(_flag(flag, take), pl.col(flag)), flag, list(BOOLEAN_TEXTS))
@@ -185,6 +200,6 @@ def _unreadable(spec: FieldSpec, take: FieldTake, form: Format, text: pl.Expr) -
         case "boolean":
             return "unknown-code", " or ".join(BOOLEAN_TEXTS)
         case "date":
-            return "not-a-date", f"a date ({take.format or ISO_DATE})"
+            return "not-a-date", f"a date ({take.format or ISO_DATE}), {YEARS[0]} to {YEARS[1]}"
         case _:
             return "not-a-date", f"a date and time ({take.format or 'as 2024-12-31T23:59:59'})"

@@ -15,11 +15,13 @@ from schemas.errors import ContractError
 from schemas.kind import FieldSpec, Kind
 from schemas.record_tables import SINGLE_PARTITION, record_columns
 from transforms import identity
+from transforms.normalisation.authority import authority_problems
 from transforms.normalisation.cells import mapped_text
-from transforms.normalisation.numbers import decimal_text
-from transforms.normalisation.problems import Problem, find_rejects
+from transforms.normalisation.problems import Findings, Problem, find_rejects
 from transforms.normalisation.record_cells import read_record_cells
+from transforms.normalisation.repeated_reports import handle_repeated_reports
 from transforms.normalisation.row_counts import count_rows, sunk_files
+from transforms.numbers import decimal_text
 
 DELIVERY: Final = ("submission_id", "report_id", "version", "action")
 """Rows of a file that are equal in these columns are parts of one delivery of one report."""
@@ -53,13 +55,18 @@ def read_records(batch: pl.DataFrame, contract: Contract, kind: Kind) -> Normali
         raise ContractError(f"contract {contract.contract!r} makes no records of kind {kind.kind!r}")
     cells, problems = read_record_cells(batch, contract, spec, kind)
     rule_problems = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
-    rejects, rejected = find_rejects(cells.filter(~pl.col("_ignored")), [*problems, *rule_problems])
-    sunk = sunk_files(rejects, rule_problems)
-    accepted = cells.filter(~pl.col("_ignored")).join(rejected, on=["submission_id", "row"], how="anti")
+    problems += [*rule_problems, *authority_problems(contract, cells.columns)]
+    rows = cells.filter(~pl.col("_ignored"))
+    findings = find_rejects(rows, problems)
+    sunk = sunk_files(findings.rejects, rule_problems)
+    accepted = rows.join(findings.rejected, on=["submission_id", "row"], how="anti")
     parts = _parts(accepted.join(sunk, on="submission_id", how="anti"), contract, spec, kind)
+    parts, repeated = handle_repeated_reports(parts, DELIVERY, contract, kind)
+    findings = findings.plus(Findings.of(repeated))
     reports = _join_parts(parts, kind)
     records = reports.select(frame_schema(record_columns(kind)).names())
-    return NormalisedRecords(kind.kind, records, rejects, count_rows(cells, _content(reports), rejects, sunk))
+    counts = count_rows(cells, _content(reports), findings, sunk)
+    return NormalisedRecords(kind.kind, records, findings.rejects, counts)
 
 
 def _parts(cells: pl.DataFrame, contract: Contract, record_spec: RecordSpec, kind: Kind) -> pl.DataFrame:
@@ -69,12 +76,12 @@ def _parts(cells: pl.DataFrame, contract: Contract, record_spec: RecordSpec, kin
         (pl.col(f"_field_{name}") if name in record_spec.fields else missing).cast(spec.dtype()).alias(name)
         for name, spec in kind.fields.items()
     ]
-    key = pl.concat_str([json_text(pl.col(c).str.normalize("NFC")) for c in record_spec.report_key], separator=",")
+    key = pl.concat_str([json_text(pl.col(c)) for c in record_spec.report_key], separator=",")
     rows = cells.lazy().select(
         "submission_id", "sender", "row",
         pl.lit(contract.contract).alias("contract"),
         pl.lit(contract.obligation).alias("obligation"),
-        mapped_text(record_spec.reported_by).str.normalize("NFC").alias("reported_by"),
+        mapped_text(record_spec.reported_by).alias("reported_by"),
         pl.concat_str(pl.lit("["), key, pl.lit("]")).alias("report_key"),
         (pl.col(record_spec.row_key) if record_spec.row_key else missing.cast(pl.String)).alias("_row_key"),
         pl.col("_version").alias("version"),
@@ -86,7 +93,12 @@ def _parts(cells: pl.DataFrame, contract: Contract, record_spec: RecordSpec, kin
         pl.lit(record_spec.precedence, dtype=pl.Int16).alias("precedence"),
         pl.lit(SINGLE_PARTITION).alias("partition"),
     )  # fmt: skip
-    return rows.with_columns(identity.report_id(), _part(kind).alias("_part")).collect()
+    default = pl.lit(
+        contract.sender.default or ""
+    )  # reports of the default sender have ids without it, as they always had
+    shared = pl.lit(record_spec.report_key_of == "reporter") | (pl.col("sender") == default)
+    sender = pl.when(~shared).then("sender")
+    return rows.with_columns(identity.report_id(sender=sender), _part(kind).alias("_part")).collect()
 
 
 def _part(kind: Kind) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from transforms.normalisation.problems import Problem
+from transforms.normalisation.problems import Findings, Problem
 
 
 def sunk_files(rejects: pl.DataFrame, rule_problems: list[Problem]) -> pl.DataFrame:
@@ -11,18 +11,18 @@ def sunk_files(rejects: pl.DataFrame, rule_problems: list[Problem]) -> pl.DataFr
     return rejects.filter(pl.col("rule").is_in(rules)).select("submission_id").unique()
 
 
-def count_rows(cells: pl.DataFrame, content: pl.DataFrame, rejects: pl.DataFrame, sunk: pl.DataFrame) -> pl.DataFrame:
+def count_rows(cells: pl.DataFrame, content: pl.DataFrame, findings: Findings, sunk: pl.DataFrame) -> pl.DataFrame:
     """Return one row per submission: submission_id, rows, ignored, claimed, claims, rejected, warnings, and its lanes.
 
     cells: every row, with `_ignored`. content: submission_id, claimed (rows that became claims or records), claims and
     the sums of the lanes. sunk: submission_id of the files that are rejected as a whole.
     """
     rows = cells.group_by("submission_id").agg(pl.len().alias("rows"), pl.col("_ignored").sum().alias("ignored"))
-    critical = pl.col("severity") == "critical"
-    rejected_rows = rejects.group_by("submission_id").agg(
-        pl.col("row").filter(critical).n_unique().alias("rejected"), (~critical).sum().alias("warnings")
-    )
-    counts = rows.join(content, on="submission_id", how="left").join(rejected_rows, on="submission_id", how="left")
+    rejected_rows = findings.rejected.group_by("submission_id").agg(pl.col("row").n_unique().alias("rejected"))
+    warnings = findings.warned.group_by("submission_id").agg(pl.col("warnings").sum())
+    counts = rows
+    for counted in (content, rejected_rows, warnings):
+        counts = counts.join(counted, on="submission_id", how="left")
     whole = pl.col("submission_id").is_in(sunk["submission_id"].implode())
     rejected = pl.when(whole).then(pl.col("rows") - pl.col("ignored")).otherwise("rejected")
     counts = counts.with_columns(rejected=rejected).fill_null(0).sort("submission_id")

@@ -25,7 +25,8 @@ from schemas.contract import (
     Rule,
     UniqueRule,
 )
-from transforms.normalisation.numbers import number
+from transforms.clean_text import clean
+from transforms.numbers import number
 
 RowRule = RangeRule | InRule | PatternRule | RequiredRule | UniqueRule | CompareRule
 """A rule that a delivery's own rows decide; a `ChangeRule` needs the previous value."""
@@ -53,7 +54,7 @@ def rule_breaks(rule: RowRule, contract: Contract) -> pl.Expr:
         case RangeRule():
             breaks = _out_of_range(rule, contract.format)
         case InRule():
-            breaks = _filled(rule.column) & ~_text(rule.column).is_in(list(rule.values))
+            breaks = _filled(rule.column) & ~_text(rule.column).is_in([clean(value) for value in rule.values])
         case PatternRule():
             breaks = _filled(rule.column) & ~_text(rule.column).str.contains(f"^(?:{rule.pattern})$")
         case RequiredRule():

@@ -1,6 +1,7 @@
 """Agreement of duplicate claims: how the claims of one item agree, and which of them is published.
 
-A claim means any number in the closed interval value ± ½·10^-decimals, and exactly its value when decimals is null.
+A claim means any number in the closed interval value ± ½·10^-decimals, and exactly its value when decimals is null. A
+sum of lines means the sum of their intervals: four thousands of ±500 each are 4000 ± 2000.
 Following the XBRL working group's note on duplicate facts and the SEC's EDGAR manual 6.5.12, an item is
 
 - `single`: one claim;
@@ -27,6 +28,10 @@ _COARSEST: Final = -VALUE_DIGITS
 _HALVES: Final = {decimals: 5 * 10 ** (VALUE_SCALE - decimals) for decimals in range(_COARSEST, VALUE_SCALE + 1)}
 """Half a unit of each accuracy. Finer than a value's last place counts as exact: two values cannot be that close."""
 
+_WIDEST: Final = _HALVES[_COARSEST]
+_MOST_LINES: Final = 10**7
+"""A sum of so many lines at most, each of a width at most `_WIDEST / _MOST_LINES`, stays within 128 bits."""
+
 TIE_BREAKERS: Final = ("precedence", "contract", "reported_by", "submission_id", "row", "column")
 """The sort keys that decide between equally accurate claims, each ascending, a null precedence last.
 
@@ -34,11 +39,14 @@ The value is not among them: claims that agree and are equally accurate have the
 """
 
 
-def bounds(value: str = "value", decimals: str = "decimals") -> tuple[pl.Expr, pl.Expr]:
-    """Return the ends of the closed interval that a claim stands for, least and greatest, as `BOUND`."""
+def bounds(value: str = "value", decimals: str = "decimals", slack: str | None = None) -> tuple[pl.Expr, pl.Expr]:
+    """Return the ends of the closed interval that a claim stands for, least and greatest, as `BOUND`.
+
+    slack: a column with half the width of the interval where the accuracy does not give it (`sum_slack`), else null.
+    """
     accuracy = pl.col(decimals)
     middle = pl.col(value).to_physical() * _TENTHS
-    half = accuracy.replace_strict(_HALVES, default=0, return_dtype=pl.Int128)
+    half = _half(decimals, slack)
     everything = accuracy < _COARSEST
     lower = pl.when(everything).then(-_EDGE).otherwise((middle - half).clip(-_EDGE, _EDGE))
     upper = pl.when(everything).then(_EDGE).otherwise((middle + half).clip(-_EDGE, _EDGE))
@@ -46,6 +54,24 @@ def bounds(value: str = "value", decimals: str = "decimals") -> tuple[pl.Expr, p
         lower.cast(pl.Int128).reinterpret(dtype=BOUND).alias("lower"),
         upper.cast(pl.Int128).reinterpret(dtype=BOUND).alias("upper"),
     )
+
+
+def _half(decimals: str, slack: str | None) -> pl.Expr:
+    own = pl.col(decimals).replace_strict(_HALVES, default=0, return_dtype=pl.Int128)
+    return own if slack is None else pl.coalesce(slack, own)
+
+
+def sum_slack() -> pl.Expr:
+    """Return half the width of the interval of a sum of lines, in units of `BOUND`: that of all lines together.
+
+    An aggregation over `decimals`; null where the least accuracy of the lines gives as much.
+    """
+    half = _half("decimals", None)
+    large = ((pl.col("decimals") < _COARSEST) | (half > _WIDEST // _MOST_LINES)).any()
+    width = (
+        pl.when(large).then(pl.lit(_WIDEST, pl.Int128)).otherwise(half.clip(upper_bound=_WIDEST // _MOST_LINES).sum())
+    )
+    return pl.when(width > half.max()).then(width).cast(pl.Int128).alias("slack")
 
 
 def accuracy_aggs() -> list[pl.Expr]:
@@ -57,9 +83,9 @@ def accuracy_aggs() -> list[pl.Expr]:
     ]
 
 
-def agreement_aggs() -> list[pl.Expr]:
+def agreement_aggs(slack: str | None = None) -> list[pl.Expr]:
     """Return the second step: aggregations over the accuracies of one item, on the result of `accuracy_aggs`."""
-    lower, upper = bounds()
+    lower, upper = bounds(slack=slack)
     return [
         pl.col("reports").sum(),
         pl.len().alias("accuracies"),
@@ -83,8 +109,8 @@ def agreement() -> pl.Expr:
     )
 
 
-def judge_claims(statements: pl.DataFrame) -> pl.DataFrame:
-    """Return the same rows in the same order with the verdict on each.
+def judge_claims(statements: pl.DataFrame, items: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return the same rows in the same order with the verdict on each. items: their `group_by_item`, if it is known.
 
     Added are the item's `reports` and `reporters` (UInt32), its `agreement` (String), `chosen` (Boolean: this claim's
     value and accuracy are published; at most one claim per item) and `represents` (Boolean: exactly one claim per item,
@@ -92,10 +118,10 @@ def judge_claims(statements: pl.DataFrame) -> pl.DataFrame:
 
     The most accurate claim is chosen, by `TIE_BREAKERS` among equals. If the claims conflict, only those of the lowest
     declared precedence count: the most accurate of them is chosen if they agree, none if they do not or if none is
-    declared. Statements have item_id, value, decimals and the columns of `TIE_BREAKERS`; (submission_id, row, column)
-    is unique among the claims of one item.
+    declared. Statements have item_id, value, decimals, the columns of `TIE_BREAKERS` and, if there are sums of lines,
+    `slack` (`sum_slack`); (submission_id, row, column) is unique among the claims of one item.
     """
-    gathered = _gather(statements)
+    gathered = group_by_item(statements) if items is None else items
     single = gathered.filter(pl.col("reports") == 1).select(
         "at",
         "reports",
@@ -105,13 +131,15 @@ def judge_claims(statements: pl.DataFrame) -> pl.DataFrame:
         pl.lit(True).alias("represents"),
     )
     several = gathered.filter(pl.col("reports") > 1)
-    claims = statements.select("value", "decimals", *TIE_BREAKERS)[several["at"]].hstack(several.select("at", "group"))
+    slack = "slack" if "slack" in statements.columns else pl.lit(None, pl.Int128).alias("slack")
+    claims = statements.select("value", "decimals", slack, *TIE_BREAKERS)[several["at"]]
+    claims = claims.hstack(several.select("at", "group"))
     verdicts = pl.concat([single, _judge(_rank(claims)).select(single.columns)]).sort("at")
     return statements.hstack(verdicts.drop("at"))
 
 
-def _gather(statements: pl.DataFrame) -> pl.DataFrame:
-    """Group the rows by item: `at` (row number), `group` (a number for the item), `reports`.
+def group_by_item(statements: pl.DataFrame) -> pl.DataFrame:
+    """Group the rows by item: `at` (row number), `group` (a number for the item), `reports` (its number of rows).
 
     One pass over the long ids: later steps group by the short number, and skip single claims, which are most of them.
     """
@@ -127,15 +155,17 @@ def _first_of_group() -> pl.Expr:
 
 def _rank(claims: pl.DataFrame) -> pl.DataFrame:
     """Sort the claims of each group, the one to publish first: exact, then most accurate, then by `TIE_BREAKERS`."""
-    keys = ["group", "decimals", *TIE_BREAKERS]
-    return claims.sort(
+    width = pl.when(pl.col("decimals") < _COARSEST).then(_EDGE).otherwise(_half("decimals", "slack"))
+    keys = ["group", "_width", "decimals", *TIE_BREAKERS]
+    ranked = claims.with_columns(width.alias("_width")).sort(
         keys, descending=[key == "decimals" for key in keys], nulls_last=[key == "precedence" for key in keys]
     )
+    return ranked.drop("_width")
 
 
 def _classify(claims: pl.DataFrame) -> pl.DataFrame:
-    steps = claims.lazy().group_by("group", "decimals").agg(accuracy_aggs())
-    return steps.group_by("group").agg(agreement_aggs()).select("group", "reports", agreement()).collect()
+    steps = claims.lazy().group_by("group", "decimals", "slack").agg(accuracy_aggs())
+    return steps.group_by("group").agg(agreement_aggs("slack")).select("group", "reports", agreement()).collect()
 
 
 def _judge(ranked: pl.DataFrame) -> pl.DataFrame:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from schemas.claims import ACTION_RANK, CONFLICT, OBSERVATION, SOURCE, VALUE, frame_schema
+from schemas.claims import CONFLICT, OBSERVATION, SOURCE, VALUE, frame_schema
 from transforms import identity
 from transforms.observations import agreement
+from transforms.observations.confidentiality import HIDDEN, conf_status, mark_hidden, without_confidential
+from transforms.observations.corrections import corrected_buckets
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,15 @@ class ConsolidatedClaims:
 
 
 def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
-    """Return what is published of these claims: all counted claims of some whole items and slots."""
-    claims = _apply_versions(claims)
+    """Return what is published of these claims: all counted claims of some whole items and slots.
+
+    Each has the `arrival` and the `stream` of its submission (`transforms.submissions`).
+    """
+    items = agreement.group_by_item(claims)
+    claims = claims.with_columns(corrected_buckets(claims, items).alias("bucket"))
     live = claims.filter(pl.col("bucket").is_null()) if claims["bucket"].count() else claims
-    judged = agreement.judge_claims(_statements(live))
+    statements = _statements(live)
+    judged = agreement.judge_claims(statements, items if statements is claims else None)
     sources = _sources(live, judged)
     observations = _observations(judged)
     names = [n for n in frame_schema(SOURCE).names() if n != "release"]
@@ -43,20 +50,21 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
     )
 
 
-def _apply_versions(claims: pl.DataFrame) -> pl.DataFrame:
-    """Add `bucket` for claims that a later version of their slot superseded or withdrew; null is live."""
-    if not claims["slot_id"].count():
-        return claims.with_columns(bucket=pl.lit(None, dtype=pl.String))
-    rank = pl.col("action").replace_strict(ACTION_RANK, return_dtype=pl.Int64)
-    # Versions are microseconds or small integers: there is room for the action's two bits below them.
-    order = pl.col("version").fill_null(-(2**60)) * 4 + rank
-    ordered = claims.with_columns(_order=order)
-    newest = (
-        ordered.filter(pl.col("slot_id").is_not_null()).group_by("slot_id").agg(pl.col("_order").max().alias("_top"))
-    )
-    old = pl.col("_order") < pl.col("_top")
-    bucket = pl.when(pl.col("action") == "withdraw").then(pl.lit("withdrawn")).when(old).then(pl.lit("superseded"))
-    return ordered.join(newest, on="slot_id", how="left").with_columns(bucket=bucket).drop("_order", "_top")
+def count_unstated(claims: pl.DataFrame, before: ConsolidatedClaims | None, after: ConsolidatedClaims) -> int:
+    """Return how many of the items that were published before and are not now nothing states any more.
+
+    claims: those of both sides, with `before`, `after`. An item is counted if none of its claims counts now, or each is
+    a withdrawal, corrected or withdrawn; so an item that only got lost is not.
+    """
+    removed = pl.Series("item_id", [], dtype=pl.String)
+    if before is not None:
+        removed = before.observations.join(after.observations, on="item_id", how="anti")["item_id"]
+    if removed.is_empty():
+        return 0
+    mine, slots = pl.col("item_id").is_in(removed.implode()), pl.col("slot_id")
+    rows = claims.filter("after", mine | slots.is_in(claims.filter(mine)["slot_id"].drop_nulls().unique().implode()))
+    stated = rows.filter(corrected_buckets(rows, agreement.group_by_item(rows)).is_null())["item_id"]
+    return removed.len() - removed.filter(removed.is_in(stated.implode())).len()
 
 
 def _statements(live: pl.DataFrame) -> pl.DataFrame:
@@ -68,11 +76,18 @@ def _statements(live: pl.DataFrame) -> pl.DataFrame:
         live.filter("additive")
         .sort("row", "position")
         .group_by(keys, maintain_order=True)
-        .agg(pl.col("value").sum(), pl.col("decimals").min(), pl.all().exclude(*keys, "value", "decimals").first())
-        .select(live.columns)
+        .agg(
+            pl.col("value").sum(),
+            pl.col("decimals").min(),
+            pl.col("confidential").any(),
+            agreement.sum_slack(),
+            pl.all().exclude(*keys, "value", "decimals", "confidential").first(),
+        )
+        .select(*live.columns, "slack")
         .cast({"value": VALUE})
     )
-    return pl.concat([live.filter(~pl.col("additive")), summed])
+    single = live.filter(~pl.col("additive")).with_columns(pl.lit(None, pl.Int128).alias("slack"))
+    return pl.concat([single, summed])
 
 
 def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
@@ -83,21 +98,23 @@ def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
         lines = live.filter("additive").join(sums, on=keys, how="left").with_columns(agreement=pl.lit("additive"))
         judged = pl.concat([judged.filter(~pl.col("additive")), lines], how="diagonal")
     related = judged.lazy().with_columns(pl.col("agreement").alias("relation"), identity.claim_id())
-    return related.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead").collect()
+    shown = related.with_columns(without_confidential("original", "value", "decimals"))
+    return shown.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead").collect()
 
 
 def _observations(judged: pl.DataFrame) -> pl.DataFrame:
     """Return one row per item: identity and unit of the representing claim, value and accuracy if one is chosen."""
-    chosen = pl.col("chosen")
+    chosen = pl.col("chosen") & ~pl.col(HIDDEN)
     fact = {
         "value": pl.when(chosen).then("value"),
         "decimals": pl.when(chosen).then("decimals"),
         "obs_status": pl.when(chosen).then("obs_status").otherwise(pl.lit("Q")),
+        "conf_status": conf_status(pl.col(HIDDEN)),
         "reports": pl.col("reports").cast(pl.Int32),
         "reporters": pl.col("reporters").cast(pl.Int32),
     }
     names = [n for n in frame_schema(OBSERVATION).names() if n != "release"]
-    facts = judged.lazy().filter("represents").with_columns(**fact).select(names)
+    facts = mark_hidden(judged).lazy().filter("represents").with_columns(**fact).select(names)
     return facts.sort("item_id").collect()  # an item is then in one small row group of its month's file
 
 
@@ -113,7 +130,9 @@ def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("withheld"))
     )
     names = [n for n in frame_schema(CONFLICT).names() if n != "release"]
-    rows = claims.with_columns(*agreement.bounds(), identity.claim_id(), outcome.alias("outcome"))
+    slack = "slack" if "slack" in judged.columns else None
+    rows = claims.with_columns(*agreement.bounds(slack=slack), identity.claim_id(), outcome.alias("outcome"))
+    rows = rows.with_columns(without_confidential("value", "decimals", "lower", "upper"))
     return rows.select(names).sort("item_id", "claim_id").collect()
 
 

@@ -2,24 +2,21 @@
 
 Polars reads well-formed text whole. Counting delimiters proves that it is well-formed; where cells are quoted, one
 regular expression does. Only text that fails the proof is first split into records, by a grammar that skips a broken
-record to the next line: one bad row costs one row.
+record to the next line: one bad row costs one row. `csv_header` reads the header.
 """
 
-import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 import polars as pl
 
 from schemas.contract import Contract, Format
-from schemas.errors import SubmissionError
+from transforms.parsing.csv_header import Header, plain_lines, read_header
 from transforms.parsing.raw_frame import (
     NO_REJECTS,
     ParseResult,
     check_columns,
     finish_parsing,
+    known_names,
     name_columns,
     parser_rejects,
 )
@@ -36,71 +33,28 @@ _POLARS_REFUSES: Final = (
 )
 
 
-@dataclass(frozen=True)
-class _Header:
-    """The columns' names, the lines and bytes up to the end of the header, and the number of the record after it."""
-
-    names: list[str]
-    lines: int
-    bytes: int
-    next_row: int
-
-    @cached_property
-    def width(self) -> int:
-        """How many fields a record has."""
-        return len(self.names)
-
-    @cached_property
-    def least(self) -> int:
-        """How many fields a record has at least: trailing columns without a name may be missing."""
-        return max(i for i, name in enumerate(self.names, start=1) if name)
-
-
 def read_csv(data: bytes, contract: Contract) -> ParseResult:
     """Return the rows of a CSV file as delivered. Raises `SubmissionError`."""
-    text = to_utf8(data, contract)
-    if b"\n" not in text and b"\r" in text:
-        text = text.replace(b"\r", b"\n")
-    header = _header(text, contract.format)
-    warnings = check_columns(header.names, contract)
+    text = plain_lines(to_utf8(data, contract), contract.format)
+    header = read_header(text, contract.format)
+    names = known_names(header.names, contract)
+    warnings = check_columns(names, contract)
     frame = _read_whole(text, header, contract.format)
-    rejects = NO_REJECTS
+    rejects, rejected = NO_REJECTS, 0
     if frame is None:
-        frame, rejects = _read_by_record(text, header, contract.format)
-    raw, unnamed = name_columns(frame, header.names, contract)
-    return finish_parsing(raw, [warnings, unnamed, rejects], nul=b"\0" in text)
+        frame, rejects, rejected = _read_by_record(text, header, contract.format)
+    raw, unnamed = name_columns(_filled_rows(frame), names, contract)
+    return finish_parsing(raw, [warnings, unnamed, rejects], nul=b"\0" in text, rejected=rejected)
 
 
-def _header(text: bytes, form: Format) -> _Header:
-    sizes: list[int] = []
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE
-    reader = csv.reader(
-        _lines(text, sizes), delimiter=form.delimiter, quotechar=form.quote, quoting=quoting, strict=True
-    )
-    names: list[str] = []
-    try:
-        for _ in range(form.header_row):
-            names = next(reader)
-    except StopIteration:
-        hint = "Was the right file delivered?"
-        raise SubmissionError("empty-file", f"{len(sizes)} lines", "a header and rows", hint) from None
-    except csv.Error as error:
-        expected = "a record that names the columns"
-        raise SubmissionError("unreadable", str(error), expected, "Is a quote missing?", row=form.header_row) from error
-    names = [name if name.strip() else "" for name in names]
-    return _Header(names, len(sizes), sum(sizes), form.header_row + 1)
+def _filled_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows without those that hold nothing but delimiters: spreadsheets write them, and they are no rows."""
+    if not frame.height or not frame.select((pl.col("0").str.strip_chars() == "").any()).item():
+        return frame
+    return frame.filter(pl.any_horizontal(pl.exclude("row").str.strip_chars() != ""))
 
 
-def _lines(text: bytes, sizes: list[int]) -> Iterator[str]:
-    start = 0
-    while start < len(text):
-        end = text.find(b"\n", start) + 1 or len(text)
-        sizes.append(end - start)
-        yield decode(text[start:end], "utf-8", start)
-        start = end
-
-
-def _read(text: bytes, header: _Header, form: Format, *, skip_lines: int = 0) -> pl.DataFrame:
+def _read(text: bytes, header: Header, form: Format, *, skip_lines: int = 0) -> pl.DataFrame:
     return pl.read_csv(
         text,
         has_header=False,
@@ -115,7 +69,7 @@ def _read(text: bytes, header: _Header, form: Format, *, skip_lines: int = 0) ->
     ).with_columns(pl.col("row").cast(pl.Int32))
 
 
-def _read_whole(text: bytes, header: _Header, form: Format) -> pl.DataFrame | None:
+def _read_whole(text: bytes, header: Header, form: Format) -> pl.DataFrame | None:
     """Return all rows (row, "0", "1", ...), or None if it is not certain that each is as wide as the header."""
     if header.width == 1 or text[header.bytes : header.bytes + 1] in {b"", b"\r", b"\n"}:
         return None
@@ -150,15 +104,15 @@ def _escaped(character: str | None) -> str:
     return f"\\x{{{ord(character):x}}}" if character else ""
 
 
-def _read_by_record(text: bytes, header: _Header, form: Format) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows as wide as the header (row, "0", "1", ...) and the rejects of the others."""
+def _read_by_record(text: bytes, header: Header, form: Format) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Return the rows as wide as the header (row, "0", "1", ...), the rejects of the others, and how many those are."""
     body = text[header.bytes :]
     decode(body, "utf-8", header.bytes)
     if form.quote and form.quote.encode() not in body:
         form = form.model_copy(update={"quote": None})
     records = _records(body, form).with_row_index("row", offset=header.next_row)
-    records = records.with_columns(pl.col("row").cast(pl.Int32), found=pl.col("record").str.strip_chars_end("\r\n"))
-    records = records.filter(pl.col("found") != "")
+    blank = pl.col("record").str.strip_chars(f"\r\n \t{form.delimiter}") == ""
+    records = records.filter(~blank).with_columns(pl.col("row").cast(pl.Int32))
     regular = records.select(_fits(header, form)).to_series()
     irregular = records.filter(~regular).with_columns(_field_count(form)).with_columns(_reason(header))
     bad = irregular.filter(pl.col("reason") != "")
@@ -166,7 +120,7 @@ def _read_by_record(text: bytes, header: _Header, form: Format) -> tuple[pl.Data
     frame = pl.DataFrame(schema={"row": pl.Int32, **{str(i): pl.String for i in range(header.width)}})
     if good.height:
         frame = _read(good["record"].str.join("")[0].encode(), header, form).with_columns(good["row"])
-    return frame, _row_rejects(bad, header)
+    return frame, _row_rejects(bad, header), bad.height
 
 
 def _records(body: bytes, form: Format) -> pl.DataFrame:
@@ -192,7 +146,7 @@ def _quoted(form: Format) -> str:
     return f"{q}(?:[^{q}]|{q}{q})*{q}"
 
 
-def _fits(header: _Header, form: Format) -> pl.Expr:
+def _fits(header: Header, form: Format) -> pl.Expr:
     if header.width > _PROVABLE_COLUMNS:
         return pl.col("record").is_null()
     return pl.col("record").str.contains(rf"\A{_regular(header.least, header.width, form)}(?:\r?\n|\r?\z)\z")
@@ -206,7 +160,7 @@ def _field_count(form: Format) -> pl.Expr:
     return pl.when(record.str.contains(rf"\A{_record(form)}\z")).then(fields).alias("fields")
 
 
-def _reason(header: _Header) -> pl.Expr:
+def _reason(header: Header) -> pl.Expr:
     """Return `reason`: why a record is rejected, "" if it is not."""
     fields = pl.col("fields")
     long, short = fields > header.width, fields < header.least
@@ -214,11 +168,13 @@ def _reason(header: _Header) -> pl.Expr:
     return reason.when(short).then(pl.lit("too-few-fields")).otherwise(pl.lit("")).alias("reason")
 
 
-def _row_rejects(bad: pl.DataFrame, header: _Header) -> pl.DataFrame:
+def _row_rejects(bad: pl.DataFrame, header: Header) -> pl.DataFrame:
+    """Return the rejects of broken rows; they show how a row is broken, and nothing that it holds."""
+    length = pl.col("record").str.strip_chars_end("\r\n").str.len_chars()
     records = bad.with_columns(
         pl.when(pl.col("fields").is_null())
-        .then(pl.col("found"))
-        .otherwise(pl.format("{} fields: {}", pl.col("fields"), pl.col("found")))
+        .then(pl.format("a quote without its pair, in a line of {} characters", length))
+        .otherwise(pl.format("{} fields", pl.col("fields")))
         .alias("found")
     )
     return parser_rejects(

@@ -28,7 +28,11 @@ def unpack_gzip(data: bytes, most: int) -> bytes:
             found = f"{len(data)} bytes of gzip that hold more than {most}"
             raise SubmissionError("too-large", found, f"at most {most} bytes", "Deliver it in parts.")
         whole.write(piece)
-    return whole.getvalue()
+    content = whole.getvalue()
+    if content.startswith(GZIP):
+        hint = "Pack it once and deliver that."
+        raise SubmissionError("unreadable", "a gzip file in a gzip file", "one gzip file", hint)
+    return content
 
 
 def size_within(data: bytes, most: int) -> int:

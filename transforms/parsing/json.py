@@ -1,22 +1,37 @@
 """JSON to the raw frame: a document that contains a list of rows.
 
-A leaf is named by its path: `id.nr` in the document, `parties[].votes` in a row of the list `parties`. Numbers keep
-the text they were written with.
+A leaf is named by its path: `id.nr` in the document, `parties[].votes` in a row of the list `parties`; a key may hold
+dots itself. Numbers keep the digits they were written with, in the contract's notation.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 import polars as pl
 
 from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
+from transforms.clean_text import clean
 from transforms.parsing.raw_frame import PARSER_REJECT, ParseResult, check_columns, finish_parsing
+from transforms.parsing.real_numbers import plain_number
 from transforms.parsing.text import decode, repair
-from transforms.rejects import cut, reject_fields
+from transforms.rejects import REJECTS_KEPT, count_reject, cut, reject_fields
 
-_HINT = "Compare the file with the contract's format.rows and columns."
+_HINT: Final = "Compare the file with the contract's format.rows and columns."
+
+
+class _Number(str):
+    """The text of a JSON number: its decimal mark is a point, whatever the contract declares for texts."""
+
+    __slots__ = ()
+
+
+class _Twice(dict[str, object]):
+    """An object in which a key occurs twice: nobody knows which of the two is meant."""
+
+    key: str = ""
 
 
 @dataclass
@@ -36,6 +51,15 @@ class _Node:
             node = node.children.setdefault(key, type(self)(path, ignored=node.ignored))
         return node
 
+    def child(self, key: str) -> Self | None:
+        """Return the node of a key as it is, as it looks, or with the dots in it taken as steps; None if unknown."""
+        found = self.children.get(key) or self.children.get(clean(key))
+        if found is None and "." in key:
+            found = self
+            for step in key.split("."):
+                found = found.children.get(step) if found else None
+        return found
+
     def columns(self) -> list[str]:
         """Return the mapped leaves at and below this node."""
         below = [name for child in self.children.values() for name in child.columns()]
@@ -52,24 +76,50 @@ def read_json(data: bytes, contract: Contract) -> ParseResult:
     unknown: dict[str, None] = {}
     if isinstance(document, dict):
         _take(document, whole, shared, unknown)
-    rows, bad = [], []
+    rows: list[tuple[int, dict[str, str]]] = []
+    bad = _Rejected()
     for number, item in enumerate(items, start=1):
         try:
             rows.append((number, _row(item, row, unknown)))
         except SubmissionError as error:
-            bad.append((number, error))
+            bad.add(number, error)
     seen = dict.fromkeys(name for _, cells in rows for name in cells) if rows else row.columns()
     warnings = check_columns([*shared, *seen, *unknown], contract)
+    raw = _frame(rows, shared, contract)
     nul = b"\\u0000" in data or b"\0" in data
-    return finish_parsing(
-        _frame(rows, shared, contract.columns()), [warnings, _rejects(bad)] if bad else [warnings], nul=nul
-    )
+    return finish_parsing(raw, [warnings, bad.frame()], nul=nul, rejected=bad.rows)
+
+
+@dataclass
+class _Rejected:
+    """The rows that cannot be read: the first errors, and how many more there are of each column and reason."""
+
+    rows: int = 0
+    errors: list[tuple[int, SubmissionError]] = field(default_factory=list)
+    more: dict[tuple[str | None, str], int] = field(default_factory=dict)
+
+    def add(self, row: int, error: SubmissionError) -> None:
+        """Add the error of one row."""
+        self.rows += 1
+        if len(self.errors) < REJECTS_KEPT:
+            self.errors.append((row, error))
+        else:
+            key = error.column, error.code
+            self.more[key] = self.more.get(key, 0) + 1
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rejects."""
+        listed = [reject_fields(error, number) for number, error in self.errors]
+        counted = [count_reject(column, code, more) for (column, code), more in self.more.items()]
+        return pl.DataFrame([*listed, *counted], schema=PARSER_REJECT)
 
 
 def _document(text: str) -> object:
     expected = "a JSON document"
     try:
-        found: object = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_object)
+        found: object = json.loads(
+            text, parse_int=_Number, parse_float=_Number, parse_constant=str, object_pairs_hook=_object
+        )
     except json.JSONDecodeError as error:
         if not text.strip():
             raise SubmissionError("empty-file", "nothing", expected, "Was the right file delivered?") from None
@@ -81,12 +131,30 @@ def _document(text: str) -> object:
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
-    if len(fields) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+    if len(fields) == len(pairs):
+        return fields
+    twice, seen = _Twice(fields), set[str]()
+    for key, _ in pairs:
+        if key in seen:
+            twice.key = key
+            break
+        seen.add(key)
+    return twice
+
+
+def _checked(item: dict[str, object]) -> dict[str, object]:
+    """Return an object whose keys are read; raise `SubmissionError` if it has one of them twice."""
+    if isinstance(item, _Twice):
         hint = "It cannot be known which of the two is meant: deliver one."
-        raise SubmissionError("unreadable", cut(f"key {twice!r} twice in one object"), "each key once", hint)
-    return fields
+        raise SubmissionError(
+            "unreadable", cut(f"key {_visible(item.key)!r} twice in one object"), "each key once", hint
+        )
+    return item
+
+
+def _visible(text: str) -> str:
+    """Return a text for a message; halves of surrogate pairs, which no text can hold, as their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _trees(contract: Contract) -> tuple[_Node, _Node]:
@@ -103,18 +171,30 @@ def _trees(contract: Contract) -> tuple[_Node, _Node]:
 
 
 def _rows(document: object, form: Format) -> list[object]:
-    found = document
-    for key in form.rows.split(".") if form.rows else ():
-        found = found.get(key) if isinstance(found, dict) else None
+    found = _below(document, form.rows or "")
     if not isinstance(found, list):
         what = "nothing" if found is None else _kind(found)
         raise SubmissionError("unreadable", what, f"a list of rows at {form.rows!r}", _HINT)
     return found
 
 
+def _below(document: object, path: str) -> object:
+    """Return what is at a path; a key may hold dots itself."""
+    if not path:
+        return document
+    if not isinstance(document, dict):
+        return None
+    steps = path.split(".")
+    for count in range(1, len(steps) + 1):
+        key = ".".join(steps[:count])
+        if key in document:
+            return _below(_checked(document)[key], ".".join(steps[count:]))
+    return None
+
+
 def _row(item: object, node: _Node, unknown: dict[str, None]) -> dict[str, str]:
     if not isinstance(item, dict):
-        raise SubmissionError("unreadable", cut(f"{_kind(item)}: {item}"), "an object", _HINT)
+        raise SubmissionError("unreadable", _kind(item), "an object", _HINT)
     cells: dict[str, str] = {}
     _take(item, node, cells, unknown)
     return cells
@@ -122,23 +202,34 @@ def _row(item: object, node: _Node, unknown: dict[str, None]) -> dict[str, str]:
 
 def _take(item: dict[str, object], node: _Node, cells: dict[str, str], unknown: dict[str, None]) -> None:
     """Add the mapped leaves of one object to `cells`, and paths that the contract does not name to `unknown`."""
-    for key, value in item.items():
-        child = node.children.get(key)
+    for key, value in _checked(item).items():
+        child = node.child(key)
         if child is None:
             if not node.ignored:
-                unknown[f"{node.path}.{key}" if node.path else key] = None
+                path = f"{node.path}.{key}" if node.path else key
+                unknown[path if path.isascii() else _visible(path)] = None
         elif child.column:
+            if child.path in cells:
+                hint = "It cannot be known which of the two is meant: deliver one."
+                raise SubmissionError("unreadable", f"{child.path!r} twice", "each key once", hint, column=child.path)
             cells[child.path] = _text(value, child.path)
-        elif isinstance(value, dict) and child.children:
-            _take(value, child, cells, unknown)
-        elif value is None:
-            cells.update(dict.fromkeys(child.columns(), ""))
-        elif not child.ignored:
-            unknown[child.path] = None
+        else:
+            _descend(value, child, cells, unknown)
+
+
+def _descend(value: object, child: _Node, cells: dict[str, str], unknown: dict[str, None]) -> None:
+    if isinstance(value, dict) and child.children:
+        _take(value, child, cells, unknown)
+    elif value is None:
+        cells.update(dict.fromkeys(child.columns(), ""))
+    elif not child.ignored:
+        unknown[child.path] = None
 
 
 def _text(value: object, path: str) -> str:
     if isinstance(value, str):
+        if not value.isascii():
+            _check_pairs(value, path)
         return value
     if value is None:
         return ""
@@ -147,19 +238,27 @@ def _text(value: object, path: str) -> str:
     raise SubmissionError("unreadable", _kind(value), "a text, a number, true, false or null", _HINT, column=path)
 
 
+def _check_pairs(value: str, path: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        hint = "Deliver the letter itself, or both halves of its escape."
+        raise SubmissionError("unreadable", "half a surrogate pair", "text", hint, column=path) from error
+
+
 def _kind(value: object) -> str:
     return {dict: "an object", list: "a list", bool: "true or false"}.get(type(value), "a text or number")
 
 
-def _frame(rows: list[tuple[int, dict[str, str]]], shared: dict[str, str], names: list[str]) -> pl.DataFrame:
-    texts = {name: [cells.get(name, shared.get(name, "")) for _, cells in rows] for name in names}
+def _frame(rows: list[tuple[int, dict[str, str]]], shared: dict[str, str], contract: Contract) -> pl.DataFrame:
+    names = contract.columns()
+    texts = {name: list(_texts(rows, shared, name, contract.format)) for name in names}
     schema = {"row": pl.Int32, **dict.fromkeys(names, pl.String)}
-    try:
-        return pl.DataFrame({"row": [number for number, _ in rows], **texts}, schema=schema)
-    except UnicodeEncodeError as error:
-        hint = "Deliver the letter itself, or both halves of its escape."
-        raise SubmissionError("unreadable", "half a surrogate pair", "text", hint) from error
+    return pl.DataFrame({"row": [number for number, _ in rows], **texts}, schema=schema)
 
 
-def _rejects(bad: list[tuple[int, SubmissionError]]) -> pl.DataFrame:
-    return pl.DataFrame([reject_fields(error, number) for number, error in bad], schema=PARSER_REJECT)
+def _texts(rows: list[tuple[int, dict[str, str]]], shared: dict[str, str], name: str, form: Format) -> Iterator[str]:
+    common = shared.get(name, "")
+    for _, cells in rows:
+        text = cells.get(name, common)
+        yield plain_number(text, form) if type(text) is _Number else text

@@ -1,6 +1,6 @@
 """The raw frame, which every reader returns whatever the format, and the checks that all formats share."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,8 @@ from schemas.claims import REJECT, frame_schema
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
 from schemas.suggestions import did_you_mean
-from transforms.rejects import cut, reject_columns
+from transforms.clean_text import clean
+from transforms.rejects import build_rejects, cut, reject_columns
 
 CELL_BYTES: Final = 64 * 1024
 """The limit of one cell. A row with more in a mapped cell is rejected; the other rows are read."""
@@ -21,11 +22,12 @@ NO_REJECTS: Final = pl.DataFrame(schema=PARSER_REJECT)
 
 @dataclass(frozen=True)
 class ParseResult:
-    """One submission as delivered: every row is in `raw` or, exactly once, among the critical `rejects`.
+    """One submission as delivered: every row is in `raw` or is rejected; the first `rejects` are listed, all counted.
 
     raw: row Int32 (record number, the header being 1; in JSON the position in the list, from 1; in XLSX the sheet's row
     number) and the contract's columns, all String, "" for an empty or absent cell.
-    rejects: the columns of `PARSER_REJECT`. delivered: rows in the file, blank lines not counted.
+    rejects: the columns of `PARSER_REJECT`. delivered: rows in the file, blank lines not counted;
+    `delivered - raw.height` rows are rejected.
     """
 
     raw: pl.DataFrame
@@ -57,7 +59,18 @@ def parser_rejects(  # noqa: PLR0913  one argument for each thing that a reject 
     columns = reject_columns(
         reason, found=pl.col("found"), expected=expected, hint=hint, column=column, severity=severity
     )
-    return bad.select(each for each in columns if each.meta.output_name() != "submission_id")
+    rejects = build_rejects(bad.with_columns(pl.lit(None, pl.String).alias("submission_id")), columns)
+    return rejects.drop("submission_id")
+
+
+def known_names(found: Sequence[str], contract: Contract) -> list[str]:
+    """Return the names of a file's columns, those that only look like one of the contract's replaced by it.
+
+    Blanks at the ends, invisible characters and composed or decomposed letters make no other name.
+    """
+    known = {*contract.columns(), *contract.ignore}
+    forms = {clean(name): name for name in known}
+    return [name if name in known else forms.get(clean(name), clean(name)) for name in found]
 
 
 def check_columns(found: Sequence[str], contract: Contract) -> pl.DataFrame:
@@ -71,15 +84,24 @@ def check_columns(found: Sequence[str], contract: Contract) -> pl.DataFrame:
     for name in mapped:
         if name not in found:
             hint = name_hint(name, unknown) or "Deliver the column, or change the contract if the form has changed."
-            raise SubmissionError("missing-column", quoted_list(found), f"a column {name!r}", hint, column=name)
+            raise SubmissionError("missing-column", _shown_names(found, known), f"a column {name!r}", hint, column=name)
         if found.count(name) > 1:
             hint = "Deliver each column once."
             raise SubmissionError("unreadable", f"column {name!r} twice", "each column once", hint, column=name)
     if unknown and contract.unknown_columns == "reject":
         hint = name_hint(unknown[0], mapped) or "Name it under `ignore` in the contract if it is of no use."
-        expected = f"a column that contract {contract.contract!r} maps or ignores"
-        raise SubmissionError("unknown-column", cut(repr(unknown[0])), expected, hint, column=cut(unknown[0]))
+        if len(unknown) > 1:
+            hint = f"Map them in the contract, or add them to its `ignore`: [{cut(', '.join(unknown))}]."
+        expected = f"columns that contract {contract.contract!r} maps or ignores"
+        raise SubmissionError("unknown-column", quoted_list(unknown), expected, hint, column=cut(unknown[0]))
     return _unknown_column_warnings(unknown)
+
+
+def _shown_names(found: Sequence[str], known: set[str]) -> str:
+    """Return the names of a header for a message. Where the contract knows none, they may be a row of data."""
+    if any(name and name in known for name in found):
+        return quoted_list(found)
+    return f"{len(found)} columns, none of which the contract names" if found else "nothing"
 
 
 def _unknown_column_warnings(unknown: list[str]) -> pl.DataFrame:
@@ -110,19 +132,19 @@ def name_columns(frame: pl.DataFrame, header: Sequence[str], contract: Contract)
     return frame.select("row", *columns), _unknown_column_warnings(unknown)
 
 
-def finish_parsing(raw: pl.DataFrame, rejects: Sequence[pl.DataFrame], *, nul: bool) -> ParseResult:
+def finish_parsing(raw: pl.DataFrame, rejects: Sequence[pl.DataFrame], *, nul: bool, rejected: int = 0) -> ParseResult:
     """Return the parsed file; rows with a cell that cannot be stored go to the rejects.
 
-    `nul`: whether the text may contain NUL, which no database stores. Raises `SubmissionError` empty-file for no rows.
+    `nul`: whether the text may contain NUL, which no database stores. `rejected`: how many rows the rejects are of.
+    Raises `SubmissionError` empty-file for no rows.
     """
-    delivered = raw.height + sum(r.filter(severity="critical").height for r in rejects if r.height)
+    delivered = raw.height + rejected
     if not delivered:
         raise SubmissionError("empty-file", "no rows", "at least one row", "Was the right file delivered?")
-    unfit = [cells for name in _columns_to_check(raw, nul=nul) for cells in _unfit_cells(raw, name)]
-    if unfit:
-        once = pl.concat(unfit).unique("row", keep="first", maintain_order=True)
-        raw = raw.join(once.select("row"), on="row", how="anti", maintain_order="left")
-        rejects = [*rejects, once]
+    for name in _columns_to_check(raw, nul=nul):
+        unfit, cells = _unfit_cells(raw, name)
+        if cells.height:
+            raw, rejects = raw.filter(~unfit), [*rejects, cells]
     given = [r for r in rejects if r.height]
     return ParseResult(raw, pl.concat(given).sort("row", maintain_order=True) if given else NO_REJECTS, delivered)
 
@@ -136,14 +158,17 @@ def _columns_to_check(raw: pl.DataFrame, *, nul: bool) -> list[str]:
     return [name for name, size in zip(names, longest, strict=True) if size > CELL_BYTES]
 
 
-def _unfit_cells(raw: pl.DataFrame, name: str) -> Iterator[pl.DataFrame]:
-    """Yield the rejects of a column's cells that are too long or contain NUL."""
+def _unfit_cells(raw: pl.DataFrame, name: str) -> tuple[pl.Series, pl.DataFrame]:
+    """Return which cells of a column are too long or contain NUL, and their rejects."""
     cell = pl.col(name)
-    long = raw.filter(cell.str.len_bytes() > CELL_BYTES).select("row", found=cell)
-    if long.height:
-        hint = "Is a quote missing before it?"
-        yield parser_rejects(long, "too-large", expected=f"at most {CELL_BYTES} bytes", hint=hint, column=name)
-    odd = raw.filter(cell.str.contains("\0", literal=True)).select("row", found=cell)
-    if odd.height:
-        hint = "Deliver text without the NUL character."
-        yield parser_rejects(odd, "unreadable", expected="text", hint=hint, column=name)
+    long, odd = cell.str.len_bytes() > CELL_BYTES, cell.str.contains("\0", literal=True)
+    unfit = raw.select((long | odd).fill_null(False).alias("unfit")).to_series()
+    bad = raw.filter(unfit).select("row", found=cell)
+    large = pl.col("found").str.len_bytes() > CELL_BYTES
+    return unfit, parser_rejects(
+        bad,
+        pl.when(large).then(pl.lit("too-large")).otherwise(pl.lit("unreadable")),
+        expected=pl.when(large).then(pl.lit(f"at most {CELL_BYTES} bytes")).otherwise(pl.lit("text")),
+        hint="Is a quote missing before it? Deliver shorter text, without the NUL character.",
+        column=name,
+    )

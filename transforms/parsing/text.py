@@ -1,6 +1,7 @@
 """Bytes to text: the contract's encoding, and the repairs it declares."""
 
 import codecs
+import re
 from typing import Final
 
 import polars as pl
@@ -10,6 +11,12 @@ from schemas.errors import SubmissionError
 
 _CODECS: Final = {"utf-8": "utf-8-sig"}
 """Python's codec where the name differs: this one drops a byte order mark."""
+_CONTROLS: Final = re.compile(rb"[\x80-\x9f]")
+"""Control characters in Latin-1, where cp1252 has quotes, dashes and the euro sign."""
+REPAIR_GROWTH: Final = 2
+REPAIR_BYTES: Final = 1 << 20
+"""How much longer repairs may make a text: twice its size, or by this many bytes."""
+_SAMPLE: Final = 4096
 
 
 def to_utf8(data: bytes, contract: Contract) -> bytes:
@@ -19,6 +26,9 @@ def to_utf8(data: bytes, contract: Contract) -> bytes:
     """
     form = contract.format
     if form.encoding == "utf-8" and not form.repairs:
+        if b"\0" in data[:_SAMPLE] and (codec := _utf_16(data)):
+            hint = _advice(data, form.encoding)
+            raise SubmissionError("wrong-encoding", f"text in {codec}", f"text in {form.encoding}", hint)
         return data
     return repair(decode(data, form.encoding), form).encode()
 
@@ -28,22 +38,51 @@ def decode(data: bytes, encoding: str, offset: int = 0) -> str:
 
     Raises `SubmissionError` wrong-encoding.
     """
+    codec = _CODECS.get(encoding, encoding)
+    if encoding == "utf-16" and not offset:
+        codec = _utf_16(data) or codec
     try:
-        text = data.decode(_CODECS.get(encoding, encoding))
+        text = data.decode(codec)
     except UnicodeDecodeError as error:
         at = f"byte {data[error.start : error.start + 4].hex(' ')} (hexadecimal) at offset {offset + error.start}"
         raise SubmissionError("wrong-encoding", at, f"text in {encoding}", _advice(data, encoding)) from error
     if encoding in {"latin-1", "cp1252"} and not data.isascii() and _is_utf8(data):
         # Any bytes are valid Latin-1, but non-ASCII text that is also valid UTF-8 is no accident.
         raise SubmissionError("wrong-encoding", "UTF-8", f"text in {encoding}", _advice(data, encoding))
+    if encoding == "latin-1" and not data.isascii() and (control := _CONTROLS.search(data)):
+        at = f"byte {control[0].hex()} (hexadecimal), a control character, at offset {offset + control.start()}"
+        raise SubmissionError("wrong-encoding", at, "text in latin-1", _advice(data, encoding))
     return text
 
 
 def repair(text: str, form: Format) -> str:
-    """Return the text with the contract's repairs made, in their order."""
+    """Return the text with the contract's repairs made, in their order.
+
+    Raises `SubmissionError` too-large if they make it much longer.
+    """
+    most = max(REPAIR_GROWTH * len(text), len(text) + REPAIR_BYTES)
     for step in form.repairs:
         text = pl.Series([text]).str.replace_all(step.pattern, step.replacement)[0]
+        if len(text) > most:
+            hint = "Correct the repair in format.repairs of the contract."
+            raise SubmissionError(
+                "too-large", f"{len(text)} characters after {step.pattern!r}", f"at most {most}", hint
+            )
     return text
+
+
+def _utf_16(data: bytes) -> str | None:
+    """Return the byte order of UTF-16 without a byte order mark; None if it has one, or is no such text.
+
+    In text of Latin letters, digits and delimiters nearly every second byte is zero.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    sample = data[:_SAMPLE]
+    first, second = sample[::2].count(0), sample[1::2].count(0)
+    if max(first, second) * 4 < len(sample) or min(first, second) * 8 > len(sample):
+        return None
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -55,8 +94,10 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _advice(data: bytes, encoding: str) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _utf_16(data):
         likely = "utf-16"
+    elif encoding == "latin-1" and not _is_utf8(data):
+        likely = "cp1252"
     else:
         likely = "utf-8" if _is_utf8(data) else "cp1252 or latin-1"
     return f"It looks like {likely}: deliver {encoding}, or change format.encoding in the contract."

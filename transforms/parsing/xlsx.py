@@ -1,151 +1,195 @@
 """XLSX: one sheet to the raw frame, after a check that the workbook unpacks to a bounded size.
 
-A number becomes text without exponent, to nine decimals; a date ISO 8601; an error cell the text that Excel shows.
+The first sheet that is not hidden is read, or the one that the contract names. A number becomes text with 15 digits,
+without exponent; a date or time ISO 8601; an error cell the text that Excel shows.
 """
 
-import io
 import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator
-from functools import reduce
 from typing import Final
 
 import fastexcel
 import polars as pl
 
-from schemas.contract import Contract, Format
+from schemas.contract import Contract
 from schemas.errors import SubmissionError
 from transforms.parsing.raw_frame import (
+    NO_REJECTS,
     ParseResult,
     check_columns,
     finish_parsing,
+    known_names,
     name_columns,
     name_hint,
+    parser_rejects,
     quoted_list,
 )
+from transforms.parsing.workbook.cells import SheetScan, SheetStyle, scan_sheet
+from transforms.parsing.workbook.formats import style_kinds
+from transforms.parsing.workbook.package import HINT, WORKBOOK, Package, Sheet
 
-UNPACKED_BYTES: Final = 1 << 30
-"""The limit of what a workbook unpacks to."""
-SHEET_CELLS: Final = 30_000_000
-"""The limit of cells between A1 and the last cell of a sheet: the reader allocates all of them."""
-_CHUNK: Final = 1 << 20
-_ADDRESS: Final = re.compile(rb"\sr\s*=\s*[\"']([A-Z]{0,4})(\d{1,10})")
-_OVERLAP: Final = 1024
-"""How far a cell address may reach across the edge of a piece, in bytes."""
-_ERRORS: Final = {
-    "Div0": "#DIV/0!", "NA": "#N/A", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!",
-    "Value": "#VALUE!",
-}  # fmt: skip
-_HINT: Final = "Save it again as .xlsx and deliver that."
+SHOWN_BYTES: Final = 1 << 28
+"""The limit of text in a sheet: many cells may show one long text."""
+_SHARED_STRINGS: Final = "xl/sharedStrings.xml"
+_SHARED: Final = r"(?s)<(?:\w+:)?si\b(?:[^>]*/>|[^>]*>.*?</(?:\w+:)?si>)"
+_SHARED_END: Final = re.compile(rb".*</(?:\w+:)?si>", re.DOTALL)
+_MERGED_SHOWN: Final = 5
 
 
 def read_xlsx(data: bytes, contract: Contract) -> ParseResult:
     """Return the rows of one sheet as delivered. Raises `SubmissionError`."""
     form = contract.format
-    _guard(data)
-    sheet = _sheet(data, form)
-    if sheet.height < form.header_row:
+    package = Package(data)
+    sheets = package.sheets()
+    chosen = _chosen(sheets, form.sheet)
+    style = SheetStyle(form, style_kinds(package.part("xl/styles.xml")), package.starts_in_1904())
+    scan = scan_sheet(package.pieces(chosen.member or ""), style)
+    _check_text(package, scan)
+    cells = _with_texts(_read(data, chosen), scan)
+    if cells.height < form.header_row:
         hint = "Was the right file delivered?"
-        raise SubmissionError("empty-file", f"{sheet.height} rows", f"a header in row {form.header_row}", hint)
-    names = [name or "" for name in sheet.row(form.header_row - 1)]
-    names = [name if name.strip() else "" for name in names]
-    warnings = check_columns(names, contract)
-    rows = sheet.with_row_index("row", offset=1).with_columns(pl.col("row").cast(pl.Int32)).slice(form.header_row)
-    rows = rows.filter(pl.any_horizontal(pl.exclude("row") != ""))
+        raise SubmissionError("empty-file", f"{cells.height} rows", f"a header in row {form.header_row}", hint)
+    names = [name if name.strip() else "" for name in cells.row(form.header_row - 1)]
+    names = known_names(names, contract)
+    warnings = [
+        check_columns(names, contract),
+        _unread(sheets, chosen, form.sheet),
+        _merged(scan, form.header_row),
+        _percents(scan, names, contract, form.header_row),
+    ]
+    rows = cells.with_row_index("row", offset=1).with_columns(pl.col("row").cast(pl.Int32)).slice(form.header_row)
+    lacking = _without_result(scan, names, contract, form.header_row)
+    rows = rows.filter(pl.any_horizontal(pl.exclude("row").str.strip_chars() != ""))
+    rows = rows.join(lacking, on="row", how="anti", maintain_order="left")
     raw, unnamed = name_columns(rows, names, contract)
-    return finish_parsing(raw, [warnings, unnamed], nul=False)
+    rejected = lacking["row"].n_unique()
+    return finish_parsing(raw, [*warnings, unnamed, _formula_rejects(lacking)], nul=False, rejected=rejected)
 
 
-def _sheet(data: bytes, form: Format) -> pl.DataFrame:
+def _chosen(sheets: list[Sheet], name: str | None) -> Sheet:
+    """Return the sheet to read: the one of that name, by default the first that is not hidden."""
+    if name is None:
+        found = next((sheet for sheet in sheets if not sheet.hidden), None)
+        if found is None:
+            raise SubmissionError("unreadable", "a workbook without a visible sheet", WORKBOOK, HINT)
+        return found
+    known = [sheet.name for sheet in sheets]
+    if name not in known:
+        hint = name_hint(name, known) or "Name the sheet in format.sheet of the contract."
+        raise SubmissionError("unreadable", f"sheets {quoted_list(known)}", f"sheet {name!r}", hint)
+    return sheets[known.index(name)]
+
+
+def _read(data: bytes, sheet: Sheet) -> pl.DataFrame:
     """Return all cells of the sheet as text, columns "0", "1", ..., from the sheet's first row on."""
     try:
         book = fastexcel.read_excel(data)
-        if form.sheet is not None and form.sheet not in book.sheet_names:
-            hint = name_hint(form.sheet, book.sheet_names) or "Name the sheet in format.sheet of the contract."
-            raise SubmissionError(
-                "unreadable", f"sheets {quoted_list(book.sheet_names)}", f"sheet {form.sheet!r}", hint
-            )
-        sheet = book.load_sheet(form.sheet or 0, header_row=None, skip_rows=0, dtypes="string")
-        cells, problems = sheet.to_arrow_with_errors()
+        cells = book.load_sheet(sheet.name, header_row=None, skip_rows=0, dtypes="string").to_arrow()
     except fastexcel.FastExcelError as error:
         found = str(error).splitlines()[0]
-        raise SubmissionError("unreadable", found, "an Excel workbook (.xlsx)", _HINT) from error
+        raise SubmissionError("unreadable", found, WORKBOOK, HINT) from error
     frame = pl.DataFrame(cells)
     frame.columns = [str(i) for i in range(frame.width)]
-    wrong = [(*e.position, e.detail.partition("Error(")[2].rstrip(")'")) for e in problems.errors] if problems else []
-    return _with_errors(frame.cast(pl.String), wrong).with_columns(_day(pl.all()).fill_null(""))
+    return frame.cast(pl.String).fill_null("")
 
 
-def _with_errors(frame: pl.DataFrame, wrong: list[tuple[int, int, str]]) -> pl.DataFrame:
-    """Write error cells (row, column, kind) into the frame; the reader leaves them empty."""
+def _with_texts(frame: pl.DataFrame, scan: SheetScan) -> pl.DataFrame:
+    """Write the texts of the scan into the frame, whose first column is the first one with a cell."""
+    texts = scan.all_texts().filter(pl.col("row").is_between(1, frame.height))
     columns = []
-    for index in sorted({column for _, column, _ in wrong}):
-        errors = {row: _ERRORS.get(kind, f"#{kind.upper()}!") for row, column, kind in wrong if column == index}
-        columns.append(frame[str(index)].scatter(list(errors), list(errors.values())))
+    for (column,), found in texts.group_by("column"):
+        name = str(int(column) - scan.first_column)
+        if name in frame.columns:
+            places = found.unique("row", keep="last", maintain_order=True)
+            columns.append(frame[name].scatter((places["row"] - 1).cast(pl.UInt32), places["text"]))
     return frame.with_columns(columns)
 
 
-def _day(text: pl.Expr) -> pl.Expr:
-    midnight = (text.str.len_bytes() == len("2024-01-31 00:00:00")) & text.str.ends_with(" 00:00:00")
-    return pl.when(midnight).then(text.str.head(len("2024-01-31"))).otherwise(text)
+def _check_text(package: Package, scan: SheetScan) -> None:
+    """Raise `SubmissionError` too-large if the cells that show shared texts show more than the limit."""
+    shown = pl.concat(scan.shared) if scan.shared else pl.Series(dtype=pl.UInt32)
+    if shown.len() * package.size(_SHARED_STRINGS) <= SHOWN_BYTES:
+        return
+    lengths, rest = [], b""
+    for piece in package.pieces(_SHARED_STRINGS):
+        rest += piece
+        if (whole := _SHARED_END.match(rest)) is not None:
+            text = pl.Series([whole[0]], dtype=pl.Binary).cast(pl.String, strict=False)
+            lengths.append(text.str.extract_all(_SHARED).explode().str.len_bytes().drop_nulls())
+            rest = rest[whole.end() :]
+    sizes = pl.concat(lengths) if lengths else pl.Series(dtype=pl.UInt32)
+    total = sizes.gather(shown.filter(shown < sizes.len())).cast(pl.Int64).sum() or 0
+    if total > SHOWN_BYTES:
+        found = f"cells that show {total} bytes of text"
+        raise SubmissionError("too-large", found, f"at most {SHOWN_BYTES}", "Deliver it in parts, or as CSV.")
 
 
-def _guard(data: bytes) -> None:
-    """Unpack every member piece by piece, ignoring the sizes that the archive states, and measure each sheet."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise SubmissionError("unreadable", str(error), "an Excel workbook (.xlsx)", _HINT) from error
-    if not any(m.filename == "xl/workbook.xml" for m in members):
-        raise SubmissionError("unreadable", "an archive without a workbook", "an Excel workbook (.xlsx)", _HINT)
-    room = UNPACKED_BYTES
-    for member in members:
-        room -= _measure(data, member, room)
+def _unread(sheets: list[Sheet], chosen: Sheet, declared: str | None) -> pl.DataFrame:
+    """Return the warning that names the sheets that are not read, unless the contract says which one is."""
+    others = [f"{sheet.name!r}{' (hidden)' if sheet.hidden else ''}" for sheet in sheets if sheet is not chosen]
+    if declared is not None or not others:
+        return NO_REJECTS
+    return _warning(
+        f"{len(others)} more sheets: {', '.join(others)}",
+        f"one sheet; only {chosen.name!r} is read",
+        "Deliver the other sheets as files of their own, or name the one to read in format.sheet of the contract.",
+    )
 
 
-def _measure(data: bytes, member: zipfile.ZipInfo, room: int) -> int:
-    """Return how many bytes a member unpacks to. Raises `SubmissionError` too-large beyond `room` or for its cells."""
-    unpacked, rows, columns, seam = 0, 0, 0, b""
-    for piece in _unpack(data, member):
-        unpacked += len(piece)
-        if unpacked > room:
-            found = f"more than {UNPACKED_BYTES} bytes when unpacked"
-            raise SubmissionError("too-large", found, "a workbook of less", "Deliver it in parts, or as CSV.")
-        addresses = set(_ADDRESS.findall(seam + piece))
-        rows = max([rows, *(int(row) for _, row in addresses)])
-        columns = max([columns, *(_column(name) for name in {name for name, _ in addresses})])
-        seam = piece[-_OVERLAP:]
-    if rows * columns > SHEET_CELLS:
-        found = f"a sheet of {rows} rows and {columns} columns"
-        raise SubmissionError("too-large", found, f"at most {SHEET_CELLS} cells", "Is there a stray cell far out?")
-    return unpacked
+def _merged(scan: SheetScan, header_row: int) -> pl.DataFrame:
+    """Return the warning that names merged cells below the header."""
+    below = [f"{letters}{number}" for letters, number in scan.merged if number > header_row]
+    if not below:
+        return NO_REJECTS
+    shown = ", ".join(below[:_MERGED_SHOWN]) + (" …" if len(below) > _MERGED_SHOWN else "")
+    return _warning(
+        f"merged cells from {shown} on",
+        "a value in each cell",
+        "Only the first of merged cells holds the value, the others are empty: unmerge them and fill in each.",
+    )
 
 
-def _unpack(data: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        lengths = struct.unpack_from("<HH", data, member.header_offset + 26)
-        start = member.header_offset + 30 + sum(lengths)
-        if member.compress_type == zipfile.ZIP_STORED:
-            yield data[start : start + member.compress_size]
-            return
-        if member.compress_type != zipfile.ZIP_DEFLATED or member.flag_bits & 1:
-            raise SubmissionError("unreadable", "an encrypted or oddly packed workbook", "a plain one", _HINT)
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        for at in range(start, len(data), _CHUNK):
-            rest = data[at : at + _CHUNK]
-            while rest and not inflate.eof:
-                yield inflate.decompress(rest, _CHUNK)
-                rest = inflate.unconsumed_tail
-            if inflate.eof:
-                return
-    except (struct.error, zlib.error) as error:
-        raise SubmissionError(
-            "unreadable", f"a damaged archive: {error}", "an Excel workbook (.xlsx)", _HINT
-        ) from error
+def _warning(found: str, expected: str, hint: str) -> pl.DataFrame:
+    rows = pl.DataFrame({"row": None, "found": found}, schema={"row": pl.Int32, "found": pl.String})
+    return parser_rejects(rows, "not-read", expected=expected, hint=hint, severity="warning")
 
 
-def _column(letters: bytes) -> int:
-    return reduce(lambda number, letter: number * 26 + letter - ord("A") + 1, letters, 0)
+def _percents(scan: SheetScan, names: list[str], contract: Contract, header_row: int) -> pl.DataFrame:
+    """Return the warnings that name mapped columns with numbers shown in percent."""
+    found = _mapped(scan.all_percents(), scan, names, contract, header_row)
+    if found.is_empty():
+        return NO_REJECTS
+    cells = found.group_by("name", maintain_order=True).agg(pl.len().alias("cells"))
+    return parser_rejects(
+        cells.select("name", row=pl.lit(None, pl.Int32), found=pl.format("{} cells shown in percent", "cells")),
+        "percent",
+        expected="plain numbers: of a cell that shows 12.5 % the number is 0.125, and that is read",
+        hint="Deliver plain numbers in the unit that the form asks for.",
+        column=pl.col("name"),
+        severity="warning",
+    )
+
+
+def _without_result(scan: SheetScan, names: list[str], contract: Contract, header_row: int) -> pl.DataFrame:
+    """Return row and name of the mapped cells whose formula has no result."""
+    return _mapped(scan.all_formulas(), scan, names, contract, header_row).unique("row", keep="first").sort("row")
+
+
+def _mapped(
+    cells: pl.DataFrame, scan: SheetScan, names: list[str], contract: Contract, header_row: int
+) -> pl.DataFrame:
+    """Return row and name of those cells that are below the header in a mapped column."""
+    mapped = set(contract.columns())
+    places = {scan.first_column + i: name for i, name in enumerate(names) if name in mapped}
+    name = pl.col("column").replace_strict(places, default=None, return_dtype=pl.String)
+    found = cells.select(pl.col("row").cast(pl.Int32), name.alias("name"))
+    return found.filter(pl.col("name").is_not_null() & (pl.col("row") > header_row))
+
+
+def _formula_rejects(lacking: pl.DataFrame) -> pl.DataFrame:
+    return parser_rejects(
+        lacking.with_columns(found=pl.lit("a formula without a result")),
+        "not-read",
+        expected="a value",
+        hint="Open the workbook in a spreadsheet, let it calculate, save it and deliver that; or deliver values.",
+        column=pl.col("name"),
+    )

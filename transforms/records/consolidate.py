@@ -14,11 +14,14 @@ from schemas.claims import ACTION_RANK, Column, empty, frame_schema
 from schemas.kind import Kind
 from schemas.record_tables import CONFLICT_RECORD, SINGLE_PARTITION, item_columns, source_table_columns
 from transforms.identity import count_distinct, text_sort_keys
+from transforms.observations.confidentiality import conf_status, without_confidential
 from transforms.records.survivorship import conflicting_items, equality_value, surviving_value, value_text
 
 FIELD_CONFLICT: Final = pl.Schema({"item_id": pl.UInt32, "field": pl.String})
 NO_FIELDS: Final = pl.lit([], dtype=pl.List(pl.String))
 CLAIM_ID: Final = pl.concat_str("submission_id", "row", separator="-").alias("claim_id")
+OLDEST: Final = -(2**62)
+"""The version of a delivery without one."""
 WITHDRAWN_BUCKET: Final = pl.when(pl.col("action") == "withdraw").then(pl.lit("withdrawn"))
 
 
@@ -41,10 +44,13 @@ def consolidate_records(marked: pl.DataFrame, kind: Kind, chosen: pl.Series | No
     Each has the `item_id` of its report, null if the report does not stand. chosen: whether to consolidate each
     delivery, in whole items; all by default.
     """
+    marked = _without_confidential_values(marked, kind)
     numbered, ids = _numbered_by_item(marked, chosen)
     sole, others = numbered.filter("sole"), numbered.filter(~pl.col("sole"))
     items, sources_of_several, conflicts = _consolidate_several(_deliveries_at(marked, others), kind)
-    single = _single_items(_deliveries_at(marked.select("item_id", "reported_at", *kind.fields), sole), kind)
+    single = _single_items(
+        _deliveries_at(marked.select("item_id", "reported_at", "confidential", *kind.fields), sole), kind
+    )
     published = _merged(single, items)
     sole_sources = sole.select("_n", "item_id", "standing", relation=pl.lit("single"), lead=True)
     order = _merged(sole_sources, sources_of_several)
@@ -54,6 +60,13 @@ def consolidate_records(marked: pl.DataFrame, kind: Kind, chosen: pl.Series | No
     buckets = _buckets(marked, chosen, sources.select("submission_id", "rows", "lead", standing=order["standing"]))
     published, sources, conflicts = (_with_item_ids(rows, ids) for rows in (published, sources, conflicts))
     return ConsolidatedRecords(published, sources, conflicts, buckets)
+
+
+def _without_confidential_values(marked: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the deliveries, those that their senders marked as confidential without values: they have no vote."""
+    if not marked["confidential"].any():
+        return marked
+    return marked.with_columns(without_confidential(*kind.fields, "part_values"))
 
 
 def _numbered_by_item(marked: pl.DataFrame, chosen: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:
@@ -83,7 +96,7 @@ def _with_item_ids(rows: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
 
 def _consolidate_several(deliveries: pl.DataFrame, kind: Kind) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return the items, sources and conflicts of the deliveries of items with more than one delivery."""
-    votes = filter_rows(deliveries, pl.col("bucket").is_null() | (pl.col("bucket") == "conflict").fill_null(False))
+    votes = filter_rows(deliveries, "standing")
     only = pl.len().over("item_id") == 1
     several = _ranked(votes.filter(~only))
     differing = _conflicting_fields(several, kind)
@@ -91,7 +104,7 @@ def _consolidate_several(deliveries: pl.DataFrame, kind: Kind) -> tuple[pl.DataF
         "item_id"
     )
     conflicts = _conflicts(several, items, differing, kind)
-    return items, _sources(deliveries, items, conflicts), conflicts
+    return items, _sources(votes, items, conflicts), conflicts
 
 
 def _merged(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
@@ -104,10 +117,10 @@ def _merged(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
 def mark_standing(deliveries: pl.DataFrame) -> pl.DataFrame:
     """Return the deliveries with `bucket` (String) and `standing` (Boolean): at most one delivery of a report stands.
 
-    The highest version of a report supersedes the others, and a replacement supersedes what it replaces in that
-    version; a withdrawal there withdraws the report. Of several remaining deliveries, the one with the least content
-    stands; the others are equal to it (duplicate) or not (conflict: the report contradicts itself). A standing delivery
-    has no bucket yet. Columns used: report_id, submission_id, row, version, action, content.
+    Deliveries of a report are in order: by its own version (none is the oldest), then by `arrival`, within a submission
+    by action. The newest stands, or none if it is a withdrawal. Of deliveries in a row that are equal to the newest,
+    the first stands and the others are duplicates; all others are superseded. A standing delivery has no bucket yet.
+    Columns used: report_id, submission_id, row, version, action, content, arrival.
     """
     if count_distinct(deliveries["report_id"]) < deliveries.height:
         marked = _mark_repeated(deliveries)
@@ -123,36 +136,29 @@ def filter_rows(rows: pl.DataFrame, condition: pl.Expr | pl.Series | str) -> pl.
 
 
 def _mark_repeated(deliveries: pl.DataFrame) -> pl.DataFrame:
-    rank = pl.col("action").replace_strict(ACTION_RANK, return_dtype=pl.Int64)
-    # Versions are microseconds or small integers, so there is room for the action's two bits below them.
-    order = pl.col("version").fill_null(-(2**60)) * 4 + rank
-    ordered = deliveries.with_row_index("_n").with_columns(order.alias("_order"))
-    ordered = ordered.with_columns(pl.col("_order").max().over("report_id").alias("_top"))
-    first = (
-        ordered.lazy()
-        .filter(pl.col("_order") == pl.col("_top"), pl.col("action") != "withdraw")
-        .select("report_id", "_n", "content", "submission_id", "row")
-        .sort("content", "submission_id", "row")
-        .unique("report_id", keep="first", maintain_order=True)
-        .select("report_id", pl.col("_n").alias("_first"), pl.col("content").alias("_content"))
-        .collect()
-    )
+    rank = pl.col("action").replace_strict(ACTION_RANK, return_dtype=pl.Int8).alias("_action")
+    version = pl.col("version").fill_null(OLDEST)
+    rows = deliveries.select("report_id", "action", "content", "arrival", "row", version, rank).with_row_index("_n")
+    rows = rows.filter(pl.col("report_id").is_duplicated() | (pl.col("action") == "withdraw"))
+    ordered = rows.sort("report_id", "version", "arrival", "_action", "row").with_row_index("_place")
+    place = pl.col("_place").cast(pl.Int64)
+    stated = ("version", "action", "content")
+    differs = pl.any_horizontal(pl.col(c) != pl.col(c).last().over("report_id") for c in stated)
+    last_other = place.filter(differs).max().over("report_id")
+    standing = pl.coalesce(last_other + 1, place.min().over("report_id"))
     bucket = (
         WITHDRAWN_BUCKET
-        .when(pl.col("_order") < pl.col("_top")).then(pl.lit("superseded"))
-        .when(pl.col("_n") == pl.col("_first")).then(None)
-        .when(pl.col("content") == pl.col("_content")).then(pl.lit("duplicate"))
-        .otherwise(pl.lit("conflict"))
+        .when(place < standing).then(pl.lit("superseded"))
+        .when(place > standing).then(pl.lit("duplicate"))
     )  # fmt: skip
-    marked = ordered.join(first, on="report_id", how="left", maintain_order="left")
-    return marked.select(*deliveries.columns, bucket.alias("bucket"))
+    marked = ordered.select("_n", bucket.alias("bucket")).sort("_n")
+    none = pl.repeat(None, deliveries.height, dtype=pl.String, eager=True)
+    return deliveries.with_columns(none.scatter(marked["_n"], marked["bucket"]).alias("bucket"))
 
 
 def _ranked(votes: pl.DataFrame) -> pl.DataFrame:
     """Return the votes in the order that breaks ties, numbered as `_rank`."""
-    keys = ["precedence", "reported_at", "report_id", "bucket", "content", "submission_id"]
-    nulls_last = [True, True, True, False, True, True]  # a standing delivery has no bucket, and goes first
-    return votes.sort(keys, nulls_last=nulls_last).with_row_index("_rank")
+    return votes.sort("precedence", "reported_at", "report_id", nulls_last=True).with_row_index("_rank")
 
 
 def _single_items(votes: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -163,6 +169,7 @@ def _single_items(votes: pl.DataFrame, kind: Kind) -> pl.DataFrame:
         *(pl.when(pl.col(n).is_not_null()).then(pl.concat_list(n)).alias(n) if n in texts else n for n in kind.fields),
         pl.lit("single").alias("agreement"),
         NO_FIELDS.alias("conflicting"),
+        conf_status(pl.col("confidential")),
         pl.lit(1, dtype=pl.Int32).alias("reports"),
         pl.lit(1, dtype=pl.Int32).alias("reporters"),
         pl.col("reported_at").alias("first_reported"),
@@ -172,25 +179,18 @@ def _single_items(votes: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 
 def _several_items(votes: pl.DataFrame, differing: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return the items of several reports, or of one that contradicts itself."""
-    counts = (
-        votes.filter("standing")
-        .group_by("item_id")
-        .agg(
-            pl.len().cast(pl.Int32).alias("reports"),
-            pl.col("reported_by").n_unique().cast(pl.Int32).alias("reporters"),
-            pl.col("reported_at").min().alias("first_reported"),
-            pl.col("reported_at").max().alias("last_reported"),
-        )
+    """Return the items of several reports."""
+    counts = votes.group_by("item_id").agg(
+        conf_status(pl.col("confidential").any()),
+        pl.len().cast(pl.Int32).alias("reports"),
+        pl.col("reported_by").n_unique().cast(pl.Int32).alias("reporters"),
+        pl.col("reported_at").min().alias("first_reported"),
+        pl.col("reported_at").max().alias("last_reported"),
     )
     fields = pl.collect_all([surviving_value(votes.lazy(), name, spec) for name, spec in kind.fields.items()])
     conflicting = differing.group_by("item_id").agg(pl.col("field").sort().alias("conflicting"))
     rows = reduce(lambda rows, field: rows.join(field, on="item_id", how="left"), [counts, *fields, conflicting])
-    agreement = (
-        pl.when(pl.col("conflicting").is_not_null()).then(pl.lit("conflict"))
-        .when(pl.col("reports") > 1).then(pl.lit("complete"))
-        .otherwise(pl.lit("single"))
-    )  # fmt: skip
+    agreement = pl.when(pl.col("conflicting").is_not_null()).then(pl.lit("conflict")).otherwise(pl.lit("complete"))
     rows = rows.with_columns(
         agreement.alias("agreement"), pl.coalesce("conflicting", NO_FIELDS), pl.lit(SINGLE_PARTITION).alias("partition")
     )
@@ -220,28 +220,23 @@ def _conflicts(votes: pl.DataFrame, published: pl.DataFrame, differing: pl.DataF
     return pl.concat(rows).sort("item_id", "field", "report_id", "submission_id").collect()
 
 
-def _sources(deliveries: pl.DataFrame, published: pl.DataFrame, conflicts: pl.DataFrame) -> pl.DataFrame:
-    """Return one row for each delivery that is not superseded: its relation to its item, and whether it leads it.
+def _sources(votes: pl.DataFrame, published: pl.DataFrame, conflicts: pl.DataFrame) -> pl.DataFrame:
+    """Return one row for each standing delivery: its relation to its item, and whether it leads it.
 
     Columns: _n, item_id, standing, relation, lead; in the order of items and, within an item, of `claim_id`.
     """
     outranked = conflicts.filter(pl.col("outcome") == "outranked").select("report_id", "submission_id").unique()
     relation = (
-        pl.when(pl.col("bucket") == "duplicate").then(pl.lit("redelivery"))
-        .when((pl.col("bucket") == "conflict") | pl.col("_outranked").is_not_null()).then(pl.lit("conflict"))
+        pl.when(pl.col("_outranked").is_not_null()).then(pl.lit("conflict"))
         .when(pl.col("reports") == 1).then(pl.lit("single"))
         .otherwise(pl.lit("complete"))
     )  # fmt: skip
-    repeated = pl.col("bucket").is_in(["conflict", "duplicate"]).fill_null(False)
-    names = ("_n", "item_id", "report_id", "submission_id", "row", "reported_at", "bucket", "standing")
-    rows = filter_rows(deliveries.select(names), pl.col("bucket").is_null() | repeated)
+    rows = votes.select("_n", "item_id", "report_id", "submission_id", "row", "reported_at", "standing")
     rows = left_join_columns(rows, published.select("item_id", "reports"), "item_id")
     outranked = outranked.with_columns(pl.lit(True).alias("_outranked"))
     rows = left_join_columns(rows, outranked, "report_id", "submission_id")
-    rows = left_join_columns(rows, _leading_reports(deliveries), "report_id").with_columns(
-        relation.alias("relation"),
-        (pl.col("standing") & pl.col("_leads").is_not_null()).alias("lead"),
-        CLAIM_ID,
+    rows = left_join_columns(rows, _leading_reports(votes), "report_id").with_columns(
+        relation.alias("relation"), pl.col("_leads").is_not_null().alias("lead"), CLAIM_ID
     )
     return rows.sort("item_id", "claim_id").select("_n", "item_id", "standing", "relation", "lead")
 
@@ -257,10 +252,10 @@ def left_join_columns(rows: pl.DataFrame, others: pl.DataFrame, *on: str) -> pl.
     return rows.hstack(joined.drop(on))
 
 
-def _leading_reports(deliveries: pl.DataFrame) -> pl.DataFrame:
+def _leading_reports(votes: pl.DataFrame) -> pl.DataFrame:
     """Return report_id and `_leads` of each item's first report: its row counts as the published one."""
-    standing = deliveries.lazy().filter("standing").select("item_id", "reported_at", "report_id")
-    first = standing.sort("reported_at", "report_id", nulls_last=True).unique(
+    reports = votes.lazy().select("item_id", "reported_at", "report_id")
+    first = reports.sort("reported_at", "report_id", nulls_last=True).unique(
         "item_id", keep="first", maintain_order=True
     )
     return first.select("report_id", pl.lit(True).alias("_leads")).collect()
@@ -285,6 +280,12 @@ def _buckets(marked: pl.DataFrame, chosen: pl.Series | None, sources: pl.DataFra
     ]
     summed = pl.concat(counts).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
     return summed.filter(pl.col("rows") > 0).sort("submission_id", "bucket").collect()
+
+
+def count_unstated_items(before: pl.DataFrame, after: pl.DataFrame) -> int:
+    """Return how many items of the sources before have no report that stands after: all were withdrawn."""
+    standing = pl.col("report_id").is_in(after["report_id"].implode())
+    return before.group_by("item_id").agg(standing.any()).filter(~pl.col("report_id")).height
 
 
 def _without_release(columns: tuple[Column, ...]) -> list[str]:

@@ -15,8 +15,8 @@ from transforms.identity import LANES, frame_lanes
 from transforms.observations.changes import differing_content
 from transforms.records.consolidate import left_join_columns
 
-EXCLUDED_COLUMNS: Final = ("item_id", "release", "partition")
-"""Columns of an item that its lanes do not cover."""
+EXCLUDED_COLUMNS: Final = ("item_id", "conf_status", "release", "partition")
+"""Columns of an item that its lanes do not cover; `conf_status` follows from its sources' content."""
 SOURCE_COLUMNS: Final = ("report_id", "submission_id", "row", "content", "relation", "lead")
 """Columns of a source that its lanes cover; the others follow from the delivered bytes that these identify."""
 

@@ -1,7 +1,7 @@
 """Survivorship: which value of a field is published, and where reports differ on it.
 
-`votes` is a lazy frame with one row for each version of a report: item_id, standing, reported_at, `_rank` (UInt32,
-ascending: the order of reports that breaks ties) and the field. An empty field has no vote.
+`votes` is a lazy frame with one row for each standing report: item_id, reported_at, `_rank` (UInt32, ascending: the
+order of reports that breaks ties) and the field. An empty field has no vote.
 """
 
 from decimal import Decimal
@@ -11,7 +11,7 @@ import polars as pl
 
 from schemas.claims import VALUE
 from schemas.kind import FieldSpec
-from transforms.normalisation.numbers import decimal_text
+from transforms.numbers import decimal_text
 
 MICROSECONDS_PER_MINUTE: Final = 60_000_000
 """The tolerance of a time is declared in minutes."""
@@ -21,25 +21,24 @@ _RANK: Final = pl.col("_rank")
 def surviving_value(votes: pl.LazyFrame, name: str, spec: FieldSpec) -> pl.LazyFrame:
     """Return item_id and the published value of the field: one row for each item that has a vote.
 
-    A text survives in every version, in the order of reports. Of another field, one value of the standing reports
-    survives, by `FieldSpec.survives`; the order of reports breaks ties.
+    A text survives in every version, in the order of reports. Of another field, one value survives, by
+    `FieldSpec.survives`; the order of reports breaks ties.
     """
     values = votes.filter(pl.col(name).is_not_null())
     if spec.role == "text":
         versions = values.group_by("item_id", name).agg(_RANK.min()).sort("_rank")
         return versions.group_by("item_id", maintain_order=True).agg(name)
-    standing = values.filter("standing")
     if spec.survives == "most":
-        each = standing.group_by("item_id", equality_value(name, spec).alias("_value"))
+        each = values.group_by("item_id", equality_value(name, spec).alias("_value"))
         best = each.agg(pl.len().alias("_reports"), pl.col(name).first(), _RANK.min())
         ordered = best.sort("_reports", "_rank", descending=[True, False])
     else:
-        by, descending = _order(name, spec)
-        ordered = standing.sort(by, _RANK, descending=[descending, False], nulls_last=True)
+        by, descending = survival_order(name, spec)
+        ordered = values.sort(by, _RANK, descending=[descending, False], nulls_last=True)
     return ordered.group_by("item_id", maintain_order=True).agg(pl.col(name).first())
 
 
-def _order(name: str, spec: FieldSpec) -> tuple[pl.Expr, bool]:
+def survival_order(name: str, spec: FieldSpec) -> tuple[pl.Expr, bool]:
     """Return the expression whose first value survives, and whether the greatest comes first."""
     if spec.survives in {"first", "last"}:
         return pl.col("reported_at"), spec.survives == "last"
@@ -52,8 +51,7 @@ def _order(name: str, spec: FieldSpec) -> tuple[pl.Expr, bool]:
 def conflicting_items(votes: pl.LazyFrame, name: str, spec: FieldSpec) -> pl.LazyFrame:
     """Return item_id and `field` (its name) of the items whose reports differ by more than the field's tolerance.
 
-    Versions of a report that do not stand count too: a report that contradicts itself is a conflict. A text is never a
-    conflict, because each reporter uses its own words.
+    A text is never a conflict, because each reporter uses its own words.
     """
     values = votes.filter(pl.col(name).is_not_null(), pl.lit(spec.role != "text"))
     value = equality_value(name, spec)

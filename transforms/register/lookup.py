@@ -10,9 +10,16 @@ from typing import Final
 import polars as pl
 from stdnum.no import orgnr
 
+from transforms.clean_text import cleaned
+
 LAST_DAY: Final = dt.date.max
 """Replaces an open end where ends are compared."""
+HYPHENS: Final = "[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
+"""Every kind of hyphen, dash and minus but the ASCII one."""
 UNIT_COLUMNS: Final = ("unit_id", "unit_code", "unit_name")
+NO_ORGANISATION: Final = "000000000"
+"""Its check digit is right, and no organisation has it."""
+_ORGANISATION: Final = r"^(?:NO)?\s*([0-9](?:[\s.]?[0-9]){8})\s*(?:MVA)?$"
 _ANSWER: Final = pl.Schema(
     [("_row", pl.UInt32), *((name, pl.String) for name in (*UNIT_COLUMNS, "reason", "expected"))]
 )
@@ -36,23 +43,24 @@ class Register:
 
 
 def normalise_name(name: pl.Expr) -> pl.Expr:
-    """Return a name in the form in which names are compared: NFKC, lower case, single spaces."""
-    folded = name.str.normalize("NFKC").str.to_lowercase().str.replace_all("ß", "ss", literal=True)
-    return folded.str.replace_all(r"\s+", " ").str.strip_chars()
+    """Return a name in the form in which names are compared: NFKC, lower case, one kind of hyphen, single spaces."""
+    folded = cleaned(name).str.normalize("NFKC").str.to_lowercase().str.replace_all("ß", "ss", literal=True)
+    return folded.str.replace_all(HYPHENS, "-").str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def tidy_name(name: pl.Expr) -> pl.Expr:
     """Return a name normalised, with one way to write the sign between the halves of a pair and around a county."""
-    dashed = normalise_name(name).str.replace_all(r"\s*/\s*|\s+[-\u2013\u2014]\s+", " - ")
+    dashed = normalise_name(name).str.replace_all(r"\s*/\s*|\s+-\s+", " - ")
     return dashed.str.replace_all(r"\s*\(\s*", " (").str.replace_all(r"\s*\)", ")")
 
 
 def resolve_units(register: Register, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of keys, in order, with unit_id, unit_code, unit_name, reason and expected.
 
-    keys: kind, by (code, name, organisation_number), key, date. A row has either the unit or the reason: unknown-unit,
-    unit-not-valid (`expected` is when it is valid and which units exist on the date), ambiguous-unit (`expected` lists
-    the candidates), bad-check-digit.
+    keys: kind, by (code, name, organisation_number), key, date and, optionally, until (the first day after the period,
+    which the unit must live to the end of). A row has either the unit or the reason: unknown-unit, unit-not-valid
+    (`expected` is when it is valid and which units exist on the date), ambiguous-unit (`expected` lists the
+    candidates), bad-check-digit, unknown-code (not the form of an organisation number).
     """
     rows = keys.select("kind", "by", "key", "date").with_row_index("_row")
     entries = _entries(register, rows)
@@ -68,7 +76,35 @@ def resolve_units(register: Register, keys: pl.DataFrame) -> pl.DataFrame:
         reason=pl.when(nothing).then(pl.lit("unknown-unit")).otherwise("reason"),
         expected=pl.when(nothing).then(unknown).otherwise("expected"),
     )
+    if "until" in keys.columns:
+        answers = _living(register, answers.with_columns(keys["until"]))
     return pl.concat([keys, answers], how="horizontal")
+
+
+def _living(register: Register, answers: pl.DataFrame) -> pl.DataFrame:
+    """Return the answers without the units that end before the period does; a renumbered unit lives on."""
+    lifetimes = register.units.group_by("unit_id").agg(_end().alias("ends"))
+    answers = answers.join(lifetimes, on="unit_id", how="left", maintain_order="left")
+    dead = (pl.col("ends") < pl.col("until")).fill_null(False)
+    ended = pl.format("a unit that exists in the whole period; this one ends on {}", "ends")
+    alive = [pl.when(~dead).then(name).alias(name) for name in UNIT_COLUMNS]
+    return answers.with_columns(
+        *alive,
+        reason=pl.when(dead).then(pl.lit("unit-not-valid")).otherwise("reason"),
+        expected=pl.when(dead).then(ended).otherwise("expected"),
+    ).drop("ends", "until")
+
+
+def known_keys(register: Register, kind: str | None, by: str, keys: pl.Series) -> pl.Series:
+    """Return which codes or names the register has for a kind of unit (None: any kind), at whatever time."""
+    if by == "code":
+        units = register.units.select("kind", key="code")
+        wanted = keys.str.strip_chars()
+    else:
+        units = register.names.select("kind", key="name")
+        wanted = keys.to_frame("key").select(tidy_name(pl.col("key"))).to_series()
+    known = units if kind is None else units.filter(pl.col("kind") == kind)
+    return wanted.is_in(known["key"].drop_nulls().unique().implode())
 
 
 def _is_valid(date: pl.Expr) -> pl.Expr:
@@ -187,17 +223,22 @@ def _walk(register: Register, starts: pl.DataFrame, *, forward: bool) -> pl.Data
 
 
 def _organisations(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the answers for organisation numbers: nine digits, spaces ignored, with a correct check digit."""
-    digits = pl.col("key").str.replace_all(r"\s", "").alias("unit_code")
-    numbers = rows.filter(pl.col("by") == "organisation_number").select("_row", digits).drop_nulls()
-    nine = numbers["unit_code"].unique().str.extract("^([0-9]{9})$").drop_nulls()
-    checked = nine.filter(pl.Series([orgnr.checksum(number) == 0 for number in nine], dtype=pl.Boolean))
-    valid = pl.col("unit_code").is_in(checked.implode())
+    """Return the answers for organisation numbers: nine digits with a correct check digit.
+
+    Blanks and points between the digits and the forms `NO ... MVA` of the value-added tax are read too.
+    """
+    digits = pl.col("key").str.to_uppercase().str.extract(_ORGANISATION).str.replace_all(r"[\s.]", "")
+    numbers = rows.filter(pl.col("by") == "organisation_number").drop_nulls("key")
+    numbers = numbers.select("_row", digits.alias("unit_code"))
+    nine = numbers["unit_code"].unique().drop_nulls()
+    sound = [number != NO_ORGANISATION and orgnr.checksum(number) == 0 for number in nine]
+    valid = pl.col("unit_code").is_in(nine.filter(pl.Series(sound, dtype=pl.Boolean)).implode()).fill_null(False)
+    formed = pl.col("unit_code").is_not_null() & (pl.col("unit_code") != NO_ORGANISATION)
     return numbers.select(
         "_row",
         pl.when(valid).then(pl.format("organisation:{}", "unit_code")).alias("unit_id"),
         pl.when(valid).then("unit_code"),
         pl.when(valid).then("unit_code").alias("unit_name"),
-        reason=pl.when(~valid).then(pl.lit("bad-check-digit")),
+        reason=pl.when(~valid).then(pl.when(formed).then(pl.lit("bad-check-digit")).otherwise(pl.lit("unknown-code"))),
         expected=pl.when(~valid).then(pl.lit("an organisation number: nine digits, the last one a check digit")),
     )

@@ -22,7 +22,7 @@ from infra.storage.places import Place
 from schemas.kind import Kind
 from schemas.record_tables import SINGLE_PARTITION
 from transforms.identity import count_distinct
-from transforms.records.consolidate import filter_rows
+from transforms.records.consolidate import count_unstated_items, filter_rows
 from transforms.records.content import record_lane_sums
 from transforms.records.resolution import KindResolution
 
@@ -52,6 +52,7 @@ def stage_records(
         for part in records_parts(kind, resolution):
             _check(staged, kind, _write_part(root, inputs, part))
             _count(staged, name, part)
+            staged.unstated[name] += count_unstated_items(part.before.sources, part.after.sources)
             del part  # frees its memory before the next one is made
         _note(staged, inputs, resolution, warnings)
         kind_tables(root, kind).compact()

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 COMMANDS = [
     "backfill", "backfills", "backfills discard", "backfills list",
     "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
-    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "evaluate", "events",
+    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "erase",
+    "evaluate", "events",
     "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry",
     "models", "models export", "models import", "models list", "models pin", "models show",
     "nightly", "query", "rejects", "releases", "review", "serve", "status", "submit", "train", "units", "verify",
@@ -287,6 +288,19 @@ OUTSIDE = [
     "SELECT getenv('HOME')",
     "SELECT 1; SELECT 2",
     "SELECT INTERVAL 1 MONTH",
+    "SELECT sql FROM duckdb_views()",
+    "SELECT sql FROM duckdb_views",
+    "SELECT name, value FROM duckdb_settings()",
+    "SELECT sql FROM main.sqlite_master",
+    "SELECT view_definition FROM information_schema.views",
+    "SELECT definition FROM pg_catalog.pg_views",
+    "SELECT current_setting('allowed_paths')",
+    "SHOW allowed_paths",
+    "SUMMARIZE duckdb_views",
+    "SELECT * FROM query('SELECT sql FROM duckdb_views()')",
+    "SELECT * FROM histogram('duckdb_views', sql)",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT sql FROM duckdb_views()'))",
+    "WITH t AS (SELECT (SELECT sql FROM duckdb_views LIMIT 1)) FROM t",
     "SELECT",
     "",
 ]
@@ -310,6 +324,8 @@ def test_query_reaches_nothing_but_the_release(
     result = run("query", sql.replace("{home}", str(frozen)))
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("engang: the query failed: ")
+    assert result.err.count("\n") == 1
+    assert str(frozen) not in result.err.replace(sql.replace("{home}", str(frozen)), "").replace(f"{frozen}/l", "")
     assert {p for p in frozen.rglob("*") if "ledger.db-" not in p.name} == before
 
 
@@ -319,6 +335,38 @@ def test_odd_queries_are_answered(run: Run, frozen: Path, monkeypatch: pytest.Mo
     result = run("query", sql, "-f", "json")
     assert result.code == 0
     assert result.json[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "value", "limit"),
+    [
+        ("SELECT pg_sleep(600)", "SECONDS", "1", "after 1 seconds (ENGANG_QUERY_SECONDS)"),
+        ("SELECT length(repeat('x', 3000000000))", "MEMORY", "300000000", "300000000 bytes (ENGANG_QUERY_MEMORY)"),
+        ("SELECT DISTINCT range::VARCHAR || repeat('x', 100) FROM range(9000000)", "MEMORY", "300000000", "300000000"),
+        ("SELECT * FROM range(101)", "ROWS", "100", "more than 100 rows (ENGANG_QUERY_ROWS)"),
+        ("SELECT repeat('x', 1000000) FROM range(100)", "MEMORY", "300000000", "300000000 bytes (ENGANG_QUERY_MEMORY)"),
+    ],
+)
+def test_a_query_over_its_limits_ends(
+    run: Run, frozen: Path, monkeypatch: pytest.MonkeyPatch, sql: str, name: str, value: str, limit: str
+) -> None:
+    monkeypatch.setenv("ENGANG_HOME", str(frozen))
+    monkeypatch.setenv(f"ENGANG_QUERY_{name}", value)
+    result = run("query", sql)
+    assert (result.code, result.out) == (2, "")
+    assert limit in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_csv_is_exact_and_for_a_spreadsheet_defused(run: Run, frozen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_HOME", str(frozen))
+    sql = "SELECT '=1+1' AS a, -5 AS b, '-5' AS c, '@x' AS d, chr(9) || 'y' AS e, 'z=1' AS f"
+    assert run("query", sql, "-f", "csv").out == "a,b,c,d,e,f\n=1+1,-5,-5,@x,\ty,z=1\n"
+    assert run("query", sql, "--spreadsheet").out == "a,b,c,d,e,f\n'=1+1,-5,'-5,'@x,'\ty,z=1\n"
+    assert run("query", sql, "--spreadsheet", "-f", "json").code == 2
+    assert run("query", "SELECT chr(155) || 'a' AS a", "-f", "json").out == '[\n {\n  "a": "\\u009ba"\n }\n]\n'
+    assert run("query", "SELECT 1 AS a WHERE false", "-f", "json").json == []
+    assert "\x9b" not in run("query", "SELECT chr(155) AS a").out
 
 
 def test_explain_names_file_row_and_column(released: Run, files: Path) -> None:
@@ -416,7 +464,7 @@ def wrong_uses(files: Path) -> dict[str, tuple[list[str | Path], str]]:
             ["submit", good, "-c", "folketall", "-s", "../../x"],
             "sender '../../x' is no name",
         ),
-        "a sender that may not": (["check", paid, "-c", "betaling", "-s", "nav"], "allowed: skatteetaten, selskapet\n"),
+        "a sender that may not": (["check", paid, "-c", "betaling", "-s", "nav"], "skatteetaten, selskapet. Add it to"),
         "no period": (["submit", paid, "-c", "betaling"], "do not state their period: give it with --period\n"),
         "an empty folder": (["submit", files / "empty", "-c", "folketall"], "no file in it"),
         "a format that is none": (["query", "SELECT 1", "-f", "xml"], "'xml' is not one of"),
@@ -461,5 +509,7 @@ def test_a_landed_file_that_cannot_be_received_does_not_stop_the_night(run: Run,
     (folder / "odd.json").write_text("not a note")
     result = run("nightly", "--json")
     assert (result.code, result.json["counts"]["items"]) == (0, 2)
-    assert "left in the landing zone: no contract 'gone'" in result.err
+    assert "of the landing zone: no contract 'gone'" in result.err
     assert "odd.json is no delivery note" in result.err
+    assert run("inbox", "list").out.count("parked ") >= 2
+    assert "of the landing zone" not in run("nightly").err, "once reported, they wait for a person"

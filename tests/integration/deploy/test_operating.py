@@ -68,7 +68,7 @@ def test_every_command_of_the_operators_page_runs(tmp_path: Path, monkeypatch: p
     )
     assert "late" in outputs["engang status --at 2025-03-20"]
     assert "lonn.tsv" in outputs["engang inbox list"]
-    dismissed = 'engang inbox dismiss 2 --why "delivered again under its right name"'
+    dismissed = 'engang inbox dismiss 12 --why "delivered again under its right name"'
     assert "1 parked objects are dismissed" in outputs[dismissed]
     assert "lonn.tsv: dismissed by" in outputs["engang inbox list --all"]
     assert "ENGANG_QUEUE" in outputs["engang inbox redrive"]

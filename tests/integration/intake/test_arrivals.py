@@ -27,6 +27,7 @@ from infra.storage import landing
 from infra.storage.folder import FolderStore
 from infra.storage.places import S3Place
 from schemas.errors import StoreAwayError, StoreError
+from tests.support.misbehaving_reader import misbehaving_reader
 from tests.support.small_installation import HEADER, open_small
 
 Put = Callable[[str, bytes], None]
@@ -217,26 +218,37 @@ def test_what_a_reconciliation_registered_is_settled_with_it(
 
 def test_one_object_that_fails_takes_no_other_down(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
-        put(home, f"kommune/folketall/f{number}.csv", rows(number))
-    real = receiving.parse_file
-
-    def parse_file(note: Any, data: bytes, contract: Any) -> Any:
-        if note.filename == "f3.csv":
-            raise RuntimeError("0301 secret")
-        return real(note, data, contract)
-
-    monkeypatch.setattr(receiving, "parse_file", parse_file)
-    assert len(take(home)) == 5
+        put(home, f"kommune/folketall/f{number}.csv", b"!error\n" + rows(number) if number == 3 else rows(number))
+    with misbehaving_reader(monkeypatch):
+        assert len(take(home)) == 5
     (bad,) = [row for row in inbox_rows(home) if row["status"] != "done"]
-    assert bad["status"] == "waiting"
-    assert "unforeseen: RuntimeError at test_arrivals.py" in bad["reason"]
+    assert (bad["status"], bad["source"], bad["attempts"]) == ("parked", "arrivals", 1)
+    assert "unforeseen: RuntimeError at sitecustomize.py" in bad["reason"]
     assert "secret" not in bad["reason"]
-    for _ in range(4):
-        with write_transaction(home.engine) as connection:
-            connection.execute(sa.update(tables.inbox).values(not_before=None))
-        assert worker.process_inbox(home) == []
+    assert receiving.reconcile(home) == [], "it waits for a person, though it has landed"
+    assert worker.process_inbox(home) == []
+    inbox.requeue_parked(home.engine)
+    assert [receipt.status for receipt in worker.process_inbox(home)] == ["rejected"]
+
+
+def test_an_object_that_cannot_be_registered_is_tried_five_times(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, "kommune/folketall/f.csv", rows(1))
+
+    def append(*_: object) -> None:
+        raise RuntimeError("0301 secret")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(receiving, "append_batch", append)
+        assert take(home) == []
+        (row,) = inbox_rows(home)
+        assert (row["status"], "secret" in row["reason"]) == ("waiting", False)
+        for _ in range(4):
+            with write_transaction(home.engine) as connection:
+                connection.execute(sa.update(tables.inbox).values(not_before=None))
+            assert worker.process_inbox(home) == []
     assert inbox.list_parked(home.engine)["attempts"].to_list() == [5]
-    monkeypatch.undo()
     inbox.requeue_parked(home.engine)
     assert len(worker.process_inbox(home)) == 1
 

@@ -91,7 +91,7 @@ def submit(
     delivery = make_delivery(installation, "a.csv", raw, contract, sender=sender, period=period)
     checked, would_be = check_delivery(installation, delivery)
     ((receipt,),) = receive(installation, [delivery])
-    assert checked == receipt
+    assert replace(checked, earlier=None) == receipt
     rejects = list_rejects(installation, receipt.submission_id)
     assert would_be.to_dicts() == rejects.to_dicts()
     assert receipt.delivered == receipt.claims + receipt.rejected + receipt.ignored
@@ -147,9 +147,9 @@ def test_a_file_that_cannot_be_read_is_rejected_whole(
 
 
 ROWS = {
-    "too many fields": ("1121;01.01.2024;alle;1;;2;3", None, "too-many-fields", "7 fields: 1121;01", "5 fields"),
-    "too few fields": ("1121;01.01.2024;alle", None, "too-few-fields", "3 fields: 1121;01.01.2024;alle", "5 fields"),
-    "a broken quote": ('1121;01.01.2024;"alle;1;', None, "unreadable", '1121;01.01.2024;"alle;1;', "quotes in pairs"),
+    "too many fields": ("1121;01.01.2024;alle;1;;2;3", None, "too-many-fields", "7 fields", "5 fields"),
+    "too few fields": ("1121;01.01.2024;alle", None, "too-few-fields", "3 fields", "5 fields"),
+    "a broken quote": ('1121;01.01.2024;"alle;1;', None, "unreadable", "a quote without its pair", "quotes in pairs"),
     "text in a number": ("1121;01.01.2024;alle;ukjent;", "antall", "not-a-number", "ukjent", "with at most 28"),
     "a decimal point": ("1121;01.01.2024;alle;1.5;", "antall", "not-a-number", "1.5", "decimal mark ','"),
     "no number": ("1121;01.01.2024;alle;;", "antall", "missing-value", "", "a number"),
@@ -312,7 +312,7 @@ def test_a_million_rows_and_one_bad_one(fresh: Installation) -> None:
     assert (receipt.delivered, receipt.claims, receipt.rejected) == (1_000_000, 999_999, 1)
     (reject,) = list_rejects(fresh, receipt.submission_id).to_dicts()
     assert (reject["row"], reject["reason"]) == (654_323, "too-many-fields")
-    assert reject["found"] == "6 fields: 0301;01.01.2024;654321;1;2;"
+    assert reject["found"] == "6 fields"
     claims = kept_claims(fresh, receipt.submission_id)
     assert (claims.height, claims["row"].min(), claims["row"].max()) == (999_999, 2, 1_000_001)
 
@@ -489,16 +489,16 @@ def test_hostile_texts_stay_texts(fresh: Installation) -> None:
     figures = "".join(f"Olje AS {i},{quoted(t)}\n" for i, t in enumerate(HOSTILE_TEXTS))
     groups = "".join(f"0301;01.01.2024;{quoted(t)};1;\n" for t in HOSTILE_TEXTS)
     units = submit(fresh, "name,paid\n" + names, "betaling", sender="selskapet", period="2024")
-    assert units.claims["unit_name"].to_list() == HOSTILE_TEXTS
+    seen = [text.translate(dict.fromkeys(map(ord, "\x1b\x1f\u202e"))) for text in HOSTILE_TEXTS]
+    assert units.claims["unit_name"].to_list() == seen
     receipt = submit(fresh, "name,paid\n" + figures, "betaling", sender="selskapet", period="2024")
     assert [r["found"] for r in receipt.rejects] == HOSTILE_TEXTS
     grouped = submit(fresh, HEADER + groups)
     assert grouped.counts == (len(HOSTILE_TEXTS), len(HOSTILE_TEXTS), 0, 0)
     assert night(fresh).counts["items"] == 2 * len(HOSTILE_TEXTS)
-    assert sorted(observed(fresh).filter(concept="payment")["unit_name"]) == sorted(HOSTILE_TEXTS)
+    assert sorted(observed(fresh).filter(concept="payment")["unit_name"]) == sorted(seen)
     shown = query(fresh, "SELECT breakdown->>'group' AS text FROM observations WHERE concept = 'population'")
-    controls = str.maketrans({"\x1b": " ", "\x1f": " "})
-    assert sorted(shown["text"]) == sorted(t.translate(controls) for t in HOSTILE_TEXTS)
+    assert sorted(shown["text"]) == sorted(seen)
     assert query(fresh, "SELECT count(*) FROM rejects").item() == len(HOSTILE_TEXTS)
 
 

@@ -30,7 +30,7 @@ from infra.ledger import tables
 from infra.ledger.open import open_ledger
 from infra.ledger.releases import Release
 from schemas.claims import REJECT, empty, frame_schema
-from schemas.errors import ReleaseRefused, StoreError
+from schemas.errors import ReleaseRefused, StoreError, SubmissionError
 from tests.support import ledger_rows
 from tests.support.paths import ROOT
 
@@ -204,7 +204,8 @@ def test_a_submission_comes_back_as_it_went_in(engine: Engine) -> None:
     register(engine, "a")
     back = ledger_submissions.read_submissions(engine)
     flags = pl.lit(value=False).alias("in_release"), pl.lit(None, dtype=pl.Int32).alias("first_release")
-    given = some("a").with_columns(flags).cast({"period": pl.String})
+    stated = pl.lit(None, dtype=pl.Datetime("us")).alias("as_of"), pl.lit(None, dtype=pl.String).alias("replaces")
+    given = some("a").with_columns(*flags, *stated).cast({"period": pl.String})
     assert back.equals(given.select(back.columns))
     assert back.schema["received_at"] == pl.Datetime("us")
     assert back.schema["delivered"] == pl.Int64
@@ -424,13 +425,30 @@ def test_runs_say_how_they_ended(engine: Engine) -> None:
     assert runs["finished_at"].null_count() == 0
 
 
-def test_killed_runs_are_closed(engine: Engine, ledger_url: str) -> None:
+def test_a_run_that_lives_is_open_and_one_that_was_killed_is_closed(engine: Engine, ledger_url: str) -> None:
     held = _hold(f'runs.recorded_run(open_ledger({ledger_url!r}), "nightly")')
-    _kill(held)
-    assert ledger_runs.close_killed_runs(engine, "receive") == 0
-    assert ledger_runs.close_killed_runs(engine, "nightly") == 1
-    assert ledger_rows.read_runs(engine)["status"].to_list() == ["failed"]
-    assert ledger_runs.close_killed_runs(engine, "nightly") == 0
+    with ledger_runs.recorded_run(engine, "receive") as own:
+        assert [(run.kind, run.dead) for run in ledger_runs.open_runs(engine)] == [
+            ("nightly", False),
+            ("receive", False),
+        ]
+        assert ledger_runs.close_dead_runs(engine) == []
+        _kill(held)
+        _until(lambda: ledger_runs.open_runs(engine)[0].dead)
+        assert [run.kind for run in ledger_runs.close_dead_runs(engine)] == ["nightly"]
+        assert [run.run_id for run in ledger_runs.open_runs(engine)] == [own]
+    assert ledger_runs.close_dead_runs(engine) == []
+    rows = ledger_rows.read_runs(engine).select("kind", "status", "message").rows()
+    assert sorted(rows) == [("nightly", "failed", ledger_runs.DEAD_RUN), ("receive", "done", None)]
+
+
+def test_the_message_of_an_unforeseen_error_quotes_no_data(engine: Engine) -> None:
+    for error in (ValueError("Kari Nordmann"), SubmissionError("not-a-number", "Kari Nordmann", "a number")):
+        with pytest.raises(type(error)), ledger_runs.recorded_run(engine, "nightly"):
+            raise error
+    messages = ledger_rows.read_runs(engine)["message"].to_list()
+    assert [message.split(",")[0] for message in messages] == ["ValueError: unforeseen", "SubmissionError: unforeseen"]
+    assert [message for message in messages if "Kari" in message] == []
 
 
 # The publishing lock

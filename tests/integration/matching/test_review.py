@@ -182,7 +182,7 @@ def test_explain_prints_values_side_by_side_and_the_waterfall(run: Run) -> None:
     assert result.code == 0
     lines = result.out.splitlines()
     item = min(B)
-    assert f"wreck {item}: 3 reports by 3, complete" in lines
+    assert f"wreck {item}: 3 reports by 3 reporters, complete" in lines
     assert sum(line.endswith("17.00 bits, 4.00 make one item; compared by day") for line in lines) == 0
     assert (
         sum("9.00 bits, 4.00 make one item; compared by day; first 4 of place + month of day" in x for x in lines) == 3

@@ -122,6 +122,16 @@ def test_a_receiver_that_fails_is_tried_again_later(opened: Installation, receiv
     assert len({json.loads(body)["id"] for _, _, body in receiver.got}) == 2
 
 
+def test_a_refused_event_is_posted_once_a_round(
+    opened: Installation, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    park(opened)
+    receiver.answers = [400] * 5
+    monkeypatch.setattr(outbox, "LONGEST_WAIT", timedelta(0))  # as in a round that outlasts every wait
+    assert events.deliver_outbox(opened) == (0, 1)
+    assert len(receiver.got) == 1
+
+
 def test_a_receiver_that_is_down_ends_the_round(opened: Installation) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -89,20 +89,26 @@ def test_spans_and_metrics_reach_an_endpoint(traffic: Traffic) -> None:
     done, got = traffic
     assert done.stdout.split()[-2] == "True"
     spans, points = _spans(got), _points(got)
-    hops = {"land", "parse", "normalise", "register", "night", "consolidate", "resolve", "check", "publish"}
-    assert {s.name for s in spans} == hops
-    (night,) = [s for s in spans if s.name == "night"]
-    assert {s.name for s in spans if s.parent_span_id == night.span_id} == {
-        "consolidate",
-        "resolve",
-        "check",
-        "publish",
+    below = {
+        "receive": {"land", "read", "register"},
+        "nightly": {"night"},
+        "night": {"consolidate", "resolve", "check", "publish"},
     }
+    hops = {*below, *set().union(*below.values())}
+    by_name = {s.name: s for s in spans}
+    assert len(spans) == len(by_name) == len(hops)
+    for hop, children in below.items():
+        own = by_name[hop]
+        assert {s.name for s in spans if s.parent_span_id == own.span_id} == children
+        assert {s.trace_id for s in spans if s.name in children} == {own.trace_id}
+    assert {s.name for s in spans if not s.parent_span_id} == {"receive", "nightly"}
     assert {a.value.string_value for s in spans for a in s.attributes if a.key == "engang.contract"} == {"folketall"}
     rows = {_about(p)["state"]: p.as_int for p in points["engang.rows"]}
     assert rows == {"delivered": 2, "claims": 1, "rejected": 1, "warnings": 1}
     assert {_about(p)["contract"] for p in points["engang.rows"]} == {"folketall"}
     assert {_about(p)["hop"]: p.count for p in points["engang.hop.duration"]} == dict.fromkeys(hops, 1)
+    bounds = {point.explicit_bounds[0] for point in points["engang.hop.duration"]}
+    assert bounds == {0.001}, "seconds: by default every hop lies in the first bucket"
     lag = {_about(p)["stage"]: p for p in points["engang.lag"]}
     assert set(lag) == {"registered", "released"}
     assert 0 < lag["registered"].sum < lag["released"].sum

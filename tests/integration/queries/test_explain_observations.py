@@ -58,7 +58,9 @@ def test_an_observation_not_yet_released_says_so_until_it_is_withdrawn(home: Ins
     ledger_submissions.set_status(home.engine, submission, "withdrawn")
     night(home)
     withdrawn = explain_observation(home, item)
-    assert withdrawn.why == "No claim counts any more: all were withdrawn or superseded, so no release holds the item."
+    assert withdrawn.why == (
+        "No claim counts any more: all were withdrawn or superseded, so this release does not hold the item."
+    )
     assert withdrawn.claims[0]["relation"] == "withdrawn"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.record_stories import print_story, print_why_not
 from flows.installation import Installation
 from flows.matching.decisions import decide, withdraw_decision
 from flows.queries.item_history import event_sentence
@@ -108,7 +109,8 @@ def test_an_item_is_reported_with_its_reports_and_their_agreement(home: Installa
     }  # fmt: skip
     assert {field["field"]: (field["agreement"], field["chosen"]) for field in shown.fields} == {
         "case": ("none", None), "place": ("same", None), "day": ("same", None), "causes": ("none", None),
-        "speed": ("conflict", "what most reports say"), "story": ("one", None),
+        "speed": ("conflict", "of the values that equally many reports say the one whose report has the least id"),
+        "story": ("one", None),
     }  # fmt: skip
 
 
@@ -242,12 +244,21 @@ def test_two_that_were_never_compared(home: Installation) -> None:
     assert {tuple(answer.blocking[1][side]) for side in "ab"} == {("vik", "2024-03"), ("alta", "2024-09")}
 
 
-def test_a_block_over_the_limit_is_named(home: Installation) -> None:
+def test_a_block_over_the_limit_is_named(home: Installation, capsys: pytest.CaptureFixture[str]) -> None:
     answer = why_not(home, ID[10], ID[11])
     assert (answer.verdict, answer.blocking[0]["over_limit"]) == ("never compared", True)
     assert answer.why[0].startswith(
         "never compared: day = 2022-02-02 is shared by 7 reports, more than the 5 of `largest_block`; the two weigh "
     )
+    assert answer.pair is not None
+    assert (answer.pair.compared_by, answer.pair.over_limit) == ((), ("day",))
+    print_why_not(answer)
+    assert "never compared: more reports than `largest_block` have the same day\n" in capsys.readouterr().out
+
+
+def test_counts_of_one_are_singular(home: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    print_story(story(home, ID[4], 1))
+    assert f"wreck {ID[4]}: 1 report by 1 reporter, single\n" in capsys.readouterr().out
 
 
 def test_a_decision_keeps_reports_separate_and_is_named(home: Installation) -> None:

@@ -48,7 +48,7 @@ def test_the_whole_way_in_an_odd_folder(run: Run, folder: Path) -> None:
     nightly(run, folder, "709 038", {**WRECK, "speed": 40, "number": 2, "railroad": "BNSF"})  # both retire what was
     (people,) = run("query", "SELECT item_id, value FROM observations", "--format", "json").json
     (wreck,) = run("query", "SELECT item_id, speed FROM wreck", "--format", "json").json
-    assert (people["value"], wreck["speed"]) == (None, 40), "a conflict, and two reports of one wreck"
+    assert (people["value"], wreck["speed"]) == (709038, 40), "a correction, and two reports of one wreck"
     for item in (people, wreck):
         assert run("explain", item["item_id"]).code == 0
     assert run("export", "--to", str(folder / "out")).code == 0

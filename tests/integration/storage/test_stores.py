@@ -83,6 +83,15 @@ def test_what_is_not_there_is_reported(store: Store, tmp_path: Path) -> None:
             ask("no/such")
 
 
+def test_what_is_deleted_leaves_no_version(store: Store) -> None:
+    store.put_once("a/b/c", b"personal")
+    store.put_once("a/b/c2", b"other")
+    store.delete("a/b/c")
+    store.delete("a/b/c")
+    assert [found.key for found in store.listing(overwritten=True)] == ["a/b/c2"]
+    assert store.put_once("a/b/c", b"again")
+
+
 def test_a_probe_leaves_nothing_behind(store: Store) -> None:
     store.probe()
     store.probe(writes=False)
@@ -374,3 +383,45 @@ def test_what_is_wrong_on_the_way_is_reported(s3: S3Place, monkeypatch: pytest.M
 
 def test_found_is_what_a_listing_gives() -> None:
     assert StoredObject._fields == ("key", "version", "bytes", "modified")
+
+
+@pytest.mark.parametrize("replaced", ["file", "folder"])
+def test_what_a_link_has_taken_the_place_of_is_not_read(tmp_path: Path, replaced: str) -> None:
+    store, outside = FolderStore(tmp_path / "arrivals"), tmp_path / "outside"
+    file = tmp_path / "arrivals" / "ond" / "c" / "x.csv"
+    for folder in (file.parent, outside):
+        folder.mkdir(parents=True)
+        (folder / "x.csv").write_bytes(b"shown ")
+        os.utime(folder / "x.csv", (1, 1))
+    (outside / "x.csv").write_bytes(b"secret")
+    os.utime(outside / "x.csv", (1, 1))
+    (found,) = store.listing()
+    assert store.get(found.key, found.version) == b"shown "
+    file.unlink()
+    if replaced == "file":
+        file.symlink_to(outside / "x.csv")
+    else:
+        file.parent.rmdir()
+        file.parent.symlink_to(outside)
+    for read in (store.get, lambda *given: store.fetch(given[0], tmp_path / "copy", given[1])):
+        with pytest.raises(StoreError, match="cannot be read"):
+            read(found.key, found.version)
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_does_not_block(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="no regular file"):
+        store.get("pipe")
+
+
+def test_what_is_stored_is_for_this_user_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = FolderStore(tmp_path / "landing")
+        assert store.put_once("contract/sender/hash", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "landing/contract/sender/hash").stat().st_mode & 0o777 == 0o600
+    for folder in ("landing", "landing/contract", "landing/contract/sender"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700

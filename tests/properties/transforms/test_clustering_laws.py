@@ -17,7 +17,7 @@ from transforms.linkage.clustering import (
     linking_pairs,
 )
 
-lawful = settings(max_examples=20)
+lawful = settings(max_examples=25)
 
 
 def equal(one: pl.DataFrame, other: pl.DataFrame) -> None:

@@ -18,7 +18,7 @@ from transforms.records.item_ids import (
     successor_item,
 )
 
-lawful = settings(max_examples=10)
+lawful = settings(max_examples=25)
 REPORTS = tuple("abcde")
 CLUSTERS = {"report_id": pl.String, "cluster": pl.String}
 ITEMS = {"report_id": pl.String, "item_id": pl.String}

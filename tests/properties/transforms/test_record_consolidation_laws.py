@@ -15,7 +15,7 @@ from transforms.records.consolidate import ConsolidatedRecords, mark_standing
 from transforms.records.content import item_content, record_changes, record_lane_sums
 
 EARLY, LATE = datetime(1, 1, 1), datetime(9999, 1, 1)
-SOME = settings(max_examples=20)
+SOME = settings(max_examples=25)
 RANK = {"append": 0, "replace": 1, "withdraw": 2}
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -31,7 +31,11 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "story": st.sampled_from(["", "one", "two"]),
 }
 DELIVERY = st.fixed_dictionaries(
-    {"report_id": st.sampled_from("abcdef"), "rows": st.sampled_from([[2], [2, 3], [2, 4, 7]])},
+    {
+        "report_id": st.sampled_from("abcdef"),
+        "rows": st.sampled_from([[2], [2, 3], [2, 4, 7]]),
+        "arrival": st.integers(0, 99),
+    },
     optional={
         **VALUES,
         "version": st.integers(0, 2),
@@ -41,7 +45,7 @@ DELIVERY = st.fixed_dictionaries(
         "reported_by": st.sampled_from(["p", "q"]),
     },
 )
-DELIVERIES = st.lists(DELIVERY, max_size=12)
+DELIVERIES = st.lists(DELIVERY, max_size=12, unique_by=lambda row: row["arrival"])
 ITEMS = st.fixed_dictionaries({r: st.sampled_from("xyz") for r in "abcdef"})
 
 
@@ -113,33 +117,26 @@ class Account:
     def __init__(self, rows: list[dict[str, Any]], items: dict[str, str]) -> None:
         self.items = items
         self.standing: dict[str, dict[str, Any]] = {}
-        self.versions: dict[str, list[dict[str, Any]]] = {}
         for report in {r["report_id"] for r in rows}:
-            mine = [r for r in rows if r["report_id"] == report]
-            top = max(map(order, mine))
-            there = [r for r in mine if order(r) == top]
-            if there[0]["action"] == "withdraw":
-                continue
-            there.sort(key=lambda r: (r["content"], r["submission_id"]))
-            self.standing[report] = there[0]
-            firsts = {r["content"]: r for r in reversed(there)}
-            self.versions[report] = sorted(firsts.values(), key=lambda r: r["content"])
+            mine = sorted((r for r in rows if r["report_id"] == report), key=order)
+            newest = mine.pop()
+            while mine and said(mine[-1]) == said(newest):
+                newest = mine.pop()
+            if newest["action"] != "withdraw":
+                self.standing[report] = newest
 
     def item(self, name: str) -> dict[str, Any]:
         """Return the row of an item."""
         reports = [r for r in self.standing if self.items[r] == name]
         statements = sorted((self.standing[r] for r in reports), key=ranked)
-        values = sorted(
-            (v for r in reports for v in self.versions[r]),
-            key=lambda v: (*ranked(v), v not in statements, v["content"]),
-        )
-        differ = [f for f in sorted(FIELDS) if differs(KIND.fields[f], [v[f] for v in values if v[f] is not None])]
+        differ = [f for f in sorted(FIELDS) if differs(KIND.fields[f], [v[f] for v in statements if v[f] is not None])]
         times = [r["reported_at"] for r in statements if r["reported_at"]]
         return {
             "item_id": name,
-            **{f: survivor(KIND.fields[f], f, values if KIND.fields[f].role == "text" else statements) for f in FIELDS},
+            **{f: survivor(KIND.fields[f], f, statements) for f in FIELDS},
             "agreement": "conflict" if differ else "complete" if len(statements) > 1 else "single",
             "conflicting": differ,
+            "conf_status": "F",
             "reports": len(statements),
             "reporters": len({r["reported_by"] for r in statements}),
             "first_reported": min(times, default=None),
@@ -148,8 +145,12 @@ class Account:
         }
 
 
-def order(row: dict[str, Any]) -> tuple[int, int]:
-    return (-1 if row["version"] is None else row["version"], RANK[row["action"]])
+def order(row: dict[str, Any]) -> tuple[int, int, int]:
+    return (-1 if row["version"] is None else row["version"], row["arrival"], RANK[row["action"]])
+
+
+def said(row: dict[str, Any]) -> tuple[object, ...]:
+    return row["version"], row["action"], row["content"]
 
 
 def ranked(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -84,3 +84,24 @@ def test_an_endpoint_that_is_no_address_is_wrong_use(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ENGANG_S3_ENDPOINT", "localhost:9000")
     with pytest.raises(UsageError, match="ENGANG_S3_ENDPOINT"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "both"),
+    [
+        ({"AWS_REGION": "eu-north-1"}, ("eu-north-1", "eu-north-1")),
+        ({"AWS_DEFAULT_REGION": "eu-north-1"}, ("eu-north-1", "eu-north-1")),
+        ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-west-1"}, ("eu-north-1", "eu-west-1")),
+        ({}, (None, None)),
+    ],
+)
+def test_either_variable_of_the_region_serves_both_libraries(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], both: tuple[str | None, str | None]
+) -> None:
+    """boto3 reads AWS_DEFAULT_REGION, deltalake AWS_REGION; what is documented is AWS_REGION alone."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, given.get(name, ""))
+        if name not in given:
+            monkeypatch.delenv(name)
+    read_settings()
+    assert (os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")) == both

@@ -16,6 +16,7 @@ agency: Statens prøvetilsyn
 legal_basis: none
 rhythm: monthly
 hours_per_report: 1.5
+sender: {default: agency}
 format: {type: csv}
 ignore: [remark]
 unit: {column: kommune, kind: municipality}
@@ -131,3 +132,33 @@ def test_a_column_that_would_be_overwritten_is_refused(name: str) -> None:
     )
     with pytest.raises(ContractError, match=f"column '{name}' has a reserved name"):
         read_contract(given, "small.yml")
+
+
+def test_somebody_must_be_able_to_deliver() -> None:
+    for sender in ("sender: {default: null}\n", "", "sender: {speaks_for: {a: any}}\n"):
+        with pytest.raises(ContractError, match="nobody may deliver: give `default`, or list the senders in `allowed`"):
+            read_contract(SMALL.replace("sender: {default: agency}\n", sender))
+
+
+@pytest.mark.parametrize(
+    ("sender", "may", "may_not", "known"),
+    [
+        ("{default: a}", {"a"}, {"b"}, ("a",)),
+        ("{allowed: [b, c]}", {"b", "c"}, {"a"}, ("b", "c")),
+        ("{default: a, allowed: [b]}", {"a", "b"}, {"c"}, ("b",)),
+        ("{allowed: any}", {"a", "b"}, set(), ()),
+        ("{default: a, allowed: []}", {"a"}, {"b"}, ("a",)),
+    ],
+)
+def test_who_may_deliver(sender: str, may: set[str], may_not: set[str], known: tuple[str, ...]) -> None:
+    rules = read_contract(SMALL.replace("{default: agency}", sender)).sender
+    assert {s for s in "abc" if rules.may_deliver(s)} >= may
+    assert not any(rules.may_deliver(s) for s in may_not)
+    assert rules.known() == known
+
+
+def test_keys_that_came_later_change_no_digest_until_they_are_used() -> None:
+    plain = read_contract(SMALL)
+    assert plain.digest() == read_contract(SMALL + "correction: item\n").digest()
+    assert plain.digest() != read_contract(SMALL + "correction: whole\n").digest()
+    assert plain.digest() != read_contract(SMALL.replace("default: agency", "default: agency, speaks_for: {}")).digest()

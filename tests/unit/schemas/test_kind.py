@@ -44,6 +44,7 @@ agency: Statens prøvetilsyn
 legal_basis: none
 rhythm: event
 hours_per_report: null
+sender: {allowed: any}
 format: {type: csv}
 record:
   kind: mishap
@@ -208,7 +209,11 @@ def test_a_contract_that_does_not_fit_is_named(old: str, new: str, expected: str
             "give exactly one of column, columns, flags, value, option",
         ),
         ("{column: place}", "{missing_values: [x]}", "give exactly one of column, columns, flags, value, option"),
-        ("record:\n", "repeat: error\nrecord:\n", "repeat is for claims: a contract with a `record` makes none"),
+        (
+            "record:\n",
+            "repeat: distinct\nrecord:\n",
+            "repeat: distinct is for claims: a contract with a `record` makes none",
+        ),
         ("record:\n", "ignore: [rain]\nrecord:\n", "column 'rain' is both mapped and ignored"),
         ("[number]", "[sender]", "column 'sender' has a reserved name"),
         ("  report_key:", "  confidential: {column: c}\n  report_key:", "column 'c' needs a map to true, false"),

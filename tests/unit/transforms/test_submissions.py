@@ -1,16 +1,24 @@
 """Submissions reread while all others stay as the last release has them."""
 
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from schemas.claims import READING_COLUMNS
-from transforms.submissions import add_release_state, counted_batches, initial_buckets, pin_submissions
+from transforms.submissions import (
+    add_release_state,
+    buckets_by_status,
+    counted_batches,
+    initial_buckets,
+    mark_counting,
+    pin_submissions,
+)
 
 COUNT_COLUMNS = {"delivered": 2, "claims": 2, "rejected": 0, "ignored": 0, "warnings": 0}
 SUBMISSION = {
     "contract": "c", "sender": "s", "status": "live", "content_digest": None, "batch": "old", "in_release": True,
-    "first_release": 1, **COUNT_COLUMNS,
+    "first_release": 1, "received_at": datetime(2024, 1, 1), "as_of": None, "replaces": None, **COUNT_COLUMNS,
 }  # fmt: skip
 KNOWN = pl.DataFrame(
     [
@@ -36,7 +44,13 @@ def submissions() -> pl.DataFrame:
         {"submission_id": "bad", "status": "rejected", "rejected": 2, "claims": 0, **out},
         {"submission_id": "new", **out},
     ]
-    return pl.DataFrame([{**SUBMISSION, **row} for row in rows], infer_schema_length=None)
+    return frame(*rows)
+
+
+def frame(*rows: dict[str, Any]) -> pl.DataFrame:
+    """Return submissions; what is not given is as in `SUBMISSION`."""
+    types = {"as_of": pl.Datetime("us"), "replaces": pl.String, "content_digest": pl.String}
+    return pl.DataFrame([{**SUBMISSION, **row} for row in rows], schema_overrides=types, infer_schema_length=None)
 
 
 def readings(*ids: str, **fields: Any) -> pl.DataFrame:
@@ -90,6 +104,61 @@ def test_a_submission_reread_has_two_readings() -> None:
     mine = counted_batches(view).filter(submission_id="live").sort("batch")
     names = ("batch", "before", "after", "first_release")
     assert mine.select(names).rows() == [("new", False, True, None), ("old", True, False, 1)]
-    plain = counted_batches(submissions().with_columns(counts=pl.col("in_release")))
+    plain = counted_batches(mark_counting(submissions()).with_columns(counts=pl.col("in_release")))
     assert plain.height == 6
     assert set(READING_COLUMNS) <= set(view.columns)
+
+
+def day(number: int) -> dict[str, datetime]:
+    return {"received_at": datetime(2024, 1, number)}
+
+
+def test_of_equal_content_the_first_received_counts_whatever_its_id() -> None:
+    same = {"content_digest": "same"}
+    rows = frame({"submission_id": "a", **same, **day(2)}, {"submission_id": "b", **same, **day(1)})
+    assert mark_counting(rows).select("submission_id", "counts", "rewraps").rows() == [
+        ("a", False, "b"),
+        ("b", True, None),
+    ]
+    withdrawn = frame(
+        {"submission_id": "a", **same, **day(2)}, {"submission_id": "b", "status": "withdrawn", **same, **day(1)}
+    )
+    assert mark_counting(withdrawn)["counts"].to_list() == [True, False]
+    tied = frame({"submission_id": "b", **same}, {"submission_id": "a", **same})
+    assert mark_counting(tied)["counts"].to_list() == [False, True]
+
+
+def test_equal_content_as_of_another_day_counts_too() -> None:
+    same = {"content_digest": "same"}
+    later = {"submission_id": "b", "as_of": datetime(2024, 1, 9), **same, **day(3)}
+    rows = frame({"submission_id": "a", **same, **day(1)}, {"submission_id": "c", **day(2)}, later)
+    assert mark_counting(rows).select("counts", "arrival").rows() == [(True, 1), (True, 2), (True, 3)]
+
+
+def test_as_of_orders_before_the_receipt_time_and_ids_break_ties() -> None:
+    rows = frame(
+        {"submission_id": "d", **day(4), "as_of": datetime(2023, 1, 1)},
+        {"submission_id": "c", **day(2)}, {"submission_id": "b", **day(2)}, {"submission_id": "a", **day(3)},
+    )  # fmt: skip
+    assert dict(mark_counting(rows).select("submission_id", "arrival").iter_rows()) == {"d": 1, "b": 2, "c": 3, "a": 4}
+
+
+def test_a_stream_is_of_one_contract_and_sender() -> None:
+    rows = frame(
+        {"submission_id": "a"}, {"submission_id": "b", "sender": "t"}, {"submission_id": "c"},
+        {"submission_id": "d", "contract": "x"},
+    )  # fmt: skip
+    streams = mark_counting(rows)["stream"].to_list()
+    assert streams[0] == streams[2]
+    assert len(set(streams)) == 3
+
+
+def test_a_replaced_submission_is_superseded_while_what_replaces_it_is_live() -> None:
+    old, new = {"submission_id": "old"}, {"submission_id": "new", "replaces": "old", **day(2)}
+    replaced = mark_counting(frame(old, new))
+    assert replaced.select("counts", "replaced_by").rows() == [(False, "new"), (True, None)]
+    assert buckets_by_status(replaced).rows() == [("old", "superseded", 2)]
+    assert mark_counting(frame(old, {**new, "status": "withdrawn"}))["counts"].to_list() == [True, False]
+    assert mark_counting(frame({**old, "sender": "another"}, new))["counts"].to_list() == [True, True]
+    chain = mark_counting(frame(old, new, {"submission_id": "newest", "replaces": "new", **day(3)}))
+    assert chain["counts"].to_list() == [False, False, True]

@@ -26,6 +26,7 @@ agency: Statens prøvetilsyn
 legal_basis: none
 rhythm: yearly
 hours_per_report: null
+sender: {allowed: any}
 format: {type: csv, decimal: ",", thousands: " "}
 unit: {column: unit, kind: municipality}
 period: {column: when, type: year}
@@ -97,7 +98,7 @@ def test_numbers_are_exact_or_rejected() -> None:
 @pytest.mark.parametrize(
     ("scale", "text", "value", "decimals"),
     [
-        ("1000", "1,5", "1500", -3),
+        ("1000", "1,5", "1500", -2),
         ("1000", "-9999999999999999999999999", "-9999999999999999999999999000", -3),
         ("1000", "10000000000000000000000000", None, None),
         ("1000", "-10000000000000000000000000", None, None),
@@ -294,8 +295,22 @@ def test_versions_and_times_are_read_or_rejected() -> None:
     text = "unit;when;n;v;t\n" + "".join(f"1120;{2013 + i};1;{cell}\n" for i, cell in enumerate(cells))
     result = done(text, top="report_version: {column: v}\nreported_at: {column: t, type: datetime}")
     assert claims_of(result, "version", "reported_at") == [(3, dt.datetime(2024, 1, 2, 3, 4, 5)), (None, None)]
-    assert refused(result) == [(3, "v", "not-a-number"), (4, "t", "not-a-date"), (5, "v", "not-a-number")]
-    assert result.claims["slot_id"].null_count() == 0
+    assert refused(result) == [(3, "v", "not-a-number"), (4, "t", "not-a-date"), (5, "v", "out-of-range")]
+    assert result.claims["slot_id"].null_count() == result.claims.height
+    assert (
+        done(text, top="report_version: {column: v}\ncorrection: whole\nignore: [t]").claims["slot_id"].null_count()
+        == 0
+    )
+
+
+def test_a_version_beyond_the_limit_is_rejected() -> None:
+    cells = ("99999999999999", "100000000000000", "-99999999999999", "-100000000000000", "20240131235959", "101")
+    text = "unit;when;n;v\n" + "".join(f"1120;{2013 + i};1;{cell}\n" for i, cell in enumerate(cells))
+    assert refused(done(text, top="report_version: {column: v}")) == [
+        (3, "v", "out-of-range"), (5, "v", "out-of-range")
+    ]  # fmt: skip
+    least = done(text, top="report_version: {column: v, max: 100}")
+    assert [row for row, _, _ in refused(least)] == [2, 3, 4, 5, 6, 7]
 
 
 def test_a_rule_rejects_the_row_or_the_file_or_warns() -> None:
@@ -313,3 +328,71 @@ def test_what_a_file_says_has_one_digest_whatever_its_order() -> None:
         for r in (rows, ["1121;2013;2,0\n", "1120;2013; 1,5\n"], [*rows, "1121;2014;2\n"])
     )
     assert first == second != other
+
+
+TWINS = "unit;when;n\n1120;2013;1\n1120;2013;x\n1121;2013;5\n"
+
+
+@pytest.mark.parametrize("repeat", ["error", "distinct", "sum"])
+def test_a_row_that_shares_its_key_with_a_rejected_row_is_rejected(repeat: str) -> None:
+    result = done(TWINS, repeat=repeat)
+    assert refused(result) == [(2, "n", "rejected-twin"), (3, "n", "not-a-number")]
+    assert claims_of(result, "row") == [(4,)]
+    assert counted(result) == [(3, 1, 2, 0, 1, 0)]
+    assert result.rejects.filter(row=2)["rule"].item() == f"repeat: {repeat}"
+    assert counted(done(TWINS, repeat=repeat, files=2)) == [(3, 1, 2, 0, 1, 0)] * 2
+
+
+def test_a_row_stands_where_its_rejected_twin_is_of_another_file_or_key_or_may_repeat() -> None:
+    assert refused(done(TWINS, repeat="warn")) == [(3, "n", "not-a-number")]
+    assert refused(done("unit;when;n\n1120;2013;1\n1120;2014;x\n9999;2013;1\n")) == [
+        (3, "n", "not-a-number"), (4, "unit", "unknown-unit")
+    ]  # fmt: skip
+
+
+def test_a_sum_without_one_of_its_lines_takes_the_lines_of_its_row_with_it() -> None:
+    text = "unit;when;n;m;g\n1120;2013;x;1;a\n1120;2013;2;1;b\n1120;2013;3;2;b\n1121;2013;3;2;b\n"
+    beds = "}\n  - {concept: beds, column: m, reported_by: {value: T}, unit_measure: {value: beds}"
+    beds += ", breakdown: {g: {column: g}}"
+    result = done(text, claim=beds, repeat="sum")
+    assert [(row, reason) for row, _, reason in refused(result)] == [
+        (2, "not-a-number"), (3, "rejected-twin"), (4, "rejected-twin"),
+    ]  # fmt: skip
+    assert claims_of(result, "row", "concept") == [(5, "places"), (5, "beds")]
+
+
+SPEAKS = "sender: {default: me, speaks_for: {me: [Tilsynet], other: any}}"
+
+
+def test_a_sender_speaks_for_those_alone_whom_the_contract_names() -> None:
+    text = "unit;when;n;who\n1120;2013;1;me\n1120;2014;1;Tilsynet\n1120;2015;1;Kari\n1120;2016;1;\n"
+    beds = "}\n  - {concept: beds, column: n, reported_by: {column: who}, unit_measure: {value: beds}"
+    contract = changed(claim=beds)
+    raw = parse(text.encode(), read_contract(contract)).raw
+    found = {}
+    for sender in ("me", "other", "stranger"):
+        batch = raw.with_columns(
+            submission_id=pl.lit("s"), sender=pl.lit(sender), option_period=pl.lit(None, pl.String)
+        )
+        allowed = contract.replace("sender: {allowed: any}", SPEAKS.replace("default: me", "allowed: any"))
+        found[sender] = refused(normalise(batch, read_contract(allowed), register()))
+    empty_cell = (5, "who", "missing-value")
+    assert found["me"] == [(4, "who", "not-authorised"), empty_cell]
+    assert found["other"] == [empty_cell]
+    assert found["stranger"] == [*((row, "who", "not-authorised") for row in (2, 3, 4)), empty_cell]
+    batch = raw.with_columns(submission_id=pl.lit("s"), sender=pl.lit("me"), option_period=pl.lit(None, pl.String))
+    assert refused(normalise(batch, read_contract(contract), register())) == [empty_cell]  # by default it names anybody
+
+
+def test_a_version_or_time_from_the_future_is_rejected() -> None:
+    times = ("2024-01-02T00:00:00;", "2024-01-02T00:00:01;", ";2024-01-02T00:00:01")
+    text = "unit;when;n;v;t\n" + "".join(f"1120;{2013 + i};1;{time}\n" for i, time in enumerate(times))
+    top = "report_version: {column: v, type: datetime}\nreported_at: {column: t, type: datetime}"
+    contract = read_contract(changed(top=top))
+    batch = parse(text.encode(), contract).raw.with_columns(
+        submission_id=pl.lit("s"), sender=pl.lit("me"), option_period=pl.lit(None, pl.String),
+        _received_at=pl.lit(dt.datetime(2024, 1, 1)),
+    )  # fmt: skip
+    result = normalise(batch, contract, register())
+    assert refused(result) == [(3, "v", "from-the-future"), (4, "t", "from-the-future")]
+    assert set(result.rejects["expected"]) == {"a time of at most 2024-01-02T00:00:00"}

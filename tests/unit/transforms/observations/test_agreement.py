@@ -221,3 +221,16 @@ def test_the_rows_stay_as_they_were() -> None:
     ]
     assert set(decided["agreement"]) <= set(AGREEMENTS)
     assert decided.schema["value"] == VALUE
+
+
+@pytest.mark.parametrize(("other", "expected"), [(5600, "consistent"), (6000, "consistent"), (6001, "conflict")])
+def test_a_sum_means_the_sum_of_the_intervals_of_its_lines(other: int, expected: str) -> None:
+    lines = facts_of(*[(1000, -3)] * 4)
+    total = facts_of((4000, -3)).with_columns(lines.select(law.sum_slack()).to_series())
+    single = facts_of((other, None)).with_columns(slack=pl.lit(None, pl.Int128), row=pl.lit(9, lines.schema["row"]))
+    assert law.judge_claims(pl.concat([total, single]))["agreement"].to_list() == [expected] * 2
+
+
+def test_a_sum_of_exact_lines_is_exact() -> None:
+    assert facts_of((1, None), (2, None)).select(law.sum_slack()).item() is None
+    assert facts_of((1, -99), (2, -99)).select(law.sum_slack()).item() > 10**37

@@ -68,7 +68,7 @@ def test_a_file_is_bounded_by_what_it_holds(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", str(len(TEXT)))
     assert list(read_files(tmp_path / "a.csv.gz", read_settings(tmp_path))) == [("a.csv.gz", PACKED)]
     monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", str(len(TEXT) - 1))
-    with pytest.raises(UsageError, match="the limit is 7006"):
+    with pytest.raises(UsageError, match="hold more than 7006, the limit"):
         list(read_files(tmp_path / "a.csv.gz", read_settings(tmp_path)))
 
 
@@ -83,8 +83,9 @@ def test_a_gzipped_file_is_parsed_as_it_is_packed() -> None:
     contract = read_contract(
         """
         {contract: small, version: 1, obligation: small, title: {nb: L, nn: L, en: S}, agency: A, legal_basis: none,
-         rhythm: once, hours_per_report: null, format: {type: csv}, unit: {column: unit, kind: municipality},
-         period: {value: "2024", type: year}, repeat: warn, examples: [{name: none, given: ""}],
+         rhythm: once, hours_per_report: null, sender: {allowed: any}, format: {type: csv},
+         unit: {column: unit, kind: municipality}, period: {value: "2024", type: year}, repeat: warn,
+         examples: [{name: none, given: ""}],
          claims: [{concept: n, column: n, reported_by: {option: sender}, unit_measure: {value: n}}]}
         """
     )

@@ -179,13 +179,13 @@ def test_the_row_of_the_report_that_was_first_is_the_published_one() -> None:
     }  # fmt: skip
 
 
-def test_a_redelivery_is_a_source_and_a_duplicate_and_votes_no_second_time() -> None:
+def test_a_repeated_delivery_is_a_duplicate_and_votes_no_second_time() -> None:
     twice = {"report_id": "a", "case": "b", "rows": [2, 3]}
     done = one(twice, twice, twice, {"case": "a"}, {"case": "a"})
     assert (fact(done)["case"], fact(done)["reports"]) == ("a", 3)
     assert done.sources.filter(report_id="a").select("submission_id", "relation", "lead").rows() == [
-        ("s0", "conflict", True), ("s1", "redelivery", False), ("s2", "redelivery", False),
-    ]  # fmt: skip
+        ("s0", "conflict", True)
+    ]
     assert buckets(done)["s1", "duplicate"] == 2
     assert buckets(done)["s0", "published"] == buckets(done)["s0", "additive"] == 1
 
@@ -193,22 +193,37 @@ def test_a_redelivery_is_a_source_and_a_duplicate_and_votes_no_second_time() -> 
 def test_one_report_delivered_twice_is_single() -> None:
     done = one({"report_id": "a", "hurt": 1}, {"report_id": "a", "hurt": 1})
     assert (fact(done)["agreement"], fact(done)["reports"]) == ("single", 1)
-    assert done.sources["relation"].to_list() == ["single", "redelivery"]
+    assert done.sources["relation"].to_list() == ["single"]
 
 
-def test_a_report_that_disagrees_with_itself_is_a_conflict_and_the_least_content_stands() -> None:
+def test_a_report_delivered_again_without_a_version_is_a_correction_whatever_its_content_and_id() -> None:
     rows = (
         {"report_id": "a", "hurt": 2, "story": "two", "rows": [4, 5]},
         {"report_id": "a", "hurt": 10, "story": "ten"},
     )
     for order in (rows, rows[::-1]):
+        old, new = order
         done = one(*({**t, "content": str(t["hurt"]), "submission_id": f"s{t['hurt']}"} for t in order))
         row = fact(done)
-        assert (row["hurt"], row["agreement"], row["conflicting"], row["reports"]) == (10, "conflict", ["hurt"], 1)
-        assert row["story"] == ["ten", "two"]
-        assert done.sources.select("submission_id", "relation").rows() == [("s10", "single"), ("s2", "conflict")]
-        assert done.conflicts.select("submission_id", "outcome").rows() == [("s10", "published"), ("s2", "outranked")]
-        assert buckets(done) == {("s10", "published"): 1, ("s2", "conflict"): 2}
+        assert (row["hurt"], row["agreement"], row["conflicting"], row["reports"]) == (new["hurt"], "single", [], 1)
+        assert row["story"] == [new["story"]]
+        assert done.sources.select("submission_id", "relation").rows() == [(f"s{new['hurt']}", "single")]
+        assert buckets(done)[f"s{old['hurt']}", "superseded"] == len(old.get("rows", [2]))
+
+
+def test_what_is_stated_again_after_something_else_stands_from_then_on() -> None:
+    states = ({"hurt": 1}, {"hurt": 2}, {"hurt": 1}, {"hurt": 1})
+    marked = mark_standing(deliveries([{"report_id": "a", **state} for state in states]))
+    assert marked["bucket"].to_list() == ["superseded", "superseded", None, "duplicate"]
+
+
+def test_what_comes_after_a_withdrawal_counts_and_an_older_version_does_not() -> None:
+    actions = ("append", "withdraw", "append", "replace")
+    marked = mark_standing(deliveries([{"report_id": "a", "action": a, "hurt": n} for n, a in enumerate(actions)]))
+    assert marked["bucket"].to_list() == ["superseded", "withdrawn", "superseded", None]
+    versions = ((2, "withdraw"), (1, "append"))
+    marked = mark_standing(deliveries([{"report_id": "a", "version": v, "action": a} for v, a in versions]))
+    assert marked["bucket"].to_list() == ["withdrawn", "superseded"]
 
 
 def test_the_highest_version_stands_and_a_replacement_over_what_it_replaces() -> None:
@@ -226,11 +241,18 @@ def test_the_highest_version_stands_and_a_replacement_over_what_it_replaces() ->
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_withdrawal_takes_out_a_replacement_of_the_same_version(turned: bool) -> None:
-    rows = [{"report_id": "a", "version": 1, "action": action} for action in ("replace", "withdraw")]
-    marked = mark_standing(deliveries(reversed(rows) if turned else rows))
-    assert dict(marked.select("action", "bucket").iter_rows()) == {"replace": "superseded", "withdraw": "withdrawn"}
-    assert not marked["standing"].any()
+def test_in_one_submission_a_withdrawal_takes_out_a_replacement_of_the_same_version(turned: bool) -> None:
+    for least in ("append", "replace"):
+        both = [{"report_id": "a", "version": 1, "action": action, "arrival": 1} for action in (least, "withdraw")]
+        marked = mark_standing(deliveries(reversed(both) if turned else both))
+        assert dict(marked.select("action", "bucket").iter_rows()) == {least: "superseded", "withdraw": "withdrawn"}
+        assert not marked["standing"].any()
+    both = [
+        {"report_id": "a", "version": 1, "action": action, "arrival": 1, "content": action}
+        for action in ("append", "replace")
+    ]
+    marked = mark_standing(deliveries(reversed(both) if turned else both))
+    assert dict(marked.select("action", "standing").iter_rows()) == {"append": False, "replace": True}
 
 
 def test_a_withdrawn_report_leaves_and_others_keep_the_item_alive() -> None:
@@ -247,9 +269,9 @@ def test_a_withdrawn_report_leaves_and_others_keep_the_item_alive() -> None:
 
 def test_standing_needs_no_field_of_the_kind() -> None:
     frame = deliveries([{"report_id": "a", "version": 2}, {"report_id": "a", "version": 1}])
-    narrow = frame.select("report_id", "submission_id", "row", "version", "action", "content")
+    narrow = frame.select("report_id", "row", "version", "action", "content", "arrival")
     assert mark_standing(narrow).columns == [*narrow.columns, "bucket", "standing"]
-    assert mark_standing(narrow).filter("standing")["submission_id"].to_list() == ["s0"]
+    assert mark_standing(narrow).filter("standing")["version"].to_list() == [2]
 
 
 def test_an_items_lanes_do_not_know_its_id_and_know_who_is_together() -> None:

@@ -10,7 +10,7 @@ from infra.settings import DEMO_CODELISTS
 from schemas.errors import RegisterError
 from tests.support.unit_successors import successors
 from transforms.register.build import build_register
-from transforms.register.lookup import Register, normalise_name, resolve_units
+from transforms.register.lookup import Register, known_keys, normalise_name, resolve_units
 
 UNITS = {"kind": pl.String, "code": pl.String, "name": pl.String, "valid_from": pl.Date, "valid_to": pl.Date}
 CHANGES = {
@@ -112,11 +112,23 @@ def test_nation_and_counties_are_always_there(demo: Register) -> None:
 
 
 def test_organisation_numbers_are_checked(demo: Register) -> None:
-    numbers = ("988 077 917", "988077917", "988077918", "98807791", "98807791X", None)
-    found = ask(demo, "organisation", "organisation_number", *((n, Y2020) for n in numbers))
-    assert found["unit_id"].to_list() == ["organisation:988077917"] * 2 + [None] * 4
-    assert found["unit_name"].to_list() == ["988077917"] * 2 + [None] * 4
-    assert found["reason"].to_list() == [None, None, *["bad-check-digit"] * 3, "unknown-unit"]
+    right = ("988 077 917", "988077917", "NO988077917MVA", "988.077.917", "no 988 077 917 mva")
+    wrong = ("988077918", "98807791", "98807791X", "000000000", "9.88077917E+08", "988077917.0", None)
+    found = ask(demo, "organisation", "organisation_number", *((n, Y2020) for n in (*right, *wrong)))
+    assert found["unit_id"].to_list() == ["organisation:988077917"] * len(right) + [None] * len(wrong)
+    assert found["unit_name"].to_list() == ["988077917"] * len(right) + [None] * len(wrong)
+    reasons = [None] * len(right) + ["bad-check-digit", *["unknown-code"] * 5, "unknown-unit"]
+    assert found["reason"].to_list() == reasons
+
+
+def test_a_key_is_known_at_whatever_time_by_its_kind(demo: Register) -> None:
+    def known(kind: str | None, by: str, *keys: str | None) -> list[bool | None]:
+        return known_keys(demo, kind, by, pl.Series(keys, dtype=pl.String)).to_list()
+
+    assert known("municipality", "code", " 0301 ", "9998", None) == [True, False, None]
+    assert known("company", "code", "0301") == [False]
+    assert known(None, "code", "0301") == [True]
+    assert known("municipality", "name", "OSLO", "Utopia") == [True, False]
 
 
 def test_resolve_keeps_rows_columns_and_order(demo: Register) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.contract import Format
-from transforms.normalisation.numbers import decimals_written, number, number_problem
+from transforms.numbers import decimals_written, number, number_problem
 
 POINT = Format(type="csv")
 COMMA = Format(type="csv", decimal=",", thousands=" ")

@@ -15,6 +15,8 @@ from schemas.claims import VALUE, VALUE_DIGITS, VALUE_SCALE
 if TYPE_CHECKING:
     from schemas.contract import Format
 
+DOUBLE_DIGITS: Final = 15
+"""The decimal digits that a binary number of 64 bits keeps; those after them are noise."""
 SIGN: Final = "[+\u2212-]?"
 THOUSANDS_SPACES: Final = (" ", "\u00a0", "\u202f", "\u2009")
 """The characters accepted as a declared thousands space: space, NBSP, narrow NBSP, thin space."""
@@ -71,6 +73,30 @@ def number_problem(text: pl.Expr, fmt: "Format") -> pl.Expr:
         .then(pl.lit("out-of-range"))
         .otherwise(pl.lit("not-a-number"))
     )
+
+
+def without_noise(frame: pl.DataFrame, columns: list[str], fmt: "Format") -> pl.DataFrame:
+    """Return the frame with the noise of binary numbers removed from columns of numbers: 0.30000000000000004 is 0.3.
+
+    Only a text of 16 or 17 digits and more decimals than a value may have is looked at; it is replaced if it has few
+    enough when it is cut to the 15 digits that such a number keeps.
+    """
+    columns = list(dict.fromkeys(columns))
+    if not columns or not frame.height:
+        return frame
+    longest = frame.select(pl.col(columns).str.len_bytes().max()).row(0, named=True)
+    long = [name for name, size in longest.items() if size is not None and size > DOUBLE_DIGITS]
+    return frame.with_columns(_noiseless(pl.col(name), fmt).alias(name) for name in long)
+
+
+def _noiseless(text: pl.Expr, fmt: "Format") -> pl.Expr:
+    mark = re.escape(fmt.decimal)
+    digits = text.str.replace_all("[^0-9]", "").str.strip_chars_start("0").str.len_bytes()
+    noisy = text.str.contains(f"^-?[0-9]+{mark}[0-9]{{{VALUE_SCALE + 1},}}$") & digits.is_between(16, 17)
+    number_ = text.str.replace(fmt.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+    short = number_.round_sig_figs(DOUBLE_DIGITS).cast(pl.String).str.strip_suffix(".0")
+    fits = short.str.contains(rf"^-?[0-9]+(?:\.[0-9]{{1,{VALUE_SCALE}}})?$")
+    return pl.when(noisy & fits).then(short.str.replace(".", fmt.decimal, literal=True)).otherwise(text)
 
 
 def decimals_written(text: pl.Expr, fmt: "Format") -> pl.Expr:

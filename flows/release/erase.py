@@ -1,0 +1,137 @@
+"""Erase a submission everywhere: landing zone, ledger, lake with its older versions, exports.
+
+What stays is a tombstone: who erased it and why, and the hash by which the same bytes are refused. Each step can be
+repeated, so an erasure that was cut off is completed by asking for it again.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from flows.attribution import attribution
+from flows.installation import Installation
+from flows.published_tables import all_item_tables
+from flows.release.build import night
+from flows.release.export import export_release
+from flows.release.publish import publishing_run
+from flows.releases import find_release
+from infra.lake import delta as lake
+from infra.lake.item_tables import ItemTables, versioned_tables
+from infra.ledger import erasures
+from infra.ledger import releases as ledger_releases
+from infra.ledger import submissions as ledger_submissions
+from infra.storage import landing
+from schemas.contract import IDENTIFIER
+from schemas.errors import UsageError
+from schemas.record_tables import SINGLE_PARTITION
+
+RUN_KIND: Final = "nightly"
+"""An erasure holds the publishing lock as a night does."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What erasing a submission removes, and what it leaves to people.
+
+    same_bytes: other submissions with the same bytes, which therefore stay in the landing zone. same_content: others
+    that state the same: they count instead. arrivals: the objects that the sender may still have in the arrivals.
+    exports: the folders that are removed. release: the first one without it, None before it is erased.
+    """
+
+    submission: dict[str, Any]
+    same_bytes: list[str]
+    same_content: list[str]
+    arrivals: list[str]
+    exports: list[str]
+    release: int | None = None
+
+
+def plan_erasure(installation: Installation, submission: str) -> Erasure:
+    """Return what erasing a submission would do; `UsageError` if there is no such submission."""
+    engine = installation.engine
+    ids = [submission] if re.fullmatch(IDENTIFIER, submission) else []
+    known = ledger_submissions.read_submissions(engine, ids=ids)
+    if known.is_empty():
+        raise UsageError(f"no submission {submission!r}: ask `engang query` for the submission_id of submissions")
+    row = known.row(0, named=True)
+    erased = erasures.read_erasures(engine)["submission_id"].implode()
+    others = pl.col("submission_id") != submission
+    contract, sender, content = row["contract"], row["sender"], row["content_digest"]
+    same = ledger_submissions.read_submissions(engine, sha256=row["sha256"], contract=contract, sender=sender)
+    same = same.filter(others, ~pl.col("submission_id").is_in(erased))
+    alike = known.clear()
+    if content is not None:
+        alike = ledger_submissions.read_submissions(engine, content_digest=content, contract=contract, sender=sender)
+    shown = ("submission_id", "contract", "sender", "filename", "received_at", "status", "delivered", "sha256")
+    exports = sorted(str(path) for path in installation.settings.exports.glob("*") if path.name.isdecimal())
+    return Erasure(
+        {name: row[name] for name in shown},
+        same["submission_id"].to_list(),
+        alike.filter(others)["submission_id"].to_list(),
+        erasures.inbox_objects(engine, submission),
+        exports,
+    )
+
+
+def erase(
+    installation: Installation,
+    submission: str,
+    *,
+    why: str,
+    who: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Erasure:
+    """Erase a submission: withdraw it, publish a release without it, then remove every trace of what it holds.
+
+    Raises `ReleaseRefused` if that release is refused: the bytes are deleted by then, and the erasure is completed when
+    it is asked for again.
+    """
+    plan = plan_erasure(installation, submission)
+    erasures.begin_erasure(installation.engine, plan.submission, **attribution(who, why))
+    landing.erase_delivery(installation.landing, plan.submission, with_bytes=not plan.same_bytes)
+    progress("deleted from the landing zone")
+    night(installation, progress)
+    with publishing_run(installation.engine, RUN_KIND):
+        last = ledger_releases.current_release(installation.engine)
+        _purge(installation, submission, last)
+    for folder in plan.exports:
+        shutil.rmtree(folder)
+    number = None if last is None else last["release"]
+    erasures.finish_erasure(installation.engine, submission, number)
+    if plan.exports and number is not None:
+        export_release(installation, find_release(installation))
+    return Erasure(plan.submission, plan.same_bytes, plan.same_content, plan.arrivals, plan.exports, number)
+
+
+def _purge(installation: Installation, submission: str, last: ledger_releases.Release | None) -> None:
+    """Remove a submission's rows from the lake, and every older version of its tables."""
+    root = installation.lake
+    found = ledger_submissions.read_submission_partitions(installation.engine, ids=[submission])["partition"]
+    for tables in all_item_tables(installation):
+        registered = "claims" if tables.fixed else f"{tables.items}_records"
+        lake.delete_submission(root, registered, submission)
+        months = [month for month in found if "/" not in month] if tables.fixed else [SINGLE_PARTITION]
+        if last is not None and months:
+            tables.compact(months, every=True)
+            if tables.fixed:
+                _forget_values(tables, months, last["release"])
+    if last is not None:
+        # The release names the versions without the rows before the files of older ones are deleted: a night that
+        # follows a crash in between restores the tables to versions that still have all their files.
+        names = versioned_tables(installation.kinds.values())
+        ledger_releases.update_tables(installation.engine, last["release"], lake.newest_versions(root, names))
+    for tables in all_item_tables(installation):
+        for name in tables.columns:
+            lake.remove_old_files(root, name)
+
+
+def _forget_values(tables: ItemTables, months: list[str], release: int) -> None:
+    """Remove what older releases had published from the changes of these months; those of the release stay."""
+    for month in months:
+        rows = tables.scan("changes", partitions=[month]).filter(pl.col("release") >= release).collect()
+        current = rows.with_columns(pl.lit(None, dtype=rows.schema["value_before"]).alias("value_before"))
+        lake.overwrite(tables.root, "changes", [month], current)

@@ -1,0 +1,41 @@
+"""What is printed is safe for any terminal, and printed in one way only."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flows.cli.terminal import as_json, one_line, print_error, print_progress, print_table, print_text
+
+CLI = Path(__file__).parents[4] / "flows" / "cli"
+HOSTILE = "a\x1b]0;eid\x07\x1b[31mRED\x9b2J\u202eevil\u2066\u200f\rx"
+UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_everything_printed_is_safe_for_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_text(HOSTILE)
+    print_progress(HOSTILE)
+    print_error(HOSTILE)
+    print_table([{HOSTILE: HOSTILE}])
+    print_text(as_json({HOSTILE: [HOSTILE]}))
+    shown = capsys.readouterr()
+    assert shown.out
+    assert not UNSAFE.search(shown.out + shown.err)
+
+
+def test_json_keeps_what_it_escapes() -> None:
+    import json
+
+    assert json.loads(as_json({"a": f"{HOSTILE}\U0001f600\U000e0001\n"})) == {"a": f"{HOSTILE}\U0001f600\U000e0001\n"}
+
+
+def test_lines_stay_lines() -> None:
+    assert one_line("a\nb\tc") == "a b c"
+
+
+def test_commands_print_through_the_terminal_module_only() -> None:
+    exact = {"query_output.py": 1}  # CSV is exact data where it goes to a file
+    for path in CLI.glob("*.py"):
+        if path.name != "terminal.py":
+            calls = re.findall(r"typer\.s?echo\(|(?<!_)\bprint\(", path.read_text(encoding="utf-8"))
+            assert len(calls) == exact.get(path.name, 0), path.name

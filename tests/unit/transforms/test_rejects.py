@@ -1,0 +1,60 @@
+"""Rejects are bounded, the counts of what is not listed add up, and nobody's number is repeated."""
+
+import polars as pl
+import pytest
+
+from schemas.claims import REJECT, frame_schema
+from transforms.rejects import MASKED, bound_rejects, build_rejects, cut, reject_columns
+
+COLUMNS = reject_columns(
+    pl.col("why"), found=pl.col("cell"), expected="a number", hint="correct it", column="n", severity="critical"
+)
+
+
+def rows(count: int, submission: str = "s", why: str = "not-a-number") -> pl.DataFrame:
+    ids = pl.Series("row", range(2, count + 2), dtype=pl.Int32)
+    return pl.DataFrame(
+        {"submission_id": [submission] * count, "row": ids, "cell": ["x"] * count, "why": [why] * count}
+    )
+
+
+def counted(rejects: pl.DataFrame) -> list[tuple[object, ...]]:
+    return rejects.filter(pl.col("row").is_null()).select("submission_id", "column", "reason", "found").rows()
+
+
+def test_a_few_rejects_are_listed_one_by_one() -> None:
+    assert build_rejects(rows(3), COLUMNS, most=3)["row"].to_list() == [2, 3, 4]
+
+
+def test_beyond_the_limit_rejects_are_counted_by_submission_column_and_reason() -> None:
+    given = pl.concat([rows(5), rows(2, why="out-of-range"), rows(4, "t")])
+    rejects = build_rejects(given, COLUMNS, most=3)
+    assert rejects.schema == frame_schema(REJECT)
+    assert rejects.filter(pl.col("row").is_not_null())["submission_id"].to_list() == ["s"] * 3 + ["t"] * 3
+    assert counted(rejects) == [
+        ("s", "n", "not-a-number", "2 more"),
+        ("s", "n", "out-of-range", "2 more"),
+        ("t", "n", "not-a-number", "1 more"),
+    ]
+
+
+def test_counts_of_several_steps_are_added_up() -> None:
+    first, second = build_rejects(rows(5), COLUMNS, most=3), build_rejects(rows(9), COLUMNS, most=2)
+    rejects = bound_rejects(pl.concat([first, second]), most=4)
+    assert rejects["row"].drop_nulls().to_list() == [2, 3, 4, 2]
+    assert counted(rejects) == [("s", "n", "not-a-number", "10 more")]
+    assert bound_rejects(rejects, most=4).equals(rejects)
+
+
+def test_any_number_of_unknown_columns_is_counted_in_one_line() -> None:
+    names = pl.Series("cell", [f"c{i}" for i in range(50)])
+    columns = reject_columns("unknown-column", found=pl.col("cell"), expected="e", hint="h", column=pl.col("cell"))
+    rejects = bound_rejects(rows(50).with_columns(names).select(columns), most=10)
+    assert counted(rejects) == [("s", None, "unknown-column", "40 more")]
+
+
+@pytest.mark.parametrize("number", ["15876500520", "158765 00520", "158765-00520"])
+def test_a_person_number_is_never_repeated(number: str) -> None:
+    given = rows(2).with_columns(cell=pl.Series([f"født {number}, Os", "123456789012"]))
+    assert build_rejects(given, COLUMNS)["found"].to_list() == [f"født {MASKED}, Os", "123456789012"]
+    assert cut(f"født {number}, Os") == f"født {MASKED}, Os"
