@@ -8,7 +8,7 @@ test: .venv
 	.venv/bin/pytest
 
 coverage: .venv
-	.venv/bin/pytest -n 2 --cov tests/contracts tests/unit tests/properties
+	.venv/bin/pytest -n 2 --cov= tests/contracts tests/unit tests/properties/transforms
 
 golden: .venv
 	RENEW_GOLDEN=1 .venv/bin/pytest tests/integration/cli/test_golden_output.py

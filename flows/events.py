@@ -38,8 +38,8 @@ RETENTION: Final = timedelta(days=90)
 
 def make_event(settings: Settings, type_: str, subject: str, data: Mapping[str, object], key: str = "") -> Event:
     """Return an event of this installation; source, type, subject and key determine its id."""
-    from cloudevents.core.formats.json import JSONFormat  # noqa: PLC0415  only where an event is sent
-    from cloudevents.core.v1.event import CloudEvent  # noqa: PLC0415  same
+    from cloudevents.core.formats.json import JSONFormat  # only where an event is sent
+    from cloudevents.core.v1.event import CloudEvent
 
     at = datetime.now(UTC)
     source = settings.observability.source
@@ -50,7 +50,7 @@ def make_event(settings: Settings, type_: str, subject: str, data: Mapping[str, 
     return Event(id_, type_, subject, text, at.replace(tzinfo=None))
 
 
-def publish_event(  # noqa: PLR0913  the attributes of an event
+def publish_event(
     installation: Installation,
     type_: str,
     subject: str,
@@ -80,7 +80,7 @@ def emit_to_prefect(settings: Settings, event: Event, data: Mapping[str, object]
     if settings.observability.prefect_api is None:
         return
     try:
-        from prefect.events import emit_event  # noqa: PLC0415  takes seconds: only where Prefect is
+        from prefect.events import emit_event  # takes seconds: only where Prefect is
 
         resource = {"prefect.resource.id": f"engang.{event.subject}", "prefect.resource.name": event.subject}
         emit_event(event=event.type, resource=resource, payload=dict(data))

@@ -15,10 +15,11 @@ from infra.settings import Settings, close_to_others, read_settings
 from infra.storage import landing
 from infra.storage.places import Place, check_lake_place
 from infra.storage.store import Store
-from schemas.errors import UsageError
+from schemas.errors import ContractError, UsageError
 from schemas.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from schemas.concepts import Vocabulary
     from schemas.contract import Contract
     from schemas.kind import Kind
     from transforms.register.lookup import Register
@@ -45,29 +46,73 @@ class Installation:
     engine: sa.Engine
     presets: Presets = field(default_factory=Presets)
 
-    def with_presets(self, **given: Any) -> "Installation":  # noqa: ANN401  fields of `Presets`
+    def with_presets(self, **given: Any) -> "Installation":
         """Return the same installation with these fields of `Presets` set."""
         return replace(self, presets=replace(self.presets, **given))
 
-    @cached_property
+    @property
     def contracts(self) -> "dict[str, Contract]":
-        """Every contract, by id."""
-        if self.presets.contracts is not None:
-            return self.presets.contracts
-        from schemas.contract import CONTRACT_FOLDER, load_contracts  # noqa: PLC0415  readers of a release need no contracts
-        from schemas.record_contract import check_records  # noqa: PLC0415  same
+        """Every contract that can be used, by id."""
+        return self._contracts[0]
 
-        contracts = load_contracts(self.settings.contracts or CONTRACT_FOLDER)
-        for contract in contracts.values():
-            check_records(contract, self.kinds)
-        return contracts
+    @property
+    def broken_contracts(self) -> dict[str, str]:
+        """The contracts whose file is wrong, by id: why. They cost their own obligations only."""
+        return self._contracts[1]
+
+    @cached_property
+    def _contracts(self) -> "tuple[dict[str, Contract], dict[str, str]]":
+        if self.presets.contracts is not None:
+            return self.presets.contracts, {}
+        from schemas.contract import CONTRACT_FOLDER, load_contracts  # readers of a release need no contracts
+        from schemas.contract_terms import complete_contracts
+        from schemas.record_contract import check_one_report, check_records
+
+        broken: dict[str, str] = {}
+        contracts = load_contracts(self.settings.contracts or CONTRACT_FOLDER, broken)
+        contracts = complete_contracts(contracts, self._vocabulary, broken)
+        for name, contract in contracts.items():
+            try:
+                check_records(contract, self.kinds)
+            except ContractError as error:
+                broken[name] = str(error)
+        usable = {name: contract for name, contract in contracts.items() if name not in broken}
+        check_one_report(self.kinds.values(), usable, broken)
+        return usable, broken
+
+    @cached_property
+    def _vocabulary(self) -> "Vocabulary":
+        """The shipped vocabulary and the installation's own."""
+        from schemas.concepts import load_vocabulary  # readers of a release need no vocabulary
+
+        return load_vocabulary(self.settings.vocabulary)
+
+    @cached_property
+    def vocabulary(self) -> "Vocabulary":
+        """Every concept, dimension and measure: shipped, of the installation's own folder, and brought by contracts."""
+        from schemas.contract_terms import gather_terms
+
+        return gather_terms(self._vocabulary, self.contracts)[0]
+
+    def completed(self, contract: "Contract") -> "Contract":
+        """Return a contract that may be none of the installation's, completed by its vocabulary; `ContractError`."""
+        from schemas.contract_terms import gather_terms, with_terms
+
+        name = contract.contract
+        vocabulary, problems = gather_terms(self._vocabulary, {**self.contracts, name: contract})
+        return with_terms(contract, vocabulary, problems.get(name, ()))
+
+    @cached_property
+    def usable(self) -> set[str]:
+        """The contracts that have passed `flows.contracts.gate`, so that each is looked at once."""
+        return set()
 
     @cached_property
     def kinds(self) -> "dict[str, Kind]":
         """Every record kind, by name."""
         if self.presets.kinds is not None:
             return self.presets.kinds
-        from schemas.kind import KIND_FOLDER, load_kinds  # noqa: PLC0415  readers of a release need no contracts
+        from schemas.kind import KIND_FOLDER, load_kinds  # readers of a release need no contracts
 
         return load_kinds(self.settings.kinds or KIND_FOLDER)
 
@@ -82,10 +127,10 @@ class Installation:
         """The register of reporting units."""
         if self.presets.register is not None:
             return self.presets.register
-        from infra.codelists import read_codelists  # noqa: PLC0415  readers of a release need no register
-        from transforms.register.build import build_register  # noqa: PLC0415  same
+        from infra.codelists import read_codelists  # readers of a release need no register
+        from transforms.register.build import build_register
 
-        return build_register(*read_codelists(self.settings.codelists))
+        return build_register(*read_codelists(self.settings.codelists, core=self.settings.core_units))
 
     @cached_property
     def landing(self) -> Store:
@@ -97,7 +142,7 @@ class Installation:
     @cached_property
     def lake(self) -> Place:
         """The lake for writing, probed and created on first use; code that only reads uses `settings.lake`."""
-        from infra.lake.delta import open_lake  # noqa: PLC0415  many commands read only the ledger
+        from infra.lake.delta import open_lake  # many commands read only the ledger
 
         if not isinstance(self.settings.lake, Path):
             landing.open_store(self.settings.lake).probe()
@@ -112,9 +157,14 @@ class Installation:
         return store
 
     def contract(self, name: str) -> "Contract":
-        """Return a contract; `UsageError` that names the nearest one if there is none."""
+        """Return a contract; `UsageError` that names the nearest one if there is none, `ContractError` if it is wrong.
+
+        Code that reads deliveries by it asks `flows.contracts.gate` instead.
+        """
         if name in self.contracts:
             return self.contracts[name]
+        if name in self.broken_contracts:
+            raise ContractError(f"contract {name!r} cannot be used: {self.broken_contracts[name]}")
         raise UsageError(f"no contract {name!r}: {_nearest(name, self.contracts)}`engang contracts` lists them")
 
 

@@ -9,6 +9,7 @@ claims that count → items → facts → staged, checked, published release   `
 from collections.abc import Callable
 from pathlib import Path
 
+from flows.contracts.gate import unusable_contracts
 from flows.export_mode import ExportMode
 from flows.installation import Installation
 from flows.intake.arrivals import receive_arrivals
@@ -55,6 +56,7 @@ def nightly(
     published and the last release stays current.
     """
     with announced_run(installation, "nightly") as run_id, telemetry.span("nightly"):
+        unusable_contracts(installation, progress)
         receive_arrivals(installation, progress, listing=True)
         for receipt in reconcile(installation, progress):
             progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")

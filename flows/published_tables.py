@@ -8,8 +8,10 @@ import polars as pl
 
 from flows.installation import Installation
 from infra.lake import delta as lake
-from infra.lake.item_tables import ItemTables, kind_tables, observation_tables
+from infra.lake.item_tables import ItemTables, description_tables, kind_tables, observation_tables, overlap_tables
 from infra.ledger.releases import Release
+from schemas.description_tables import DESCRIPTION_TABLES
+from schemas.overlap import MEASURED_TABLES, OVERLAP_COUNTS
 from transforms.identity import LANES
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class PublishedTables:
 
 def released_tables(installation: Installation, release: Release) -> Iterator[PublishedTables]:
     """Yield the published tables of observations, then of each record kind that the release has."""
-    from transforms.observations.consolidate import lane_sums  # noqa: PLC0415  queries of a release need no digest
+    from transforms.observations.consolidate import lane_sums  # queries of a release need no digest
 
     root = installation.settings.lake
     yield PublishedTables(observation_tables(root), release, lane_sums)
@@ -56,8 +58,36 @@ def released_tables(installation: Installation, release: Release) -> Iterator[Pu
         yield PublishedTables(kind_tables(root, kind), release, _record_lanes(kind))
 
 
+def tables_that_describe(installation: Installation, release: Release) -> PublishedTables:
+    """Return the tables that describe a release. They have no part in its digest."""
+    return PublishedTables(description_tables(installation.settings.lake), release, lambda *_: (0,) * len(LANES))
+
+
+def tables_of_overlap(installation: Installation, release: Release) -> PublishedTables:
+    """Return the tables of overlap. Their digest is one of its own: `overlap_lanes`."""
+    return PublishedTables(overlap_tables(installation.settings.lake), release, lambda *_: (0,) * len(LANES))
+
+
+def measures_published(release: Release) -> bool:
+    """Return whether a release has the tables of overlap; those of older versions of Engang do not."""
+    return "coverage" in release["tables"]
+
+
+def overlap_lanes(installation: Installation, release: Release) -> tuple[int, ...]:
+    """Return the digest lanes of the tables of overlap, as the lake really holds them, summed."""
+    from transforms.overlap.content import latest_scopes, table_lanes  # queries of a release need no digest
+
+    published = tables_of_overlap(installation, release)
+    sums = [0] * len(LANES)
+    for name in MEASURED_TABLES:
+        rows = published.live(name).collect()
+        own = table_lanes(name, latest_scopes(rows) if name == "redundancy" else rows)
+        sums = [total + lane for total, lane in zip(sums, own, strict=True)]
+    return tuple(sums)
+
+
 def _record_lanes(kind: "Kind") -> Callable[[pl.DataFrame, pl.DataFrame], tuple[int, ...]]:
-    from transforms.records.content import item_content, record_lane_sums  # noqa: PLC0415  same
+    from transforms.records.content import item_content, record_lane_sums
 
     return lambda items, sources: record_lane_sums(item_content(items, sources, kind))
 
@@ -71,6 +101,6 @@ def all_item_tables(installation: Installation) -> Iterator[ItemTables]:
 
 def kinds_of(installation: Installation, release: Release) -> "list[Kind]":
     """Return the record kinds that a release has tables of."""
-    if set(release["tables"]) <= set(lake.VERSIONED):
+    if set(release["tables"]) <= {*lake.VERSIONED, *DESCRIPTION_TABLES, *MEASURED_TABLES, *OVERLAP_COUNTS}:
         return []  # and no kind is loaded for it
     return [kind for kind in installation.kinds.values() if kind.kind in release["tables"]]

@@ -7,12 +7,15 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.published_tables import all_item_tables
+from infra.lake.item_tables import description_tables, overlap_tables
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.erasures import oldest_readable_release
 from infra.ledger.releases import Release
 from schemas.claims import PUBLISHED_TABLES
+from schemas.description_tables import DESCRIPTION_TABLES
 from schemas.errors import UsageError
+from schemas.overlap import MEASURED_TABLES
 
 
 def find_release(installation: Installation, number: int | None = None) -> Release:
@@ -36,11 +39,13 @@ def read_table(installation: Installation, name: str, release: Release) -> pl.La
 
     The table of a record kind without records is empty; `UsageError` for a table that is not published.
     """
-    for tables in all_item_tables(installation):
+    root = installation.settings.lake
+    for tables in (*all_item_tables(installation), overlap_tables(root), description_tables(root)):
         if name in tables.published:
             return tables.live(name, release["tables"])
     kinds = ", ".join(installation.kinds)
-    raise UsageError(f"no table {name!r}: a release has {', '.join(PUBLISHED_TABLES)} and those of the kinds {kinds}")
+    names = ", ".join((*PUBLISHED_TABLES, *MEASURED_TABLES, *DESCRIPTION_TABLES))
+    raise UsageError(f"no table {name!r}: a release has {names} and those of the kinds {kinds}")
 
 
 def list_releases(installation: Installation) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from infra.child_channel import ChildMessage, Limits, StepMark, nameless_file, receive_message, send_message
 from infra.settings import child_environment
@@ -27,6 +27,8 @@ END_SECONDS: Final = 10
 """How long a child that closed its socket may take to end by itself."""
 ERROR_BYTES: Final = 2_000
 """How much of what a child printed is shown when it did not start."""
+_START: Final = "infra.child_start"
+_PROC_BYTES: Final = 4096
 _ROOT: Final = Path(__file__).parents[1]
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -86,7 +88,10 @@ class ChildProcess:
     @property
     def memory(self) -> int:
         """The resident bytes of the process now, files not counted; 0 where the system has no `/proc`."""
-        return 0 if self._process is None else _resident(self._process.pid)
+        if self._process is None:
+            return 0
+        with _Usage(self._process.pid) as usage:
+            return usage.resident()
 
     def _run(self) -> None:
         # The kernel ends the child when the thread that started it ends (PR_SET_PDEATHSIG), so the thread that starts
@@ -98,21 +103,22 @@ class ChildProcess:
             self._launched.set()
             return
         self._launched.set()
-        while self._process.poll() is None:
-            limits = self._limits
-            if limits is None and not self._is_ending:
-                self._wake.wait(END_SECONDS)
-                self._wake.clear()
-            elif limits is not None and (cause := self._exceeded(limits)):
-                self._cause = cause
-                self._kill()
-                self._process.wait()
-            else:
-                time.sleep(WATCH_SECONDS)
+        with _Usage(self._process.pid) as usage:
+            while self._process.poll() is None:
+                limits = self._limits
+                if limits is None and not self._is_ending:
+                    self._wake.wait(END_SECONDS)
+                    self._wake.clear()
+                elif limits is not None and (cause := self._exceeded(limits, usage)):
+                    self._cause = cause
+                    self._kill()
+                    self._process.wait()
+                else:
+                    time.sleep(WATCH_SECONDS)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         handed = (self._its.fileno(), self._page_file)
-        command = [sys.executable, "-P", "-m", self.module, *map(str, handed), str(os.getpid())]
+        command = [sys.executable, "-P", "-m", _START, self.module, *map(str, handed), str(os.getpid())]
         process = subprocess.Popen(  # noqa: S603  our own module, in our own interpreter
             command,
             stdin=subprocess.DEVNULL,
@@ -126,13 +132,12 @@ class ChildProcess:
         self._its.close()
         return process
 
-    def _exceeded(self, limits: Limits) -> str | None:
+    def _exceeded(self, limits: Limits, usage: "_Usage") -> str | None:
         """Return which limit the child exceeds, if any."""
-        pid = self._process.pid if self._process else 0
-        if _resident(pid) > limits.memory:
+        if usage.resident() > limits.memory:
             return "memory"
         step, began = self._mark.read()
-        if _processor_seconds(pid) - began > limits.step_seconds[min(step, len(limits.step_seconds) - 1)]:
+        if usage.processor_seconds() - began > limits.step_seconds[min(step, len(limits.step_seconds) - 1)]:
             return "seconds"
         return "clock" if time.monotonic() - self._began > limits.wall_seconds else None
 
@@ -162,19 +167,43 @@ def _ended_by(code: int | None) -> str:
     return f"signal {-code}"
 
 
-def _resident(pid: int) -> int:
-    """Return a process's resident bytes, files not counted; 0 if it has ended, or without `/proc`."""
-    try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return 0
-    return (int(resident) - int(shared)) * mmap.PAGESIZE
+class _Usage:
+    """What a process uses, read in open files of `/proc`: to open them each time costs ten times as much."""
+
+    def __init__(self, pid: int) -> None:
+        self._files = ExitStack()
+        self._memory, self._times = self._open(pid, "statm"), self._open(pid, "stat")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def _open(self, pid: int, name: str) -> int | None:
+        try:
+            file = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
+        except OSError:
+            return None
+        self._files.callback(os.close, file)
+        return file
+
+    def resident(self) -> int:
+        """Return the resident bytes, files not counted; 0 if the process has ended, or without `/proc`."""
+        fields = _fields(self._memory)
+        return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE if fields else 0
+
+    def processor_seconds(self) -> float:
+        """Return the processor seconds used, 0 if the process has ended, or without `/proc`."""
+        fields = _fields(self._times)
+        return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
-def _processor_seconds(pid: int) -> float:
-    """Return the processor seconds that a process has used, 0 where the system has no `/proc`."""
+def _fields(file: int | None) -> list[bytes]:
+    """Return the fields of a file of `/proc`, counted after a command's name in parentheses; none if there is none."""
+    if file is None:
+        return []
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return os.pread(file, _PROC_BYTES, 0).rpartition(b")")[2].split()
     except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+        return []

@@ -11,15 +11,17 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Final
 
 import polars as pl
 
-from schemas.errors import StoreError, os_error_number
+from schemas.errors import StoreError, UsageError, os_error_number
 
 PARALLEL_SYNCS: Final = 8
 """Files of a folder that are synced at a time: the file system writes them to its journal together."""
+PROBE_BYTES: Final = 1 << 16
+"""How many more bytes a file is given to learn whether the system takes them."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -77,7 +79,7 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}.partial")
 
 
-class ScratchFile(type(Path())):  # type: ignore[misc]  # the class of this system's paths
+class ScratchFile(PosixPath):
     """The path of a temporary file: deleted when nothing refers to this path any more, or the process ends."""
 
 
@@ -99,15 +101,41 @@ def sync_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame to a Parquet file, in place; raises `OSError` where Polars turns one into an error of its own."""
+def check_input(file: Path, most: int | None = None) -> None:
+    """Raise `UsageError` for an input that is no plain file, as a pipe may have no end. most: its largest size."""
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} cannot be read: it is no plain file")
+    if most is not None and file.stat().st_size > most:
+        raise UsageError(f"{file} is larger than {most} bytes, the limit for such a file")
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a frame to a Parquet file, in place, with key-value metadata.
+
+    Raises `OSError` where Polars turns one into an error of its own.
+    """
     try:
-        frame.write_parquet(path)
+        frame.write_parquet(path, metadata=metadata)
     except pl.exceptions.ComputeError as error:
-        number = os_error_number(error)
+        number = os_error_number(error) or _refusal(path)
         if number is None:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _refusal(path: Path) -> int | None:
+    """Return the number of the error with which the system refuses more bytes to a file, None if it takes them.
+
+    Where the end of a Parquet file cannot be written, Polars does not pass on the error number.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def write_model(home: Path, kind: str, digest: str, text: str) -> Path:

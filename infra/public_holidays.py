@@ -14,7 +14,7 @@ def public_holidays(folder: Path, first: int, last: int) -> frozenset[date]:
     cache = folder / f"holidays-no-{version('holidays')}-{first}-{last}.json"
     with suppress(OSError, ValueError):  # missing, or not whole
         return frozenset(map(date.fromisoformat, json.loads(cache.read_text(encoding="utf-8"))))
-    from holidays.countries.norway import Norway  # noqa: PLC0415  heavy
+    from holidays.countries.norway import Norway  # heavy
 
     days = frozenset(Norway(years=range(first, last + 1)))
     with suppress(OSError):  # a read-only home: computed again next time

@@ -3,6 +3,7 @@
 import gc
 import getpass
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,9 @@ CHILD_VARIABLES: Final = (
 """Beginnings of the names of the variables that a child process gets."""
 SHORTEST_KEY: Final = 32
 """Characters of a key below which somebody could try them all."""
+LIMIT_DIGITS: Final = 18
+"""The most digits of a limit."""
+HIGHEST_PORT: Final = 65535
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts to which plain http is no risk."""
 
@@ -49,10 +53,27 @@ class QueryLimits:
 
 
 @dataclass(frozen=True)
+class CheckPageSettings:
+    """Where the check page listens, and what one check may cost.
+
+    host: None where the page is off. bytes: the largest upload. seconds: what uploading and checking may take together.
+    waiting: how many checks may wait or run at a time. earlier: whether it shows, to anybody who asks, what a file
+    changes of what its sender delivered before.
+    """
+
+    host: str | None = "127.0.0.1"
+    port: int = 4201
+    bytes: int = 20 * 2**20
+    seconds: int = 120
+    waiting: int = 4
+    earlier: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where an installation stores its data, the limits of one delivery, and what it reports to others.
 
-    arrivals_at, landing_at, lake_at: where these are, if not in the home.
+    arrivals_at, landing_at, lake_at: where these are, if not in the home. vocabulary: files besides the shipped ones.
     queue, dead_letters: URLs of the queue that announces arrivals, and of its dead-letter queue.
     """
 
@@ -64,6 +85,8 @@ class Settings:
     max_file_bytes: int
     max_archive_files: int
     reading: ReadingLimits = field(default_factory=ReadingLimits)
+    vocabulary: Path | None = None
+    core_units: bool = True
     arrivals_at: Place | None = None
     landing_at: Place | None = None
     lake_at: Place | None = None
@@ -71,6 +94,7 @@ class Settings:
     dead_letters: str | None = None
     observability: ObservabilitySettings = ObservabilitySettings()
     query: QueryLimits = QueryLimits()
+    check_page: CheckPageSettings = CheckPageSettings()
     pseudonym_key: str | None = field(default=None, repr=False)
 
     @property
@@ -115,13 +139,18 @@ def read_settings(home: Path | None = None) -> Settings:
 
     ENGANG_LEDGER     SQLAlchemy URL, default SQLite in the home
     ENGANG_CODELISTS  folder of the code-list snapshot, default the demo's
+    ENGANG_CORE_UNITS whether the register has Norway, its counties and electoral districts too: on (default) or off
     ENGANG_CONTRACTS  folder of contracts to use instead of the shipped ones
     ENGANG_KINDS      folder of record kinds to use instead of the shipped ones
+    ENGANG_VOCABULARY folder of vocabulary files to use in addition to the shipped ones
     ENGANG_MAX_FILE_BYTES, ENGANG_MAX_ARCHIVE_FILES  limits of one delivery
     ENGANG_READ_MEMORY, ENGANG_READ_SECONDS, ENGANG_READ_REJECTS  what reading one file may cost
+    ENGANG_READ_ROWS, ENGANG_READ_COLUMNS, ENGANG_READ_CELLS, ENGANG_READ_SHEET_CELLS  what one file may have
     ENGANG_UNPACK_BYTES, ENGANG_UNPACK_RATIO  what a gzipped file or an archive may unpack to
     ENGANG_PSEUDONYM_KEY  key of the pseudonyms of personal data, at least 32 characters
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
+    ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
+                      ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER  what it takes and shows
     ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
     ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that announces arrivals, and of its dead-letter queue
     ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE is their source
@@ -132,13 +161,15 @@ def read_settings(home: Path | None = None) -> Settings:
     env = os.environ
     _share_region()
     home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
-    contracts, kinds = env.get("ENGANG_CONTRACTS"), env.get("ENGANG_KINDS")
+    contracts, kinds, vocabulary = (env.get(f"ENGANG_{name}") for name in ("CONTRACTS", "KINDS", "VOCABULARY"))
     return Settings(
         home=home,
         ledger_url=env.get("ENGANG_LEDGER", f"sqlite:///{home / 'ledger.db'}"),
         codelists=Path(env.get("ENGANG_CODELISTS", DEMO_CODELISTS)),
         contracts=Path(contracts) if contracts else None,
         kinds=Path(kinds) if kinds else None,
+        vocabulary=Path(vocabulary) if vocabulary else None,
+        core_units=_is_on("ENGANG_CORE_UNITS", "on"),
         max_file_bytes=_limit("ENGANG_MAX_FILE_BYTES", 5 * 2**30),
         max_archive_files=_limit("ENGANG_MAX_ARCHIVE_FILES", 1_000_000),
         reading=_reading_limits(),
@@ -149,6 +180,7 @@ def read_settings(home: Path | None = None) -> Settings:
         dead_letters=env.get("ENGANG_DEAD_LETTERS") or None,
         observability=_observability(),
         query=_query_limits(),
+        check_page=_check_page(),
         pseudonym_key=_pseudonym_key(),
     )
 
@@ -169,6 +201,29 @@ def _query_limits() -> QueryLimits:
     )
 
 
+def _check_page() -> CheckPageSettings:
+    default = CheckPageSettings()
+    value = os.environ.get("ENGANG_CHECK_PAGE") or f"{default.host}:{default.port}"
+    address = re.fullmatch(r"(.+):([0-9]{1,5})", value)
+    if value != "off" and (address is None or int(address[2]) > HIGHEST_PORT):
+        raise UsageError(f"ENGANG_CHECK_PAGE: found {value!r}, expected HOST:PORT or off")
+    return CheckPageSettings(
+        host=address[1].strip("[]") if address else None,
+        port=int(address[2]) if address else default.port,
+        bytes=_limit("ENGANG_CHECK_PAGE_BYTES", default.bytes),
+        seconds=_limit("ENGANG_CHECK_PAGE_SECONDS", default.seconds),
+        waiting=_limit("ENGANG_CHECK_PAGE_WAITING", default.waiting),
+        earlier=_is_on("ENGANG_CHECK_PAGE_EARLIER"),
+    )
+
+
+def _is_on(name: str, default: str = "off") -> bool:
+    value = os.environ.get(name) or default
+    if value not in {"on", "off"}:
+        raise UsageError(f"{name}: found {value!r}, expected on or off")
+    return value == "on"
+
+
 def _reading_limits() -> ReadingLimits:
     default = ReadingLimits()
     return ReadingLimits(
@@ -177,6 +232,10 @@ def _reading_limits() -> ReadingLimits:
         unpacked_bytes=_limit("ENGANG_UNPACK_BYTES", default.unpacked_bytes),
         unpack_ratio=_limit("ENGANG_UNPACK_RATIO", default.unpack_ratio),
         rejects=_limit("ENGANG_READ_REJECTS", default.rejects),
+        rows=_limit("ENGANG_READ_ROWS", default.rows),
+        columns=_limit("ENGANG_READ_COLUMNS", default.columns),
+        cells=_limit("ENGANG_READ_CELLS", default.cells),
+        sheet_cells=_limit("ENGANG_READ_SHEET_CELLS", default.sheet_cells),
     )
 
 
@@ -222,8 +281,8 @@ def _webhook() -> str | None:
 
 def _limit(name: str, default: int) -> int:
     value = os.environ.get(name, str(default))
-    if not (value.isascii() and value.isdigit()):
-        raise UsageError(f"{name}: found {value!r}, expected a whole number")
+    if not (value.isascii() and value.isdigit() and len(value) <= LIMIT_DIGITS):
+        raise UsageError(f"{name}: found {value[:LIMIT_DIGITS]!r}, expected a whole number below 10^{LIMIT_DIGITS}")
     return int(value)
 
 

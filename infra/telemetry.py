@@ -9,10 +9,11 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType, TracebackType
 from typing import Any, Final
 
 from infra.settings import ObservabilitySettings, Settings
@@ -33,7 +34,7 @@ SECONDS_BOUNDS: Final = {
 }
 """The bounds of the histograms. OpenTelemetry's own are meant for milliseconds: every hop would lie in the first."""
 
-_bound: ContextVar[dict[str, object]] = ContextVar("engang_fields", default={})  # noqa: B039  never changed in place
+_bound: ContextVar[Mapping[str, object]] = ContextVar("engang_fields", default=MappingProxyType({}))
 
 
 def log(part: str) -> logging.Logger:
@@ -52,7 +53,7 @@ def bound(**fields: object) -> Iterator[None]:
 
 
 @contextmanager
-def span(hop: str, **fields: Any) -> Iterator[None]:  # noqa: ANN401  text, numbers
+def span(hop: str, **fields: Any) -> Iterator[None]:
     """Time a hop: add its fields to every line in the block; with an endpoint, send a span and its duration."""
     present = {name: value for name, value in fields.items() if value is not None}
     with bound(hop=hop, **present), _exporter.span(hop, present) if _exporter else nullcontext():
@@ -88,7 +89,7 @@ class _Lines(logging.Formatter):
         """Return the line."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         level, message = record.levelname.lower(), record.getMessage()
-        known = _bound.get() | record.__dict__
+        known = {**_bound.get(), **record.__dict__}
         fields: dict[str, object] = {name: known[name] for name in FIELDS if known.get(name) is not None}
         if record.exc_info and record.exc_info[0]:
             fields["error"] = record.exc_info[0].__name__
@@ -106,7 +107,7 @@ def _shown(value: object) -> str:
     return text if text.isprintable() else json.dumps(text)
 
 
-def _where(trace: Any) -> list[str]:  # noqa: ANN401  a traceback or None
+def _where(trace: TracebackType | None) -> list[str]:
     return [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)][-8:]
 
 
@@ -126,14 +127,14 @@ class _Exporter:
     """Sends traces and metrics to the endpoint; making one imports OpenTelemetry."""
 
     def __init__(self, endpoint: str, source: str) -> None:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415  heavy
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  same
-        from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  same
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415  same
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  same
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  same
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  same
-        from opentelemetry.trace import StatusCode  # noqa: PLC0415  same
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # heavy
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.trace import StatusCode
 
         self.failed = StatusCode.ERROR
         base = endpoint.rstrip("/")

@@ -28,9 +28,8 @@ class Column:
     values: tuple[str, ...] | None = None
 
 
-UNIT_KINDS: Final = ("municipality", "county", "nation", "organisation", "school", "other")
 AGREEMENTS: Final = ("single", "complete", "consistent", "conflict")
-RELATIONS: Final = ("single", "complete", "consistent", "conflict", "additive")
+RELATIONS: Final = ("single", "complete", "consistent", "conflict", "additive", "copy")
 ACTIONS: Final = ("append", "replace", "withdraw")
 ACTION_RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
 """Within a submission and version: a replacement supersedes what it replaces, a withdrawal supersedes both."""
@@ -60,6 +59,7 @@ REASONS: Final = {
     "unknown-column": "a column that the contract neither maps nor ignores",
     "too-many-fields": "the row has more fields than the header",
     "too-few-fields": "the row has fewer fields than the header",
+    "wrong-length": "the line is longer or shorter than a record of fixed width",
     "not-a-number": "text where a number should be, NaN and infinities included",
     "out-of-range": "a number beyond 28 digits or 9 decimals, or a version beyond the contract's limit",
     "missing-value": "a required cell is empty",
@@ -77,7 +77,7 @@ REASONS: Final = {
     "sum-row": "a unit that no register has and whose name is that of a total",
     "percent": "numbers that a workbook shows in percent",
     "not-read": "a part of a file that is not read: another sheet, merged cells, a formula without a result",
-    "person-number": "a Norwegian person number where the contract declares no personal data",
+    "person-number": "a Norwegian person number where the contract declares no personal data: it is never published",
     "rule": "a rule of the contract",
 }
 """Why a row or file is rejected: code -> meaning."""
@@ -108,16 +108,24 @@ IDENTITY: Final = (
 )
 """Two claims that are equal in these columns are about the same item, whatever sender, form, scale or file."""
 
+TOLERANCE_COLUMN: Final = Column(
+    "tolerance", pl.Int32, "How far another value may be from it, in millionths of it; null for its accuracy alone",
+    nullable=True,
+)  # fmt: skip
+PERCENT: Final = 10_000
+"""One percent in the unit of `TOLERANCE_COLUMN`."""
 CLAIM: Final = (
     *ENVELOPE,
     *IDENTITY,
     Column("value", VALUE, "The figure, exact, in whole units of its measure"),
     Column("decimals", pl.Int16, "Accuracy as in XBRL: -3 is to the thousand; null is exact", nullable=True),
     Column("obs_status", pl.String, "SDMX observation status", values=OBS_STATUS),
-    Column("unit_kind", pl.String, "Kind of reporting unit", values=UNIT_KINDS),
+    Column("unit_kind", pl.String, "Kind of reporting unit"),
     Column("unit_code", pl.String, "The unit's code in the period", nullable=True),
     Column("unit_name", pl.String, "The unit's name in the period, or as delivered if it is provisional"),
     Column("precedence", pl.Int16, "Rank when claims conflict, lowest first; null is unranked", nullable=True),
+    TOLERANCE_COLUMN,
+    Column("copy_of", pl.String, "The obligation or contract that it repeats", nullable=True),
     Column("additive", pl.Boolean, "Whether it is one of several lines that are summed"),
     Column("position", pl.Int16, "Which of the contract's claims it is, from 0"),
     Column("lead", pl.Boolean, "Whether its row is counted under it: the row's first claim"),
@@ -143,7 +151,7 @@ OBSERVATION: Final = (
     Column("item_id", pl.String, "Hash of the identity; never changes meaning"),
     Column("concept", pl.String, "What is measured"),
     Column("unit_id", pl.String, "The reporting unit: the same through a 1:1 renumbering"),
-    Column("unit_kind", pl.String, "Kind of reporting unit", values=UNIT_KINDS),
+    Column("unit_kind", pl.String, "Kind of reporting unit"),
     Column("unit_code", pl.String, "The unit's code in the period", nullable=True),
     Column("unit_name", pl.String, "The unit's name in the period"),
     *IDENTITY[2:],
@@ -175,6 +183,7 @@ SOURCE: Final = (
     *(c for c in ENVELOPE if c.name != "action"),
     Column("value", VALUE, "What this claim says; null when it is confidential", nullable=True),
     Column("decimals", pl.Int16, "How exactly", nullable=True),
+    TOLERANCE_COLUMN,
     Column("relation", pl.String, "What joins it to the item", values=RELATIONS),
     Column("chosen", pl.Boolean, "Whether its value is the published one"),
     Column("release", pl.Int32, "The release in which this row last changed"),
@@ -212,6 +221,19 @@ CHANGE: Final = (
     Column("release", pl.Int32, "The release that changed it"),
     Column("partition", pl.String, "Month of period_start, YYYY-MM"),
 )
+
+EXPORTED_SUBMISSION: Final = (
+    Column("submission_id", pl.String, "The submission"),
+    Column("contract", pl.String, "The contract it was delivered under"),
+    Column("sender", pl.String, "Who delivered it"),
+    Column("filename", pl.String, "The name of the delivered file"),
+    Column("sha256", pl.String, "The hash of its bytes"),
+    Column("bytes", pl.Int64, "Their number"),
+    Column("received_at", pl.Datetime("us"), "When it was received, UTC"),
+    Column("period", pl.String, "The period that the sender stated, where the file states none", nullable=True),
+    Column("as_of", pl.Datetime("us"), "The day that the sender stated it holds for", nullable=True),
+)
+"""`submissions` of an export: the deliveries that the release's sources name."""
 
 PUBLISHED_TABLES: Final = {"observations": OBSERVATION, "sources": SOURCE, "conflicts": CONFLICT, "changes": CHANGE}
 """The tables that a release publishes."""

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.contract_parts import Strict, Take
+from schemas.contract_parts import Strict, Take, check_zone
 
 
 class FieldTake(Take):
@@ -20,6 +20,11 @@ class FieldTake(Take):
     """For a list: the text between the elements of one cell."""
     format: str | None = None
     """strptime format of a date or time; default ISO 8601."""
+    century: int | None = Field(default=None, ge=1000, le=2900)
+    """The first of the hundred years that years of two digits (`%y`) denote: 1930 for 1930 to 2029. Without it they are
+    rejected."""
+    time_zone: str | None = None
+    """The zone of a date and time, `Europe/Oslo`, from which it is converted to UTC; by default it is UTC."""
     scale: Decimal = Field(default=Decimal(1), gt=0)
     """The factor: 1000 when the form is filled in thousands."""
     decimals: int | None = Field(default=None, ge=0, le=8)
@@ -34,7 +39,12 @@ class FieldTake(Take):
 
     def source_columns(self) -> tuple[str, ...]:
         """Return the columns that it reads."""
-        return (*super().source_columns(), *self.columns, *self.flags)
+        return (*super().source_columns(), *self.flags)
+
+    @model_validator(mode="after")
+    def _has_a_zone(self) -> Self:
+        check_zone(self.time_zone)
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -6,8 +6,10 @@ from typing import Any, Final
 import polars as pl
 from polars.datatypes import DataTypeClass
 
-from schemas.claims import PUBLISHED_TABLES, REASONS, REJECT, Column
+from schemas.claims import EXPORTED_SUBMISSION, PUBLISHED_TABLES, REASONS, REJECT, Column
+from schemas.description_tables import DESCRIPTION_TABLES
 from schemas.kind import FieldSpec, Kind
+from schemas.overlap import MEASURED_TABLES, OVERLAP_TABLES
 from schemas.record_tables import published_kind_tables
 
 FIELD_DOC: Final = "Each field of the kind, by its own name; of an item a text is the list of its versions"
@@ -18,22 +20,24 @@ ANY_KIND: Final = Kind.model_construct(
 
 
 def dictionary(kinds: Iterable[Kind] = ()) -> dict[str, list[dict[str, Any]]]:
-    """Return the columns of each published table, those of these record kinds included.
+    """Return the columns of each table of an export: published, of overlap, describing it, of kinds, submissions.
 
     Of each column: column, type, nullable, values, means.
     """
-    tables = dict(PUBLISHED_TABLES)
+    tables = {**PUBLISHED_TABLES, **MEASURED_TABLES, **DESCRIPTION_TABLES, "submissions": EXPORTED_SUBMISSION}
     for kind in kinds:
         tables |= published_kind_tables(kind)
     return {name: [_entry(column) for column in columns] for name, columns in tables.items()}
 
 
 def columns_table() -> str:
-    """Return the chapter of columns: the published tables, the rejects and the reasons, as Markdown.
+    """Return the chapter of columns: the published tables, those of overlap, the rejects and the reasons, as Markdown.
 
     The tables of one placeholder kind represent those of every kind.
     """
-    tables = dictionary([ANY_KIND]) | {"rejects": [_entry(column) for column in REJECT]}
+    computed = {name: columns for name, columns in OVERLAP_TABLES.items() if name not in MEASURED_TABLES}
+    others = {**computed, "rejects": REJECT}
+    tables = dictionary([ANY_KIND]) | {name: [_entry(column) for column in columns] for name, columns in others.items()}
     lines = [line for name, entries in tables.items() for line in _table(name, entries)]
     reasons = [f"| `{code}` | {meaning} |" for code, meaning in REASONS.items()]
     return "\n".join([*lines, "### Reasons", "", "| reason | means |", "| --- | --- |", *reasons, "", ""])

@@ -12,9 +12,13 @@ EngangError                     every error that Engang raises on purpose
 │   └── LeaseLost               another worker holds what this one had claimed: nothing of this one's work is stored
 ├── WebhookError                the webhook's receiver did not take an event; it is posted again later
 ├── UnreadableMessageError      a message of the arrivals queue is not one of the expected forms
+├── CheckPageError              the check page cannot check a file now
+│   ├── BusyError               as many checks wait as the settings allow
+│   └── SlowCheckError          the files of an upload were not all checked within the time of one check
 ├── TrainingError               a match model cannot be estimated from the existing reports
 ├── ReleaseRefused              a check failed: nothing was published, the last release remains current
 └── UsageError                  a command or function was used wrongly (exit code 2)
+    └── OverLimitError          one given file or archive is over a limit: it is left out, the others are received
 
 Every message says what was found, what was expected and what to do.
 """
@@ -57,7 +61,7 @@ class UnreadError(EngangError):
 
 
 @dataclass
-class ChildEnded(EngangError):  # noqa: N818  what happened, no error of the caller
+class ChildEnded(EngangError):
     """A child process ended before it answered.
 
     cause: `memory`, `seconds` or `clock` if it was ended beyond a limit, else `crash`. step: what it was at. ended_by:
@@ -90,7 +94,7 @@ class CheckEngineError(StoreError):
     """The check engine could not evaluate an expectation: nothing is known of the data."""
 
 
-class LeaseLost(StoreError):  # noqa: N818  the design's word for it
+class LeaseLost(StoreError):
     """Another worker holds what this one had claimed, because the lease was not renewed; nothing was stored."""
 
 
@@ -107,11 +111,23 @@ class WebhookError(EngangError):
         self.refused = refused
 
 
+class CheckPageError(EngangError):
+    """The check page cannot check a file now."""
+
+
+class BusyError(CheckPageError):
+    """As many checks wait as the settings allow."""
+
+
+class SlowCheckError(CheckPageError):
+    """The files of an upload were not all checked within the time of one check."""
+
+
 class TrainingError(EngangError):
     """A match model cannot be estimated from the existing reports."""
 
 
-class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
+class ReleaseRefused(EngangError):
     """A critical check failed on the staged release; the last release remains current.
 
     `failed` has for each failed check its table, expectation, column, what was found and what was expected.
@@ -125,6 +141,16 @@ class ReleaseRefused(EngangError):  # noqa: N818  the design's word for it
 
 class UsageError(EngangError):
     """A command or function was used wrongly."""
+
+
+class OverLimitError(UsageError):
+    """A given file or archive, or what it unpacks to, is over a limit; nothing of it is stored."""
+
+    def __init__(self, filename: str, problem: str) -> None:
+        """Take its name, and which limit it is over."""
+        super().__init__(f"{filename}: {problem}")
+        self.filename = filename
+        self.problem = problem
 
 
 def os_error_number(error: Exception) -> int | None:

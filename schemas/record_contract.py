@@ -1,22 +1,39 @@
 """A contract of records checked against the existing kinds: its field keys must fit the types of the fields."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from schemas.contract import Contract, FieldTake
 from schemas.errors import ContractError
-from schemas.kind import FieldSpec, Kind
+from schemas.kind import FieldSpec, Kind, OneReport
 from schemas.suggestions import did_you_mean
 
 APPLICABLE_TYPES: Final = {
     "format": ("date", "datetime"),
+    "century": ("date", "datetime"),
     "scale": ("number", "integer"),
     "decimals": ("number",),
     "columns": ("text", "code", "list", "date", "datetime"),
     "flags": ("list",),
     "separator": ("list",),
+    "time_zone": ("datetime",),
 }
 """Key of a field -> the field types that it applies to."""
+
+
+def check_one_report(kinds: Iterable[Kind], contracts: Mapping[str, Contract], broken: Collection[str] = ()) -> None:
+    """Check the contracts that kinds name in `one_report_per_item`; raises `ContractError` for one without the kind.
+
+    broken: contracts whose files are wrong; they may be of any kind. A kind without any contract is not in use, and not
+    checked.
+    """
+    for kind in kinds:
+        own = [name for name, contract in contracts.items() if contract.record and contract.record.kind == kind.kind]
+        declared = kind.one_report_per_item.contracts if isinstance(kind.one_report_per_item, OneReport) else ()
+        for name in declared if own else ():
+            if name not in own and name not in broken:
+                problem = f"{_unknown('contract', name, own)} Contracts of this kind: {', '.join(own)}"
+                raise ContractError(f"{kind.kind}.yml: one_report_per_item.contracts: {problem}")
 
 
 def check_records(contract: Contract, kinds: Mapping[str, Kind]) -> None:

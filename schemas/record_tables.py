@@ -19,7 +19,7 @@ RECORDS_PREFIX: Final = "records/"
 RECORD_AGREEMENTS: Final = ("single", "complete", "conflict")
 RECORD_RELATIONS: Final = ("single", "complete", "conflict")
 EVENTS: Final = ("merged", "split", "moved", "retired", "renewed")
-CAUSES: Final = ("submission", "decision", "model")
+CAUSES: Final = ("submission", "decision", "model", "rules")
 
 _RELEASE: Final = Column("release", pl.Int32, "The release in which this row last changed")
 _PARTITION: Final = Column("partition", pl.String, "Always `all`")
@@ -65,9 +65,16 @@ def record_columns(kind: Kind) -> tuple[Column, ...]:
 
 
 def report_index_columns(kind: Kind) -> tuple[Column, ...]:
-    """Return the columns of `<kind>_reports`, internal: one row per standing report; `block_<n>` of `Kind.rules` n."""
-    count = len(kind.rules())
-    keys = (Column(f"block_{n}", pl.Int64, f"Hash of rule {n}'s value", nullable=True) for n in range(count))
+    """Return the columns of `<kind>_reports`, internal: one row per standing report; `block_<n>` of `Kind.rules` n.
+
+    A rule of which a report may have several keys has a list of them, `blocks_<n>`.
+    """
+    one, several = ("block", pl.Int64), ("blocks", pl.List(pl.Int64))
+    kinds = [several if kind.has_lists(n) else one for n in range(len(kind.rules()))]
+    keys = (
+        Column(f"{name}_{n}", dtype, f"Hash of rule {n}'s value", nullable=True)
+        for n, (name, dtype) in enumerate(kinds)
+    )
     return (Column("report_id", pl.String, "The report"), *keys, _RELEASE, _PARTITION)
 
 
@@ -158,7 +165,12 @@ HISTORY: Final = (
     Column("other_id", pl.String, "merged: what it now resolves to; split, moved: what took reports", nullable=True),
     Column("reports", pl.Int32, "How many reports went with it"),
     Column("cause", pl.String, "What caused it", values=CAUSES),
-    Column("cause_id", pl.String, "The submission, decision or model; several by comma", nullable=True),
+    Column(
+        "cause_id",
+        pl.String,
+        "The submission, decision, model or version of the rules; several by comma",
+        nullable=True,
+    ),
     _RELEASE,
     _PARTITION,
 )

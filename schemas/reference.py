@@ -8,17 +8,18 @@ import inspect
 import json
 import re
 import textwrap
-import types
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import annotated_types as at
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from schemas.concepts import VOCABULARY_FOLDER, VocabularyFile
 from schemas.contract import CONTRACT_FOLDER as CONTRACTS
 from schemas.contract import Contract
 from schemas.dictionary import columns_table
@@ -29,7 +30,12 @@ from schemas.strict_yaml import read_mapping
 README: Final = Path(__file__).parent / "README.md"
 WIDEST_EXAMPLE: Final = 60
 """Characters of an example; a value that is longer is left to the shipped files."""
-SCALARS: Final = {str: "text", int: "whole number", float: "number", Decimal: "number", bool: "true or false"}
+SCALARS: Final[Mapping[type, str]] = {
+    str: "text", int: "whole number", float: "number", Decimal: "number", bool: "true or false"
+}  # fmt: skip
+
+ADDED_KEYS: Final = {("Contract", "terms")}
+"""Keys that no file has: they are filled in when it is loaded."""
 
 Examples = dict[tuple[str, str], str]
 """(model, key) -> a value as YAML writes it."""
@@ -46,12 +52,75 @@ UNSHIPPED: Final[Examples] = {
     ("Sender", "allowed"): "[oslo, bergen]",
     ("Sender", "speaks_for"): "{oslo: [The port], bergen: any}",
     ("Contract", "personal"): "{person: pseudonymise}",
+    ("Contract", "purpose"): "planning of schools",
+    ("Contract", "hours"): '{value: 2, low: 1, high: "3.5", basis: surveyed}',
+    ("Contract", "register_id"): '{scheme: Oppgaveregisteret, id: "1234"}',
+    ("Contract", "reporters"): "every municipality with a harbour",
+    ("Contract", "used_by"): "[Kystverket]",
+    ("Contract", "may_share"): "[Kystverket, Statistisk sentralbyrå]",
+    ("Contract", "copy_of"): "population-register",
+    ("ClaimSpec", "tolerance"): '"0.5%"',
+    **{(model, "against"): "14" for model in ("FieldSpec", "JointComparison")},
+    ("DateParts", "years"): "13",
+    ("Names", "alone"): "given",
+    ("Contact", "by"): "contact",
+    ("Contact", "telephone"): "telephone",
+    ("Contract", "concepts"): "see [Concept](#concept)",
+    ("Contract", "dimensions"): "see [Dimension](#dimension)",
+    ("Contract", "measures"): "see [Measure](#measure)",
+    ("Hours", "value"): "2",
+    ("Hours", "low"): '"1.5"',
+    ("Hours", "high"): "4",
+    ("Hours", "basis"): "surveyed",
+    ("Hours", "source"): "a survey of 40 municipalities in 2024",
+    ("RegisterId", "scheme"): "Oppgaveregisteret",
+    ("RegisterId", "id"): '"1234"',
+    ("Concept", "suppress_below"): "5",
+    ("Dimension", "codes"): "{R: {nb: rød, nn: raud, en: red}}",
+    ("Derivation", "sum_of"): "[births, in_migration]",
     **{(model, "personal"): "pseudonymise" for model in ("Take", "Unit", "Period", "FieldTake")},
     ("FieldSpec", "personal"): "pseudonymise",
+    **{(model, "century"): "1930" for model in ("Period", "ReportVersion", "FieldTake")},
     ("Contract", "correction"): "whole",
+    ("Contract", "unpivot"): "see [Unpivot](#unpivot)",
+    ("Unpivot", "columns"): "{Men: {sex: m}, Women: {sex: f}}",
+    ("Unpivot", "pattern"): '"POP(?<year>[0-9]{4})"',
+    ("Unpivot", "name"): "delivered_column",
+    ("Unpivot", "value"): "figure",
+    ("ClaimSpec", "when"): "{series: [population, POP]}",
+    ("ClaimSpec", "missing_values"): '[".", "..", ":", "-"]',
+    ("ClaimSpec", "missing_pattern"): '"<[0-9]+"',
+    ("ClaimSpec", "flags"): '{"*": E, (r): B, p: P}',
+    **{(model, "columns"): "[state, county]" for model in ("Take", "Unit", "Period")},
+    **{(model, "between"): '"-"' for model in ("Take", "Unit", "Period", "FieldTake")},
+    **{(model, "pad"): "[2, 3]" for model in ("Take", "Unit", "Period", "FieldTake")},
+    **{(model, "map_default"): "other" for model in ("Take", "Unit", "Period", "FieldTake")},
+    **{(model, "unmapped"): "keep" for model in ("Take", "Unit", "Period", "FieldTake")},
+    ("Unit", "system"): "M49",
+    ("Unit", "valid_on"): '"2024-01-01"',
+    ("Unit", "ended"): "successor",
+    ("Period", "span"): '"-"',
+    ("Period", "starts"): '"07-01"',
+    ("Period", "year_of"): "end",
+    ("Period", "as_of"): '"01-01"',
+    **{(model, "time_zone"): "Europe/Oslo" for model in ("ReportVersion", "FieldTake")},
+    ("Format", "lines"): "true",
+    ("Format", "sheets"): '"Table (?<year>[0-9]{4})"',
+    ("Format", "sheet_column"): "sheet",
+    ("Format", "header_rows"): "[3, 4]",
+    ("Format", "skip_footer"): "6",
+    ("Format", "until_empty_row"): "true",
+    ("IgnoreRows", "all_but"): "[Country, Area]",
     ("ReportVersion", "max"): "9999",
     ("RecordSpec", "report_key_of"): "reporter",
     ("Format", "repairs"): "see [Repair](#repair)",
+    ("Format", "fields"): "see [FixedField](#fixedfield)",
+    ("Format", "short_lines"): "pad",
+    ("FixedField", "name"): "KOMMUNE_NR",
+    ("FixedField", "start"): "5",
+    ("FixedField", "length"): "4",
+    ("FixedField", "decimals"): "2",
+    ("FixedField", "empty"): "_Z",
     ("IgnoreRows", "pattern"): '"Total.*"',
     ("Unit", "value"): '"0301"',
     ("Unit", "option"): "sender",
@@ -91,6 +160,32 @@ UNSHIPPED: Final[Examples] = {
     ("Kind", "fields"): "see [FieldSpec](#fieldspec)",
     ("Kind", "largest_block"): "500",
     ("Key", "unit"): "month",
+    ("Key", "rare"): "word",
+    ("Key", "length"): "5",
+    ("Key", "most"): "20",
+    ("Key", "near"): "1",
+    ("Key", "other"): "surname",
+    ("FieldSpec", "clean"): "[html, accents]",
+    ("Kind", "most_pairs"): "20",
+    ("Kind", "comparisons"): "see [JointComparison](#jointcomparison)",
+    ("JointComparison", "fields"): "[given_name, surname]",
+    ("JointComparison", "doc"): "The whole name",
+    ("JointComparison", "compare"): "{by: names}",
+    ("JointComparison", "clean"): "[spaces]",
+    ("JointComparison", "term_frequency"): "near",
+    ("OneReport", "contracts"): "[wrecks]",
+    ("OneReport", "reporters"): "[Egersund]",
+    ("Phonetic", "by"): "phonetic",
+    ("DateParts", "by"): "date_parts",
+    ("ModelNumbers", "by"): "model_numbers",
+    ("Names", "by"): "names",
+    ("Names", "levels"): "[0.92, 0.8]",
+    ("FirstOf", "by"): "first_of",
+    ("FirstOf", "of"): "[{by: phonetic}, {by: edits, levels: [1]}]",
+    ("Email", "levels"): "[0.92]",
+    ("Telephone", "by"): "telephone",
+    ("Telephone", "digits"): "[8]",
+    ("Contact", "levels"): "[0.95, 0.85]",
     ("Days", "by"): "days",
     ("Days", "levels"): "[1, 7]",
     **{(f"{rule}Rule", "severity"): "warning" for rule in ("Range", "In", "Pattern", "Required", "Unique")},
@@ -113,17 +208,17 @@ def renew(readme: str) -> str:
 
 
 def contract_reference() -> str:
-    """Return the tables of every key of a contract, as Markdown."""
-    return _reference(Contract, CONTRACTS)
+    """Return the tables of every key of a contract, as Markdown; examples of terms are from the vocabulary too."""
+    examples = _shipped_examples(VocabularyFile, VOCABULARY_FOLDER) | _shipped_examples(Contract, CONTRACTS)
+    return _reference(Contract, examples)
 
 
 def kind_reference() -> str:
     """Return the tables of every key of a kind, as Markdown."""
-    return _reference(Kind, KINDS)
+    return _reference(Kind, _shipped_examples(Kind, KINDS))
 
 
-def _reference(root: type[BaseModel], folder: Path) -> str:
-    examples = _shipped_examples(root, folder)
+def _reference(root: type[BaseModel], examples: Examples) -> str:
     return "\n".join(line for model in models_of(root) for line in _table(model, examples)) + "\n"
 
 
@@ -131,12 +226,17 @@ def models_of(root: type[BaseModel]) -> list[type[BaseModel]]:
     """Return the model and every model that its keys hold, in the order in which a reader meets them."""
     found = [root]
     for model in found:  # grows while it is read
-        for info in model.model_fields.values():
+        for info in written_keys(model).values():
             found += [m for m in _held(info.annotation) if m not in found]
     return found
 
 
-def _held(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401  a type as `typing` holds it
+def written_keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the keys of a model that a file may have."""
+    return {name: info for name, info in model.model_fields.items() if (model.__name__, name) not in ADDED_KEYS}
+
+
+def _held(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
@@ -147,11 +247,11 @@ def _table(model: type[BaseModel], examples: Examples) -> Iterator[str]:
     meanings = key_meanings(model)
     yield from (f"#### {model.__name__}", "", " ".join((inspect.getdoc(model) or "").split()), "")
     yield from ("| key | type | default | example | meaning |", "| --- | --- | --- | --- | --- |")
-    for name, info in model.model_fields.items():
+    for name, info in written_keys(model).items():
         example = examples.get((model.__name__, name), "")
         if example and not example.startswith("see "):
             example = f"`{example}`"
-        cells = (f"`{name}`", _type(info), _default(info), example, meanings[name])
+        cells = (f"`{info.alias or name}`", _type(info), _default(info), example, meanings[name])
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
 
@@ -162,9 +262,9 @@ def key_meanings(model: type[BaseModel]) -> dict[str, str]:
     for owner in reversed(model.__mro__):
         if owner is BaseModel or not issubclass(owner, BaseModel):
             continue
-        body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-        assert isinstance(body, ast.ClassDef)  # noqa: S101  the source of a class is a class
-        for key, text in zip(body.body, body.body[1:], strict=False):
+        source = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+        body = next(node.body for node in source.body if isinstance(node, ast.ClassDef))
+        for key, text in pairwise(body):
             if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and isinstance(text, ast.Expr):
                 found[key.target.id] = " ".join(ast.literal_eval(text.value).split())
     return found
@@ -175,22 +275,25 @@ def _type(info: FieldInfo) -> str:
     return _type_name(info.annotation) + (f", {limits}" if limits else "")
 
 
-def _type_name(annotation: Any) -> str:  # noqa: ANN401, PLR0911  a type as `typing` holds it; one return a form of type
+def _type_name(annotation: object) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         limits = _limits(inner[1:])
         return _type_name(inner[0]) + (f" {limits}" if limits else "")
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in inner)
-    if origin in {Union, types.UnionType}:
-        return " or ".join(_type_name(each) for each in inner if each is not type(None))
-    if origin is tuple:
-        return f"list of {_type_name(inner[0])}"
-    if origin is dict:
-        return f"mapping of {_type_name(inner[0])} to {_type_name(inner[1])}"
-    if annotation in SCALARS:
-        return SCALARS[annotation]
-    return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    names = [_type_name(each) for each in inner if each not in {type(None), Ellipsis}]
+    if origin in {tuple, dict}:
+        return {tuple: "list of ", dict: "mapping of "}[origin] + " to ".join(names)
+    if names:
+        return " or ".join(names)
+    return _plain_type_name(annotation)
+
+
+def _plain_type_name(annotation: object) -> str:
+    if not isinstance(annotation, type):
+        raise TypeError(f"a key's type is {annotation!r}: expected a class, or one of the forms of `typing` above")
+    return SCALARS.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})"
 
 
 def _limits(metadata: Iterable[object]) -> str:
@@ -222,13 +325,13 @@ def _default(info: FieldInfo) -> str:
     return f"`{_yaml(_plain(value))}`"
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  any default
+def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return int(value) if isinstance(value, Decimal) and value == int(value) else value
 
 
-def _yaml(value: Any) -> str:  # noqa: ANN401  any value of YAML
+def _yaml(value: object) -> str:
     """Return a value in YAML's flow style, on one line."""
     if isinstance(value, str):
         return (
@@ -275,7 +378,7 @@ def _fits(model: type[BaseModel], given: Mapping[str, Any]) -> bool:
     return needed <= set(given) and all(given[n] in values for n, values in literals.items() if n in given)
 
 
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401  any value of YAML
+def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
     """Yield the mappings that a value is, or holds in a list or as the values of a mapping."""
     if isinstance(value, dict):
         yield value

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,13 +16,14 @@ Declared = TypeVar("Declared", bound=BaseModel)
 
 
 class _Loader(yaml.CSafeLoader):
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML declares it so
+    """Reads only YAML 1.2's forms of true, false, null and whole numbers as such; all else is text."""
 
 
+_Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
     ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789"),
+    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]{0,17})$", "-0123456789"),
 ):
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 
@@ -46,6 +48,8 @@ def read_mapping(text: str, name: str) -> dict[Any, Any]:
         given = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one, in C: eight times as fast
     except yaml.YAMLError as error:
         raise ContractError(f"{name}: not YAML: {error}") from error
+    except RecursionError as error:
+        raise ContractError(f"{name}: not readable as YAML: its mappings or lists are nested too deeply") from error
     if not isinstance(given, dict):
         raise ContractError(f"{name}: expected a mapping of keys, found {type(given).__name__}")
     return given
@@ -53,6 +57,12 @@ def read_mapping(text: str, name: str) -> dict[Any, Any]:
 
 def read_declared(text: str, name: str, what: type[Declared]) -> Declared:
     """Return the model that a YAML text declares; `name` is the file to name in errors. Raises `ContractError`."""
+    return cast("Declared", _read_declared(text, name, what))
+
+
+@lru_cache(maxsize=512)
+def _read_declared(text: str, name: str, what: type[BaseModel]) -> BaseModel:
+    # A process reads the same files again for every night and every command; the models are frozen.
     given = read_mapping(text, name)
     try:
         return what.model_validate(given)
@@ -62,13 +72,31 @@ def read_declared(text: str, name: str, what: type[Declared]) -> Declared:
         raise ContractError("\n".join(lines)) from error
 
 
-def load_declared(folder: Path, read: Callable[[str, str], Declared], key: str) -> dict[str, Declared]:
-    """Load every file of a folder by its name, which its `key` must repeat; raises the first `ContractError`."""
+def load_declared(
+    folder: Path, read: Callable[[str, str], Declared], key: str, broken: dict[str, str] | None = None
+) -> dict[str, Declared]:
+    """Load every file of a folder by its name, which its `key` must repeat; raises the first `ContractError`.
+
+    broken: where given, it gets the name of each file that is wrong and why, and the other files are loaded.
+    """
     found: dict[str, Declared] = {}
     for path in sorted(folder.glob("*.yml")):
-        declared = read(path.read_text(encoding="utf-8"), path.name)
-        name = getattr(declared, key)
-        if name != path.stem:
-            raise ContractError(f"{path.name}: {key}: found {name!r}, expected the file's own name")
-        found[name] = declared
+        try:
+            found[path.stem] = _load_file(path, read, key)
+        except ContractError as error:
+            if broken is None:
+                raise
+            broken[path.stem] = str(error)
     return found
+
+
+def _load_file(path: Path, read: Callable[[str, str], Declared], key: str) -> Declared:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path.name}: not UTF-8: {error}") from error
+    declared = read(text, path.name)
+    name = getattr(declared, key)
+    if name != path.stem:
+        raise ContractError(f"{path.name}: {key}: found {name!r}, expected the file's own name")
+    return declared

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the known name nearest to this one, "" if none is near."""
-    import difflib  # noqa: PLC0415  needed only where a name is wrong
+    import difflib  # needed only where a name is wrong
 
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+    folded = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), list(folded), n=1)
+    return f"did you mean {folded[near[0]]!r}?" if near else ""

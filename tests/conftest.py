@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, core, settings
 
 from infra.storage.places import S3Place
-from tests.support import module_process, scheduling
+from tests.support import module_process, scheduling, swiftness
 from tests.support.cli_runner import engang
 from tests.support.seed import TEST_SEED
 from tests.support.servers import endpoint_of, new_bucket, postgresql
@@ -24,11 +24,21 @@ settings.register_profile(
 )
 settings.load_profile("engang")
 core.global_force_seed = TEST_SEED
+swiftness.keep_files_in_memory()
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("PYTEST_ADDOPTS", None)  # they are options of this run, not of those that tests start
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the seed of the run: with it the same examples are drawn."""
     terminalreporter.write_line(f"TEST_SEED={TEST_SEED}")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the run the collections of garbage that find nothing."""
+    swiftness.spare_collections()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -39,6 +49,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ModuleScheduling:
     """Return the scheduler of a run with workers."""
     return scheduling.ModuleScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    """Pause a measurement of coverage (`--cov`) while a test runs that is none of the fast ones."""
+    coverage = item.config.pluginmanager.getplugin("_cov")
+    controller = getattr(coverage, "cov_controller", None)
+    if controller is None or item.nodeid.startswith(scheduling.MEASURED):
+        return (yield)
+    controller.pause()
+    try:
+        return (yield)
+    finally:
+        controller.resume()
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,10 @@ _ELEVEN_DIGITS: Final = r"[0-9]{6}[ -]?[0-9]{5}"
 _PERSON_NUMBER: Final = rf"(^|[^0-9]){_ELEVEN_DIGITS}($|[^0-9])"
 """A text with the form of a Norwegian person number: a reject never repeats it."""
 MASKED: Final = "[11 digits]"
+LOST_LINES: Final = "{} rejected rows whose key cannot be read"
+WHOLE_SUMS: Final = "sums of which every line can be read"
+LOST_LINES_HINT: Final = "Any sum of the file may lack one of these lines: correct them and deliver the file again."
+"""What a warning states of the sums of a file of which rows were rejected that may be lines of any of them."""
 VISIBLE_NUL: Final = "␀"
 """Stands for the NUL character, which no database stores."""
 
@@ -39,17 +43,19 @@ def cut(text: str) -> str:
 def _shown(found: pl.Expr) -> pl.Expr:
     """Return the texts as `cut` does."""
     text = found.cast(pl.String).str.slice(0, 4 * FOUND_CHARACTERS)
-    hidden = text.str.replace_all(_PERSON_NUMBER, "${1}" + MASKED + "${2}")
+    hidden = text
+    for _ in range(2):  # a match takes the character behind it: of numbers in a row every other one is left at first
+        hidden = hidden.str.replace_all(_PERSON_NUMBER, "${1}" + MASKED + "${2}")
     masked = pl.when(text.str.contains(_PERSON_NUMBER)).then(hidden).otherwise(text)
     return masked.str.slice(0, FOUND_CHARACTERS).str.replace_all("\0", VISIBLE_NUL, literal=True)
 
 
-def reject_columns(  # noqa: PLR0913  one argument for each thing that a reject states
+def reject_columns(
     reason: str | pl.Expr,
     *,
     found: pl.Expr,
     expected: str | pl.Expr,
-    hint: str,
+    hint: str | pl.Expr,
     column: str | pl.Expr | None = None,
     rule: str | None = None,
     severity: str = "critical",

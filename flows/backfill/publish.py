@@ -21,9 +21,10 @@ from flows.matching.models import model_by_digest
 from flows.matching.training import store_model
 from flows.release.build import check_staged, stage_observations
 from flows.release.publish import Night, changed_submissions, publish_staged, publishing_run
+from flows.release.reconsolidation import reconsolidation_reason
 from flows.release.records.inputs import KindInputs, release_models
 from flows.release.records.staging import stage_records
-from flows.release.staged import RereadBaseline, StagedRelease
+from flows.release.staged import Baseline, StagedRelease
 from flows.runs import close_killed_runs
 from infra.checks import engine as checks
 from infra.files import atomic_path, write_parquet
@@ -68,7 +69,7 @@ class _Plan:
     backfill: ledger_backfills.Backfill
     last: Release
     submissions: pl.DataFrame
-    baseline: RereadBaseline
+    baseline: Baseline
     kinds: list[KindInputs]
 
     @property
@@ -133,6 +134,8 @@ def _plan(installation: Installation, number: int) -> _Plan:
     backfill, last = find_unfinished(installation, number), ledger_releases.current_release(engine)
     if last is None:
         raise UsageError("nothing is released yet: there is nothing to backfill. `engang nightly` publishes")
+    if reason := reconsolidation_reason(last):
+        raise UsageError(f"{reason}. `engang nightly` does that first")
     _restore(installation, last)
     known = ledger_releases.read_row_counts(engine, last["release"]).filter(pl.col("rows") != 0)
     view = pin_submissions(
@@ -148,7 +151,7 @@ def _plan(installation: Installation, number: int) -> _Plan:
         *ledger_submissions.read_submission_partitions(engine, ids=changed)["partition"],
     }
     kinds = pinned_inputs(installation, view, partitions, last, backfill["asked"]["model"])
-    return _Plan(backfill, last, view, RereadBaseline(initial_buckets(view, known), reached), kinds)
+    return _Plan(backfill, last, view, Baseline(initial_buckets(view, known), reached), kinds)
 
 
 def _restore(installation: Installation, last: Release) -> None:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import JsonOption, app, open_here, print_json, print_progress, print_table, print_text
+from flows.cli.terminal import (
+    JsonOption,
+    app,
+    open_here,
+    print_json,
+    print_list,
+    print_progress,
+    print_table,
+    print_text,
+)
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +47,7 @@ LastDayOption = Annotated[
 
 
 @app.command("backfill")
-def backfill_command(  # noqa: PLR0913  the command's own options
+def backfill_command(
     *,
     contract: ContractsOption = None,
     sender: Annotated[str | None, typer.Option(help="Only submissions of this sender.")] = None,
@@ -105,7 +114,7 @@ def _continue(installation: "Installation", number: int, *, dry_run: bool, yes: 
     if dry_run or not yes:
         trial = try_backfill(installation, number, print_progress)
         if dry_run or not json:
-            _print_outcome(trial, json=json)
+            print_outcome(trial, json=json)
     if dry_run:
         print_progress(f"publish it: engang backfill --id {number}")
         return
@@ -115,10 +124,11 @@ def _continue(installation: "Installation", number: int, *, dry_run: bool, yes: 
     outcome = finish_backfill(installation, number, print_progress)
     if outcome.night is not None:
         export_night(installation, outcome.night, "auto", print_progress)
-    _print_outcome(outcome, json=json)
+    print_outcome(outcome, json=json)
 
 
-def _print_outcome(outcome: "BackfillOutcome", *, json: bool) -> None:
+def print_outcome(outcome: "BackfillOutcome", *, json: bool) -> None:
+    """Print what a backfill changed, or would change."""
     if json:
         print_json(outcome.as_dict())
         return
@@ -172,13 +182,11 @@ def list_backfills_command(*, json: JsonOption = False) -> None:
     """List the backfills, oldest first: the request, the progress, the release published."""
     from flows.backfill.reread import list_backfills
 
-    rows = list_backfills(open_here())
-    if json:
-        print_json(rows)
-    elif not rows:
-        print_text("no backfill yet")
-    else:
-        print_table([{k: v for k, v in row.items() if k not in {"asked", "diff", "contract_digest"}} for row in rows])
+    print_list(list_backfills(open_here()), _backfill_row, empty="no backfill yet", json=json)
+
+
+def _backfill_row(backfill: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in backfill.items() if k not in {"asked", "diff", "contract_digest"}}
 
 
 @backfills_app.command("discard")

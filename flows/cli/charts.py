@@ -5,11 +5,14 @@ Altair describes a chart and vl-convert draws it, in this process: no browser, n
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flows.output_file import write_output
 from flows.queries.pairs import WHOLE_STEPS, Pair
 from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    import altair as alt
 
 Chart = dict[str, Any]
 """A chart as Vega-Lite describes it."""
@@ -25,7 +28,7 @@ CHART_LEVEL_KEYS: Final = ("$schema", "config", "datasets")
 
 
 def curves(scores: Iterable[dict[str, Any]], threshold: float | None) -> Chart:
-    """Return precision, recall and F1 over thresholds; scores: rows of `transforms.linkage.evaluation.SCORES`."""
+    """Return precision, recall and F1 over thresholds; scores: rows of `transforms.evaluation.sweep.SCORES`."""
     import altair as alt
 
     points = [
@@ -111,7 +114,7 @@ def write_chart(chart: Chart, path: Path) -> Path:
     raise UsageError(f"{path}: expected a name that ends in .svg or .png")
 
 
-def _as_chart(chart: Any) -> Chart:  # noqa: ANN401  any of Altair's charts
+def _as_chart(chart: "alt.LayerChart | alt.FacetChart") -> Chart:
     """Return an Altair chart as plain values, checked against Vega-Lite's schema."""
     plain: Chart = chart.configure_view(stroke=None).to_dict()
     return plain

@@ -1,15 +1,13 @@
 """Commands for deciding whether reports are one item: decide, decisions."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from flows.cli.terminal import JsonOption, WhoOption, app, open_here, print_json, print_table, print_text, print_warning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from flows.cli.terminal import JsonOption, WhoOption, app, open_here, print_json, print_list, print_text, print_warning
 
 decisions_app = typer.Typer(
     help="List, withdraw, export and import decisions on which reports are one item.", invoke_without_command=True
@@ -26,7 +24,7 @@ WithdrawnOption = Annotated[bool, typer.Option("--withdrawn", help="Include with
 
 
 @app.command("decide")
-def decide_command(  # noqa: PLR0913  the command's own arguments and options
+def decide_command(
     a: ReportArgument,
     b: ReportArgument,
     verdict: Annotated[str, typer.Argument(help="same, different or unsure.")],
@@ -65,24 +63,17 @@ def list_decisions_command(
     """List decisions, oldest first: the two reports, the verdict, who decided, when and why."""
     from flows.matching.decisions import list_decisions
 
-    decisions = list_decisions(open_here(), kind, withdrawn=withdrawn)
-    if json:
-        print_json(decisions.to_dicts())
-    elif decisions.height:
-        print_table(_table_rows(decisions.iter_rows(named=True), withdrawn=withdrawn))
-    else:
-        print_text("no decision was ever made" if withdrawn else "no decision is in force")
+    decisions = list_decisions(open_here(), kind, withdrawn=withdrawn).to_dicts()
+    empty = "no decision was ever made" if withdrawn else "no decision is in force"
+    print_list(decisions, partial(_decision_row, withdrawn=withdrawn), empty=empty, json=json)
 
 
-def _table_rows(decisions: "Iterable[dict[str, Any]]", *, withdrawn: bool) -> list[dict[str, Any]]:
+def _decision_row(decision: dict[str, Any], *, withdrawn: bool) -> dict[str, Any]:
     """Return the columns that a table shows, times to the second."""
     names = ["id", "kind", "a", "b", "verdict", "who", "at", "why"]
     names += ["withdrawn_at", "withdrawn_by", "withdrawn_why"] if withdrawn else []
-    rows = ({name: row[name] for name in names} for row in decisions)
-    return [
-        {name: value.replace(microsecond=0) if name.endswith("at") and value else value for name, value in row.items()}
-        for row in rows
-    ]
+    row = {name: decision[name] for name in names}
+    return row | {name: row[name].replace(microsecond=0) for name in names if name.endswith("at") and row[name]}
 
 
 @decisions_app.command("withdraw")

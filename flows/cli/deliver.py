@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,8 @@ from flows.cli.terminal import (
 
 if TYPE_CHECKING:
     from flows.installation import Installation
-    from flows.intake.receipt import Receipt
+    from flows.intake.receipt import Receipt, RejectGroup
+    from schemas.errors import OverLimitError
 
 FilesArgument = Annotated[list[Path], typer.Argument(help="Files, folders or archives (zip, tar, tar.gz, tar.xz).")]
 ContractOption = Annotated[
@@ -40,7 +41,12 @@ AsOfOption = Annotated[
 PeriodOption = Annotated[
     str | None, typer.Option("--period", "-p", help="The period, where the files do not contain it.")
 ]
+AllOption = Annotated[bool, typer.Option("--all", help="List every row, not each fault once.")]
 MAX_RECEIPTS_PRINTED = 20
+MAX_GROUPS_PRINTED = 25
+GROUPS_OF_A_RECEIPT = 5
+"""Faults that `submit` names of each file."""
+GROUP_COLUMNS = ("severity", "count", "column", "reason", "found", "rows", "expected", "hint")
 REJECT_COLUMNS = ("severity", "row", "column", "reason", "found", "expected", "hint")
 
 
@@ -54,7 +60,7 @@ def demo_command(seed: Annotated[int, typer.Option(help="Which invented month to
 
 
 @app.command("submit")
-def submit_command(  # noqa: PLR0913  the command's own options
+def submit_command(
     files: FilesArgument,
     contract: ContractOption,
     sender: SenderOption = None,
@@ -68,7 +74,8 @@ def submit_command(  # noqa: PLR0913  the command's own options
 ) -> None:
     """Deliver files: store them, read them by their contract, register their claims, print a receipt for each.
 
-    Delivering the same file again changes nothing. Exit code 1 if anything was rejected.
+    Delivering the same file again changes nothing. A file over a limit of size is refused, the others are received.
+    Exit code 1 if anything was rejected, parked or refused.
     """
     from flows.intake.deliveries import deliveries_from_paths
     from flows.intake.isolation import start_reader
@@ -77,18 +84,21 @@ def submit_command(  # noqa: PLR0913  the command's own options
 
     start_reader()  # it loads its modules while this process opens the installation
     installation = open_here()
-    found = deliveries_from_paths(installation, files, contract, sender=sender, period=period)
+    refused: list[OverLimitError] = []
+    found = deliveries_from_paths(installation, files, contract, sender=sender, period=period, refused=refused)
     if as_of or replaces:
         found = state(installation, found, as_of=as_of, replaces=replaces)
     receipts: list[Receipt] = []
     for batch in receive(installation, found):
         receipts += batch
         print_progress(f"registered {len(receipts)} files")
-    receipts = _compared(installation, receipts)
+    speaker = sender or installation.contract(contract).sender.default or ""
+    receipts = _compared(installation, receipts) + _of_refused(refused, contract, speaker, period)
     if json:
         print_json([asdict(r) for r in receipts])
     else:
         _print_receipts(receipts)
+        _print_faults(installation, receipts)
     if any(r.has_problems for r in receipts):
         raise typer.Exit(FOUND_PROBLEMS)
 
@@ -105,6 +115,13 @@ def _compared(installation: "Installation", receipts: "list[Receipt]") -> "list[
         else r
         for r in receipts
     ]
+
+
+def _of_refused(refused: "list[OverLimitError]", contract: str, sender: str, period: str | None) -> "list[Receipt]":
+    """Return the receipts of files that are over a limit of size."""
+    from flows.intake.receipt import Receipt
+
+    return [Receipt("", e.filename, contract, sender, period, "refused", problem=e.problem) for e in refused]
 
 
 def _totals(receipts: "list[Receipt]") -> str:
@@ -126,6 +143,17 @@ def _print_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
     _print_earlier(receipts)
     if stored:
         _print_hints(receipts)
+
+
+def _print_faults(installation: "Installation", receipts: "list[Receipt]") -> None:
+    """Print the most frequent faults of each file of which rows were rejected, if the receipts are few."""
+    from flows.intake.registration import list_rejects
+
+    faulty = [r for r in receipts if r.submission_id and r.rejected]
+    for receipt in faulty if len(receipts) <= MAX_RECEIPTS_PRINTED else ():
+        print_text(one_line(f"{receipt.filename}: what was rejected, the most frequent first"))
+        print_rejects(list_rejects(installation, receipt.submission_id).to_dicts(), every=False,
+                      most=GROUPS_OF_A_RECEIPT)  # fmt: skip
 
 
 def _print_hints(receipts: "list[Receipt]") -> None:
@@ -150,6 +178,7 @@ def check_command(
     sender: SenderOption = None,
     period: PeriodOption = None,
     *,
+    every: AllOption = False,
     json: JsonOption = False,
 ) -> None:
     """Print the receipt that a delivery would get, and store nothing. Exit code 1 if anything would be rejected."""
@@ -165,23 +194,44 @@ def check_command(
         results.append({**asdict(receipt), "rejects": rejects.to_dicts()})
         if not json:
             _print_receipts([receipt], stored=False)
-            print_table(rejects.to_dicts(), REJECT_COLUMNS)
+            print_rejects(rejects.to_dicts(), every=every)
     if json:
         print_json(results)
     if any(r["rejected"] or r["status"] in {"rejected", "parked"} for r in results):
         raise typer.Exit(FOUND_PROBLEMS)
 
 
+def print_rejects(rejects: "list[dict[str, Any]]", *, every: bool, most: int = MAX_GROUPS_PRINTED) -> None:
+    """Print rejects: the same fault once, with its count and first rows, or with `every` each row."""
+    from flows.intake.receipt import group_rejects
+
+    if every:
+        print_table(rejects, REJECT_COLUMNS)
+        return
+    groups = group_rejects(rejects)
+    rows = [{**group.reject, "rows": _rows_of(group), "count": group.count} for group in groups[:most]]
+    if rows:
+        print_table(rows, GROUP_COLUMNS)
+    if len(groups) > most:
+        count = sum(group.count for group in groups[most:])
+        print_text(f"and {count} more, of {len(groups) - most} other faults: --all lists every row")
+
+
+def _rows_of(group: "RejectGroup") -> str:
+    """Return the first rows of a group of rejects."""
+    return ", ".join(map(str, group.rows)) + (" ..." if 0 < len(group.rows) < group.count else "")
+
+
 @app.command("rejects")
-def rejects_command(submission: str, *, json: JsonOption = False) -> None:
-    """List the rejects and warnings of a submission: row, column, what was found, what was expected, what to do."""
+def rejects_command(submission: str, *, every: AllOption = False, json: JsonOption = False) -> None:
+    """List the rejects and warnings of a submission, the same fault together: what was found, expected, what to do."""
     from flows.intake.registration import list_rejects
 
     rows = list_rejects(open_here(), submission).to_dicts()
     if json:
         print_json(rows)
     elif rows:
-        print_table(rows, REJECT_COLUMNS)
+        print_rejects(rows, every=every)
     else:
         print_text("nothing was rejected")
 

@@ -1,4 +1,4 @@
-"""Commands on match models: train, evaluate, models."""
+"""Commands on match models: train, models."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +10,8 @@ from flows.cli.terminal import (
     WhoOption,
     app,
     open_here,
-    plain_text,
     print_json,
+    print_list,
     print_progress,
     print_table,
     print_text,
@@ -19,7 +19,6 @@ from flows.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from flows.matching.evaluation import Evaluation
     from flows.matching.model_impact import ModelImpact
     from flows.matching.training import TrainingResult
 
@@ -33,21 +32,23 @@ DigestArgument = Annotated[str, typer.Argument(help="The model's digest, or enou
 OptionalReason = Annotated[str | None, typer.Option("--why", help="The reason, for later readers.")]
 ModelFile = Annotated[Path, typer.Argument(help="A model as JSON.")]
 MAX_SAMPLE_ROWS = 5
-MAX_CELL_CHARACTERS = 60
-"""Characters of a value that a table shows."""
-SCORE_COLUMNS = {"P": "precision", "R": "recall", "F1": "f1"}
 
 
 @app.command("train")
 def train_command(
     kind: KindArgument,
     *,
-    pin: Annotated[bool, typer.Option("--pin", help="Also put the model in force.")] = False,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="Also put the model in force, even if its estimate is not credible.")
+    ] = False,
     why: OptionalReason = None,
     who: WhoOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train a match model on the standing reports and print what it would change. A kind's first model is in force."""
+    """Train a match model on the standing reports and print what it would change.
+
+    A kind's first model is in force, unless its estimate is not credible: the reasons are printed.
+    """
     from flows.matching.training import PinRequest, train
 
     installation = open_here()
@@ -64,6 +65,10 @@ def _print_training(result: "TrainingResult") -> None:
     print_text(f"model {model.digest} of {model.kind}{'' if result.new else ', same as before'}: {result.file}")
     _print_training_data(model.seen)
     print_table(_rounded(fields["levels"]))
+    for note in result.notes:
+        print_text(f"note: {note}")
+    for doubt in result.doubts:
+        print_warning(f"not credible: {doubt}")
     joined, reviewed = _bits(fields["threshold"]), _bits(fields["review"])
     print_text(f"joined automatically from {joined}; shown for review from {reviewed}")
     _print_impact(result.effect, model.digest)
@@ -73,6 +78,8 @@ def _print_training(result: "TrainingResult") -> None:
         first = " (the kind had none)" if result.before is None else ""
         print_text(f"the model is in force{first}: the next `engang nightly` matches with it")
     else:
+        if result.doubts:
+            print_text("the model is not in force, because its estimate is not credible")
         print_text(f'put it in force: engang models pin {model.kind} {model.digest} --why "…" --yes')
 
 
@@ -105,71 +112,6 @@ def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
 
 
-@app.command("evaluate")
-def evaluate_command(  # noqa: PLR0913  the command's own arguments and options
-    kind: KindArgument,
-    truth: Annotated[Path, typer.Option("--truth", help="Parquet or CSV: the deliveries' row key, and a label.")],
-    key: Annotated[str | None, typer.Option(help="The column of the row key, if not the contract's.")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the label, if it is not found by itself.")] = None,
-    *,
-    chart: Annotated[Path | None, typer.Option(help="Write the curves to this file, .svg or .png.")] = None,
-    errors: Annotated[int, typer.Option(min=0, help="How many of the worst errors of each sort to show.")] = 3,
-    show_values: Annotated[bool, typer.Option("--show-values", help="Also show personal values.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Compare the items of the current release with known truth: precision, recall, F1, worst errors."""
-    from flows.matching.evaluation import EvaluationRequest, evaluate
-
-    installation = open_here()
-    request = EvaluationRequest(truth, key, label, errors, show_values)
-    evaluation = evaluate(installation, installation.kind(kind), request)
-    if chart is not None:
-        from flows.cli.charts import curves, write_chart
-
-        scores = evaluation.scores.iter_rows(named=True)
-        print_progress(f"chart: {write_chart(curves(scores, evaluation.threshold), chart)}")
-    if json:
-        print_json(evaluation.as_dict())
-    else:
-        _print_evaluation(evaluation)
-
-
-def _print_evaluation(evaluation: "Evaluation") -> None:
-    for note in evaluation.notes:
-        print_warning(note)
-    print_text(
-        f"{evaluation.kind}, release {evaluation.release}, model {evaluation.model or 'none'}: the truth covers "
-        f"{evaluation.reports} of {evaluation.of} reports; {evaluation.true} pairs of them are one item"
-    )
-    print_table(_over_thresholds(evaluation))
-    print_text("(P precision, R recall; components: what plain connected components would give)")
-    for sort, pairs in (
-        ("joined, but two items in truth", evaluation.false),
-        ("not joined, but one item in truth", evaluation.missed),
-    ):
-        for pair in pairs:
-            rules = f"compared by {pair['compared_by']}" if pair["compared_by"] else "never compared: no blocking rule"
-            weight = "" if pair["weight"] is None else f", weight {pair['weight']:.2f} bits"
-            print_text(f"\n{sort}: {pair['a']} and {pair['b']} ({rules}{weight})")
-            print_table([{k: _shortened(v) if k in {"a", "b"} else v for k, v in f.items()} for f in pair["fields"]])
-
-
-def _over_thresholds(evaluation: "Evaluation") -> list[dict[str, Any]]:
-    """Return a row per threshold: the scores of pairs, items and plain connected components."""
-    rows: dict[float, dict[str, Any]] = {}
-    for score in evaluation.scores.iter_rows(named=True):
-        used = "in use" if score["threshold"] == evaluation.threshold else ""
-        bits = "" if evaluation.threshold is None else f"{score['threshold']:.2f}"
-        row = rows.setdefault(score["threshold"], {"bits": bits, " ": used})
-        row |= {f"{score['of']} {short}": f"{score[name]:.4f}" for short, name in SCORE_COLUMNS.items()}
-    return list(rows.values())
-
-
-def _shortened(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else plain_text(value)
-    return text if len(text) <= MAX_CELL_CHARACTERS else f"{text[: MAX_CELL_CHARACTERS - 1]}…"
-
-
 @models_app.callback()
 def models_command(context: typer.Context, *, json: JsonOption = False) -> None:
     """List the models (without a subcommand)."""
@@ -182,13 +124,8 @@ def list_models_command(*, json: JsonOption = False) -> None:
     """List the models, and which is in force for its kind."""
     from flows.matching.models import list_models
 
-    rows = list_models(open_here())
-    if json:
-        print_json(rows)
-    elif not rows:
-        print_text("no model yet: `engang train KIND` makes one")
-    else:
-        print_table([_model_row(row) for row in rows])
+    empty = "no model yet: `engang train KIND` makes one"
+    print_list(list_models(open_here()), _model_row, empty=empty, json=json)
 
 
 def _model_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +153,7 @@ def show_model_command(digest: DigestArgument, *, json: JsonOption = False) -> N
 
 
 @models_app.command("pin")
-def pin_model_command(  # noqa: PLR0913  the command's own arguments and options
+def pin_model_command(
     kind: KindArgument,
     digest: DigestArgument,
     why: Annotated[str, typer.Option("--why", help="The reason, for later readers.")],

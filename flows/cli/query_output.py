@@ -11,10 +11,9 @@ from typing import Any, Final, Protocol, Self
 import typer
 
 from flows.cli.terminal import as_json, is_number, one_line, plain_text, print_text
+from flows.spreadsheet import BYTE_ORDER_MARK, defused
 
 SLICE_ROWS: Final = 10_000
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
-"""What a text begins with that a spreadsheet runs as a formula, in full width too."""
 
 
 class OutputFormat(StrEnum):
@@ -67,20 +66,27 @@ def _print_json(result: Frame) -> None:
 
 
 def _print_csv(result: Frame, *, spreadsheet: bool) -> None:
-    """Print exact data; only a terminal gets control characters replaced, only a spreadsheet its formulas defused."""
+    """Print exact data; only a terminal gets control characters replaced.
+
+    For a spreadsheet formulas are defused, and the file is as a Norwegian one opens it at a double click.
+    """
     safe = sys.stdout.isatty()
+    if spreadsheet and not safe:
+        typer.echo(BYTE_ORDER_MARK, nl=False)
     parts = (part.rows() for part in result.iter_slices(SLICE_ROWS))
     for rows in chain([[tuple(result.columns)]], parts):
         text = io.StringIO()
         cells = ([_csv_cell(cell, spreadsheet=spreadsheet, safe=safe) for cell in row] for row in rows)
-        csv.writer(text, lineterminator="\n").writerows(cells)
+        csv.writer(text, delimiter=";" if spreadsheet else ",", lineterminator="\n").writerows(cells)
         typer.echo(text.getvalue(), nl=False)
 
 
 def _csv_cell(cell: object, *, spreadsheet: bool, safe: bool) -> str:
     text = plain_text(cell)
-    if spreadsheet and text.startswith(FORMULA_STARTS) and not is_number(cell):
-        text = f"'{text}"
+    if spreadsheet and is_number(cell):
+        text = text.replace(".", ",")
+    elif spreadsheet:
+        text = defused(text)
     return one_line(text) if safe else text
 
 

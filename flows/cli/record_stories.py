@@ -8,7 +8,7 @@ from flows.cli.terminal import one_line, print_text
 from flows.matching.review_queue import ReviewQuestion
 from flows.queries.item_history import decision_sentence, event_sentence
 from flows.queries.observation_story import counted
-from flows.queries.pairs import MARKS, Pair
+from flows.queries.pairs import MARKS, Pair, similarity_mark
 from flows.queries.record_story import RecordStory
 from flows.queries.why_not import WhyNot, mean_sentence, tie_sentence
 
@@ -104,7 +104,7 @@ def _blocking_rules(pair: Pair) -> str:
     if pair.compared_by:
         return f"{'both have' if pair.weight is None else 'compared by'} {'; '.join(pair.compared_by)}"
     if pair.over_limit:
-        return f"never compared: more reports than `largest_block` have the same {'; '.join(pair.over_limit)}"
+        return f"never compared: more reports than the limit have the same {'; '.join(pair.over_limit)}"
     return "never compared: no blocking rule fits"
 
 
@@ -173,10 +173,26 @@ def print_question(question: ReviewQuestion, automatic: float, place: str) -> No
     more = f", {question.pairs - 1} more pairs of the two items are open" if question.pairs > 1 else ""
     weights = f"{pair.weight:.2f} bits, {automatic:.2f} make one item"
     print_text(f"{place}: {weights}; {question.reports} reports in both items{more}")
-    heads = [display_text(f"{row['reported_by']} {end}") for row, end in zip((pair.a, pair.b), pair.ends, strict=True)]
+    heads = _heads(pair)
     rows = [
         {"": MARKS[row["mark"]], "field": row["field"], heads[0]: row["a"], heads[1]: row["b"], "level": row["level"],
          "bits": None if row["bits"] is None else row["bits"] + row["frequency_bits"]}
         for row in pair.fields
     ]  # fmt: skip
     print_wrapped(rows, ["", "field", *heads, "level", "bits"], heads)
+
+
+def print_values(pair: Pair, title: str) -> None:
+    """Print the values of two reports side by side, differences marked, and nothing of what the model holds of them."""
+    print_text(title)
+    heads = _heads(pair)
+    rows = [
+        {"": MARKS[similarity_mark(row["a"], row["b"])], "field": row["field"], heads[0]: row["a"], heads[1]: row["b"]}
+        for row in pair.fields
+    ]
+    print_wrapped(rows, ["", "field", *heads], heads)
+
+
+def _heads(pair: Pair) -> list[str]:
+    """Return the heads of the two reports' columns: reporter and id."""
+    return [display_text(f"{row['reported_by']} {end}") for row, end in zip((pair.a, pair.b), pair.ends, strict=True)]

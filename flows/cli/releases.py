@@ -1,7 +1,8 @@
 """Commands for publishing and reading: nightly, releases, query, explain, export, verify, serve."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,7 @@ from flows.cli.terminal import (
     open_here,
     plain_text,
     print_json,
+    print_list,
     print_progress,
     print_table,
     print_text,
@@ -47,7 +49,10 @@ def nightly_command(
     ] = "auto",
     json: JsonOption = False,
 ) -> None:
-    """Publish everything delivered as one release, or nothing if a check fails (exit code 1)."""
+    """Publish everything delivered as one release, or nothing if a check fails (exit code 1).
+
+    After an upgrade with other rules, all items are consolidated again, and the changes are published.
+    """
     from flows.pipeline import nightly
 
     night = nightly(open_here(), print_progress, export=export)
@@ -70,13 +75,11 @@ def releases_command(*, json: JsonOption = False) -> None:
     """List the releases, oldest first."""
     from flows.releases import list_releases
 
-    rows = list_releases(open_here())
-    if json:
-        print_json(rows)
-    elif not rows:
-        print_text("nothing is released yet")
-    else:
-        print_table([{**{k: v for k, v in r.items() if k != "counts"}, "items": r["counts"]["items"]} for r in rows])
+    print_list(list_releases(open_here()), _release_row, empty="nothing is released yet", json=json)
+
+
+def _release_row(release: dict[str, Any]) -> dict[str, Any]:
+    return {**{k: v for k, v in release.items() if k != "counts"}, "items": release["counts"]["items"]}
 
 
 @app.command("query")
@@ -95,8 +98,9 @@ def query_command(
         bool,
         typer.Option(
             "--spreadsheet",
-            help="CSV for a spreadsheet: a text that it would run as a formula (=, +, -, @) gets an apostrophe before "
-            "it. Without this, CSV is the exact data, as delivered: do not open it in a spreadsheet.",
+            help="CSV for a Norwegian spreadsheet: semicolons, decimal commas, a byte order mark; a text that it would "
+            "run as a formula (=, +, -, @) gets an apostrophe before it. Without this, CSV is the exact data, as "
+            "delivered: do not open it in a spreadsheet.",
         ),
     ] = False,
     confidential: ConfidentialOption = False,
@@ -132,7 +136,7 @@ def explain_command(
     installation = open_here()
     kind = kind_of(installation, item_id)
     if kind is not None:
-        _explain_record(installation, kind, item_id, release, chart, json=json)
+        _explain_record(installation, kind, (item_id, release), chart, confidential=confidential, json=json)
         return
     if chart is not None:
         raise UsageError("--chart is for items of a record kind: observations are identified by key, without weights")
@@ -145,14 +149,21 @@ def explain_command(
         _print_observation(story)
 
 
-def _explain_record(  # noqa: PLR0913  the command's own options
-    installation: "Installation", kind: "Kind", id_: str, release: int | None, chart: Path | None, *, json: bool
+def _explain_record(
+    installation: "Installation",
+    kind: "Kind",
+    asked: tuple[str, int | None],
+    chart: Path | None,
+    *,
+    confidential: bool,
+    json: bool,
 ) -> None:
+    """Explain an id of a record kind; asked: the id and the release."""
     from flows.cli.charts import write_waterfalls
     from flows.cli.record_stories import print_story
     from flows.queries.record_story import explain_record
 
-    story = explain_record(installation, kind, id_, release)
+    story = explain_record(installation, kind, *asked, confidential=confidential)
     if chart is not None:
         print_progress(str(write_waterfalls(story.pairs, chart)))
     if json:
@@ -175,17 +186,32 @@ def _print_observation(story: "ObservationStory") -> None:
     print_table(story.claims, [*names, "reported_by", "submission_id"])
 
 
+class ExportFormat(StrEnum):
+    """How a release is written."""
+
+    parquet = "parquet"
+    sdmx_csv = "sdmx-csv"
+
+
 @app.command("export")
 def export_command(
-    to: Annotated[Path | None, typer.Option(help="Folder; by default `releases/<number>` in the home.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder or file; by default in `releases` of the home.")] = None,
     release: ReleaseOption = None,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="Every table as Parquet, or the observations as SDMX-CSV 2.0.")
+    ] = ExportFormat.parquet,
 ) -> None:
-    """Write a release as plain Parquet with a release.json (counts, digest, table versions, data dictionary)."""
+    """Write a release as plain Parquet with a release.json (counts, digest, table versions, data dictionary).
+
+    With `--format sdmx-csv` its observations are one file.
+    """
     from flows.release.export import export_release
+    from flows.release.export_sdmx import export_sdmx_csv
     from flows.releases import find_release
 
     installation = open_here()
-    print_text(export_release(installation, find_release(installation, release), to))
+    write = export_sdmx_csv if form is ExportFormat.sdmx_csv else export_release
+    print_text(write(installation, find_release(installation, release), to))
 
 
 @app.command("verify")
@@ -211,7 +237,27 @@ def serve_command(
         int, typer.Option(help="Port of the bundled Prefect server; unused if PREFECT_API_URL is set.")
     ] = 4200,
 ) -> None:
-    """Receive deliveries and serve the flows, with the nightly at 02:00 Europe/Oslo, until stopped."""
+    """Receive deliveries and serve the flows, with the nightly at 02:00 Europe/Oslo, until stopped.
+
+    Serves the check page too, on the address of ENGANG_CHECK_PAGE, unless that is `off`.
+    """
     from flows.orchestration.serve import serve
 
     serve(port)
+
+
+@app.command("check-page")
+def check_page_command(
+    host: Annotated[str | None, typer.Option(help="Where to listen; by default as ENGANG_CHECK_PAGE states.")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port; by default as ENGANG_CHECK_PAGE states, or 4201.")] = None,
+) -> None:
+    """Serve the page on which senders check a file in a browser, without Prefect and until stopped; stores nothing."""
+    from flows.check_page.server import listen, serve_check_page
+
+    installation = open_here()
+    page = installation.settings.check_page
+    with listen(host or page.host or "127.0.0.1", page.port if port is None else port) as listener:
+        address, number, *_ = listener.getsockname()
+        shown = f"[{address}]" if ":" in address else address
+        print_progress(f"check page: http://{shown}:{number}/ (Ctrl-C stops it)")
+        serve_check_page(installation, listener)

@@ -1,6 +1,7 @@
 """Commands for looking at matches: review, why-not."""
 
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,7 +69,7 @@ def _ask_all(queue: "ReviewQueue", who: str | None) -> None:
             print_text(f"pair {n}: settled by your answers so far")
             continue
         _print_numbered(queue, question, n)
-        key, reason = _read_answer()
+        key, reason = read_answer()
         if key == "q":
             break
         if key in VERDICT_KEYS:
@@ -77,18 +78,24 @@ def _ask_all(queue: "ReviewQueue", who: str | None) -> None:
     print_text(f"{decided} decided of {queue.open}" + ("; `engang nightly` applies them" if decided else ""))
 
 
-def _read_answer() -> tuple[str, str]:
-    """Read an answer: its key and the reason after it; the end of input means quit."""
+def read_answer(
+    prompt: str = PROMPT, verdicts: Collection[str] = tuple(VERDICT_KEYS), *, reasoned: bool = False
+) -> tuple[str, str]:
+    """Read an answer: its key (of a verdict, `k` skip or `q` quit) and the reason after it; the end of input quits.
+
+    reasoned: a verdict needs its reason.
+    """
     while True:
-        print_text(PROMPT, newline=False)
+        print_text(prompt, newline=False)
         line = sys.stdin.readline()
         key, _, reason = line.strip().partition(" ")
         if not line:
             print_text("")
             return "q", ""
-        if key.lower() in {*VERDICT_KEYS, "k", "q"}:
+        if key.lower() in {"k", "q"} or (key.lower() in verdicts and (reason.strip() or not reasoned)):
             return key.lower(), reason.strip()
-        print_text(f"found {one_line(key)!r}, expected one of s, d, u, k, q")
+        expected = ", ".join([*verdicts, "k", "q"]) + ("; a verdict with its reason" if reasoned else "")
+        print_text(f"found {one_line(key)!r}, expected one of {expected}")
 
 
 def _record(queue: "ReviewQueue", question: "ReviewQuestion", verdict: tuple[str, str], who: str | None) -> None:

@@ -1,7 +1,7 @@
 """Commands for monitoring: status, events."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -125,11 +125,12 @@ def _rows(status: "Status") -> list[tuple[str, str]]:
         ("in no release, received since the last nightly began", plain_text(release["waiting"])),
         ("files rejected whole, a week or since the last release", plain_text(rejected)),
         ("lake and landing zone", "whole" if not status.storage else "damaged"),
+        ("arrivals last looked for by a served worker", _minute(status.intake_seen) if status.intake_seen else "none"),
         ("last nightly", run),
         ("nightlies refused, failed since the last success", f"{nightly['refused_since']}, {nightly['failed_since']}"),
         ("events not delivered", plain_text(status.outbox["unsent"])),
     ]
 
 
-def _minute(at: Any) -> str:  # noqa: ANN401  a time or null
+def _minute(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"

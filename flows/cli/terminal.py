@@ -3,10 +3,13 @@
 Results go to standard output, progress and errors to standard error.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from flows.installation import Installation
 
 app = typer.Typer(
     name="engang",
@@ -55,6 +58,18 @@ def print_table(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = 
     aligned = [_aligned(name, [row[name] for row in rows]) for name in names]
     for line in zip(*aligned, strict=True):
         print_text("  ".join(line).rstrip())
+
+
+def print_list(
+    rows: Sequence[dict[str, Any]], shown: Callable[[dict[str, Any]], dict[str, Any]], *, empty: str, json: bool
+) -> None:
+    """Print all of the rows as JSON, or what is shown of each as a table; `empty` is the text where there are none."""
+    if json:
+        print_json(rows)
+    elif rows:
+        print_table([shown(row) for row in rows])
+    else:
+        print_text(empty)
 
 
 def print_json(value: object) -> None:
@@ -115,7 +130,7 @@ def as_json(value: object) -> str:
     return text
 
 
-def _json_value(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
+def _json_value(value: object) -> object:
     import datetime as dt
     from decimal import Decimal
 
@@ -128,7 +143,7 @@ def _json_value(value: Any) -> Any:  # noqa: ANN401  any JSON-like value
     return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
 
-def open_here() -> Any:  # noqa: ANN401  flows.installation.Installation, imported where it is used
+def open_here() -> "Installation":
     """Open the installation at ENGANG_HOME."""
     from flows.installation import open_installation
 

@@ -156,7 +156,7 @@ class _ReportedFigure:
 
 def demo_month(seed: int) -> DemoMonth:
     """Return the seed's month, always the same: seed 1 is January 2025, each further seed one month later."""
-    rng = random.Random(seed)  # noqa: S311  invented figures, not secrets
+    rng = random.Random(seed)
     start = first_day(seed)
     roles = _draw_roles(rng)
     facts = {code: _figures(rng, size, crowded=code == roles.crowded) for code, (_, size) in MUNICIPALITIES.items()}

@@ -7,7 +7,7 @@ its own case number, clock, spelling and words. The shipped model `schemas/model
 
 import random
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 
 from flows.demo import files as demo_files
@@ -27,6 +27,8 @@ REPORTED_ONCE: Final = 30
 """Events reported to one agency only: this many for each agency."""
 LOOKALIKE_PAIRS: Final = 4
 """Pairs of events at the same place within an hour, one reported to each agency."""
+CARE_HOME_SHARE: Final = 0.4
+"""How many of the incidents of a municipality happen at its care home."""
 PLACE_SYNONYMS: Final = {
     "sykehjem": ("sjukeheim", "sykeheim", "bo- og omsorgssenter"),
     "skole": ("skule", "barneskole", "skole"),
@@ -74,9 +76,9 @@ class DemoIncidents:
 
 def demo_incidents(seed: int) -> DemoIncidents:
     """Return the seed's incidents, always the same."""
-    rng = random.Random(f"incidents {seed}")  # noqa: S311  invented events, not secrets
+    rng = random.Random(f"incidents {seed}")
     start = first_day(seed)
-    doctor, supervisor, vague = _draw_reports(rng, datetime(start.year, start.month, start.day))  # noqa: DTZ001  local
+    doctor, supervisor, vague = _draw_reports(rng, datetime.combine(start, time()))
     month = f"{start:%Y-%m}"
     doctor = [replace(report, key=f"H-{month}-{n:03}") for n, report in enumerate(doctor, 1)]
     supervisor = [replace(report, key=f"T-{month}-{n:03}") for n, report in enumerate(supervisor, 1)]
@@ -134,7 +136,7 @@ def _event(rng: random.Random, start: datetime, number: int) -> IncidentEvent:
     return IncidentEvent(
         number=number,
         code=code,
-        place=INCIDENT_PLACES[code][rng.random() < 0.4],  # noqa: PLR2004  care homes have more incidents
+        place=INCIDENT_PLACES[code][rng.random() < CARE_HOME_SHARE],
         at=start + timedelta(days=rng.randrange(28), minutes=5 * rng.randrange(12 * 7, 12 * 21)),
         type=type_,
         severity=rng.choices((1, 2, 3, 4), (4, 5, 3, 1))[0],

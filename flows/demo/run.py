@@ -32,7 +32,7 @@ class FigureFindings:
     """What the current release and the ledger contain from the month's submissions of figures.
 
     files: one row per submission. items, sources, conflicts: the release's rows. rejects: the ledger's. buckets: rows
-    by bucket. hours: the month's burden of reporting the same figure twice.
+    by bucket. overlap, burden, coverage: the release's rows of the month, obligations named by their agencies.
     """
 
     release: int
@@ -42,7 +42,9 @@ class FigureFindings:
     conflicts: pl.DataFrame
     rejects: pl.DataFrame
     buckets: dict[str, int]
-    hours: float
+    overlap: pl.DataFrame
+    burden: pl.DataFrame
+    coverage: pl.DataFrame
 
 
 def run_demo(
@@ -102,21 +104,14 @@ def find_figures(installation: Installation, ids: set[str]) -> FigureFindings:
     counts = ledger_releases.read_row_counts(engine, release["release"]).filter(own)
     buckets = dict(counts.group_by("bucket").agg(pl.col("rows").sum()).iter_rows())
     rejects = ledger_submissions.read_rejects(engine).filter(own)
-    hours = _hours(installation, sources, items)
-    return FigureFindings(release["release"], files, items, sources, conflicts, rejects, buckets, hours)
-
-
-def _hours(installation: Installation, sources: pl.DataFrame, items: pl.DataFrame) -> float:
-    """Return the hours spent on figures that another form contains too; of each figure's forms the costliest is free.
-
-    A form is one contract about one unit; its hours are divided equally among its figures.
-    """
-    costs = {name: float(c.hours_per_report or 0) for name, c in installation.contracts.items()}
-    figures = sources.join(items.select("item_id", "unit_id"), on="item_id")
-    hours = pl.col("contract").replace_strict(costs, return_dtype=pl.Float64) / pl.len().over("contract", "unit_id")
-    forms = figures.with_columns(hours.alias("hours")).group_by("item_id", "contract").agg(pl.col("hours").sum())
-    saved = forms.group_by("item_id").agg(pl.col("hours").sum() - pl.col("hours").max())
-    return float(saved["hours"].sum())
+    months = pl.col("period_start").is_in(items["period_start"].unique().implode())
+    measures = [
+        read_table(installation, name, release).filter(months).collect() for name in ("overlap", "burden", "coverage")
+    ]
+    duties = read_table(installation, "obligations", release).select("obligation", "agency").unique().collect()
+    names = dict(duties.iter_rows())
+    measures[0] = measures[0].with_columns(pl.col("obligation_a", "obligation_b").replace_strict(names))
+    return FigureFindings(release["release"], files, items, sources, conflicts, rejects, buckets, *measures)
 
 
 def figure_lines(month: DemoMonth, receipts: list[Receipt], findings: FigureFindings) -> Iterator[str]:
@@ -185,23 +180,21 @@ def _problem(reject: dict[str, Any]) -> str:
 
 
 def _overlap_lines(findings: FigureFindings) -> Iterator[str]:
-    repeated = findings.items.filter(pl.col("reports") > 1)
-    items, reports = findings.items.height, findings.items["reports"].sum()
-    yield f"  {reports} reported figures count. They describe {items} different figures (items)."
-    yield f"  {repeated.height} of them were required by two agencies. One report each would be enough:"
-    sources = findings.sources.join(repeated, on="item_id", how="semi")
-    required = sources.group_by("item_id").agg(pl.col("agency").unique().sort().alias("agencies"))
-    pairs = (
-        required.group_by(pl.col("agencies").list.join(" and ")).len().sort("len", "agencies", descending=[True, False])
-    )
-    for pair, count in pairs.iter_rows():
+    figures, hours, elsewhere = findings.burden.select("figures", "hours_high", "hours_elsewhere_high").sum().row(0)
+    repeated = findings.coverage.filter(pl.col("obligations").list.len() > 1)["items"].sum()
+    items = findings.coverage["items"].sum()
+    yield f"  {figures} reported figures count. They describe {items} different figures (items)."
+    yield f"  {repeated} of them were required by two agencies. One report each would be enough:"
+    agencies = pl.concat_list("obligation_a", "obligation_b").list.sort().list.join(" and ").alias("agencies")
+    pairs = findings.overlap.group_by(agencies).agg(pl.col("items").sum())
+    for pair, count in pairs.sort("items", "agencies", descending=[True, False]).iter_rows():
         yield f"    {count:3} by {pair}"
-    same, rounded, conflicts = (repeated.filter(agreement=a).height for a in ("complete", "consistent", "conflict"))
+    same, rounded, conflicts = findings.overlap.select("agreeing", "consistent", "conflicting").sum().row(0)
     yield f"  {same} pairs of reports are equal; {rounded} agree after rounding (kroner, 1000 kroner): the exact value"
     yield f"  is published; {conflicts} contradict each other."
-    yield f"  Reporting each item once would save the municipalities about {findings.hours:.0f} hours this month."
-    yield "  (Each contract states the hours of its form. They are divided equally among the form's figures; for each"
-    yield "  item, the form with the most hours is kept.)"
+    yield f"  The municipalities spend {hours:.0f} hours on these reports, about {elsewhere:.0f} hours this month on"
+    yield "  figures that two agencies require. (Each contract states the hours of its form. They are divided equally"
+    yield "  among the form's figures: tables `overlap` and `burden`.)"
 
 
 def _conflict_lines(month: DemoMonth, findings: FigureFindings, item_id: str) -> Iterator[str]:

@@ -7,16 +7,18 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, Final, TypeAlias
 
 from infra.files import scratch_file
 from infra.settings import Settings
 from infra.storage.store import STREAM_ABOVE_BYTES, Content, size_of
-from schemas.errors import UsageError
+from schemas.errors import OverLimitError, UsageError
 from transforms.parsing.gzip import GZIP, size_within
 
+RefusedCallback: TypeAlias = Callable[[OverLimitError], None]
+"""Takes the error of a file over a limit, which is left out."""
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 """Endings of archives, in small letters or capitals."""
 UNPACK_ERRORS: Final = (
@@ -30,7 +32,7 @@ LOCAL_HEADER_BYTES: Final = 30
 
 
 class Unpacked:
-    """Counts what an archive unpacks to; raises `UsageError` beyond the budget."""
+    """Counts what an archive unpacks to; raises `OverLimitError` beyond the budget."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
         """Take the archive, whose size decides how much it may hold."""
@@ -45,32 +47,38 @@ class Unpacked:
         """Count so many bytes more."""
         self.bytes += size
         if self.bytes > self.most:
-            problem = f"{self.name}: it unpacks to more than {self.most} bytes, the limit for an archive of its size"
-            raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_UNPACK_RATIO or ENGANG_UNPACK_BYTES")
+            problem = f"it unpacks to more than {self.most} bytes, the limit for an archive of its size"
+            hint = "deliver it in parts, or raise ENGANG_UNPACK_RATIO or ENGANG_UNPACK_BYTES"
+            raise OverLimitError(self.name, f"{problem}; {hint}")
 
     def add_member(self) -> None:
         """Count a member."""
         self.members += 1
         if self.members > self.most_members:
-            raise UsageError(f"{self.name}: more than {self.most_members} files; split the archive")
+            raise OverLimitError(self.name, f"more than {self.most_members} files; split the archive")
 
 
-def read_files(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
+def _raise(error: OverLimitError) -> None:
+    raise error
+
+
+def read_files(path: Path, settings: Settings, refuse: RefusedCallback = _raise) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of a file, of every file in a folder, or of every member of an archive, in order of name.
 
     Hidden files and the lock files of office programs are left out. A gzipped file is checked by its unpacked size and
-    yielded packed. For a large plain file a path is yielded. Raises `UsageError` if the path does not exist, a file is
-    over its limit, or an archive over its budget: then no member is yielded.
+    yielded packed. For a large plain file a path is yielded. A file over its limit, and an archive over its budget, of
+    which no member is yielded, are left to `refuse`, which raises `OverLimitError` by default. Raises `UsageError` if
+    the path does not exist or an archive cannot be unpacked.
     """
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file() and not is_hidden(p.relative_to(path).as_posix())):
-            yield _printable_name(file.relative_to(path).as_posix()), _read(file, settings)
+            yield from _one_file(file, _printable_name(file.relative_to(path).as_posix()), settings, refuse)
     elif not path.is_file():
         raise UsageError(f"{path}: no such file or folder")
     elif is_archive(path.name):
-        yield from _archive_members(path, settings)
+        yield from _archive_members(path, settings, refuse)
     else:
-        yield _printable_name(path.name), _read(path, settings)
+        yield from _one_file(path, _printable_name(path.name), settings, refuse)
 
 
 def is_archive(name: str) -> bool:
@@ -89,7 +97,7 @@ def is_hidden(name: str) -> bool:
 
 
 def check_size(name: str, delivered: bytes | int, settings: Settings) -> None:
-    """Raise `UsageError` if a file, or the content of a gzipped one, is over the limit; a number is a size in bytes."""
+    """Raise `OverLimitError` if a file, or the content of a gzipped one, is over its limit; a number: its bytes."""
     if isinstance(delivered, int):
         _check_bytes(name, delivered, settings)
         return
@@ -97,32 +105,54 @@ def check_size(name: str, delivered: bytes | int, settings: Settings) -> None:
     most = min(settings.max_file_bytes, settings.reading.most_unpacked(len(delivered)))
     size = size_within(delivered, most)
     if delivered.startswith(GZIP) and size > most:
-        problem = f"{name}: {len(delivered)} bytes of gzip that hold more than {most}, the limit for a file of its size"
-        raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES or ENGANG_UNPACK_RATIO")
+        problem = f"{len(delivered)} bytes of gzip that hold more than {most}, the limit for a file of its size"
+        hint = "deliver it in parts, or raise ENGANG_MAX_FILE_BYTES or ENGANG_UNPACK_RATIO"
+        raise OverLimitError(name, f"{problem}; {hint}")
 
 
-def _read(path: Path, settings: Settings) -> Content:
+def _one_file(path: Path, name: str, settings: Settings, refuse: RefusedCallback) -> Iterator[tuple[str, Content]]:
+    try:
+        content = _read(path, name, settings)
+    except OverLimitError as error:
+        refuse(error)
+        return
+    yield name, content
+
+
+def _read(path: Path, name: str, settings: Settings) -> Content:
     size = path.stat().st_size
-    _check_bytes(path.name, size, settings)
+    _check_bytes(name, size, settings)
     with path.open("rb") as file:
         if size > STREAM_ABOVE_BYTES and file.read(len(GZIP)) != GZIP:
             return path
     data = path.read_bytes()
-    check_size(path.name, data, settings)
+    check_size(name, data, settings)
     return data
 
 
-def _archive_members(path: Path, settings: Settings) -> Iterator[tuple[str, Content]]:
+def _archive_members(path: Path, settings: Settings, refuse: RefusedCallback) -> Iterator[tuple[str, Content]]:
     """Yield an archive's files. Their names are only shown, never used as paths."""
     budget = Unpacked(path, settings)
+    members = _unzip(path, budget) if archive_ending(path.name) == ".zip" else _untar(path, budget)
     try:
-        for name, content in _unzip(path, budget) if archive_ending(path.name) == ".zip" else _untar(path, budget):
-            if isinstance(content, bytes):
-                check_size(name, content, settings)
-            _check_bytes(name, size_of(content), settings)
-            yield name, content
+        for name, content in members:
+            if _fits(name, content, settings, refuse):
+                yield name, content
+    except OverLimitError as error:
+        refuse(error)
     except UNPACK_ERRORS as error:
         raise UsageError(f"{path.name}: cannot be unpacked ({error}); make the archive again") from error
+
+
+def _fits(name: str, content: Content, settings: Settings, refuse: RefusedCallback) -> bool:
+    try:
+        if isinstance(content, bytes):
+            check_size(name, content, settings)
+        _check_bytes(name, size_of(content), settings)
+    except OverLimitError as error:
+        refuse(error)
+        return False
+    return True
 
 
 def _unzip(path: Path, budget: Unpacked) -> Iterator[tuple[str, Content]]:
@@ -181,5 +211,5 @@ def _printable_name(name: str) -> str:
 
 def _check_bytes(name: str, size: int, settings: Settings) -> None:
     if size > settings.max_file_bytes:
-        problem = f"{name}: {size} bytes, the limit is {settings.max_file_bytes}"
-        raise UsageError(f"{problem}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES")
+        problem = f"{size} bytes, the limit is {settings.max_file_bytes}"
+        raise OverLimitError(name, f"{problem}; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES")

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from flows.installation import Installation
-from flows.intake.leases import worker_name
+from flows.intake.leases import Heartbeat, worker_name
 from flows.intake.receipt import Receipt
 from flows.intake.worker import CLAIM_SIZE, ProgressCallback, process_inbox
 from infra import telemetry
@@ -61,7 +61,7 @@ def receive_notifications(
     recording an object twice changes nothing. Without a queue this does nothing. Raises `StoreError` if the queue or
     the ledger does not answer.
     """
-    from infra.inbox.sqs import open_queue  # noqa: PLC0415  only where there is a queue
+    from infra.inbox.sqs import open_queue  # only where there is a queue
 
     if installation.settings.queue is None:
         return NotificationCounts(0, 0)
@@ -127,7 +127,7 @@ def _left_for_next_time(what: str, progress: ProgressCallback) -> Iterator[None]
 
 def announce_parked(installation: Installation, since: datetime | None = None) -> int:
     """Announce every parked object (parked since a time) once; return how many are parked."""
-    from flows.events import SUBMISSION_PARKED, publish_event  # noqa: PLC0415  only where an event is written
+    from flows.events import SUBMISSION_PARKED, publish_event  # only where an event is written
 
     parked = inbox.list_parked(installation.engine, since=since)
     for row in parked.iter_rows(named=True):
@@ -148,17 +148,25 @@ def watch_arrivals(
     With `process` false it only records arrivals and announces them (`submission.received`); other workers process
     them. When storage, queue or ledger fail, it retries after a growing pause, for as long as it takes.
     """
-    rounds = _rounds(installation, stop, on_received, process=process)
+    alive = Heartbeat(installation, worker_name())
+
+    def _received(receipts: list[Receipt]) -> None:
+        alive.beat()  # in a large backlog too
+        on_received(receipts)
+
+    rounds = _rounds(installation, stop, _received, process=process)
     pause = RETRY_PAUSES[0]
     while not stop.is_set():
         try:
             next(rounds)
+            alive.beat()
             pause = RETRY_PAUSES[0]
         except (StoreError, OSError) as error:
             _log.warning("intake waits: %s", error, extra={"error": type(error).__name__, "seconds": pause})
             stop.wait(pause)
             pause = min(2 * pause, RETRY_PAUSES[1])
-            rounds = _rounds(installation, stop, on_received, process=process)
+            rounds = _rounds(installation, stop, _received, process=process)
+    alive.end()
 
 
 def _rounds(
@@ -175,7 +183,7 @@ def _rounds(
             new += reconcile_arrivals(installation)
             last_listing = time.monotonic()
         if process:
-            while not stop.is_set() and (receipts := process_inbox(installation, worker, limit=4 * CLAIM_SIZE)):
+            for receipts in _backlog(installation, stop, worker):
                 on_received(receipts)
                 poll(0)  # objects that arrive during a large backlog get their place in the next batch
         elif new:
@@ -187,6 +195,12 @@ def _rounds(
             raise away  # at the end: what is listed and processed needs no queue
         stop.wait(0 if installation.settings.queue else FOLDER_POLL_SECONDS)
         yield
+
+
+def _backlog(installation: Installation, stop: threading.Event, worker: str) -> Iterator[list[Receipt]]:
+    """Process the inbox batch by batch until it is empty or `stop` is set; yield the receipts of each batch."""
+    while not stop.is_set() and (receipts := process_inbox(installation, worker, limit=4 * CLAIM_SIZE)):
+        yield receipts
 
 
 def _poll(source: Callable[[int], int]) -> tuple[int, StoreError | None]:
@@ -214,6 +228,6 @@ def _in_folder(installation: Installation) -> bool:
 
 
 def _announce_received(installation: Installation, new: int) -> None:
-    from flows.events import SUBMISSION_RECEIVED, publish_event  # noqa: PLC0415  only where an event is written
+    from flows.events import SUBMISSION_RECEIVED, publish_event  # only where an event is written
 
     publish_event(installation, SUBMISSION_RECEIVED, "inbox", {"objects": new}, key=uuid.uuid4().hex)

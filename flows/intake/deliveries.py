@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from flows.contracts.gate import usable_contract
 from flows.installation import Installation
 from flows.intake.archives import read_files
 from infra import telemetry
@@ -18,7 +19,7 @@ from infra.ledger.erasures import read_erasures
 from infra.storage import landing
 from infra.storage.store import Content, content_hash, size_of
 from schemas.contract import IDENTIFIER
-from schemas.errors import EngangError, UsageError
+from schemas.errors import EngangError, OverLimitError, UsageError
 from transforms import identity
 from transforms.parsing.gzip import GZIP, TRAILER, likely_size
 
@@ -63,11 +64,11 @@ class Landed(NamedTuple):
 InBatch = TypeVar("InBatch", bound="Delivery | Landed")
 
 
-def make_delivery(  # noqa: PLR0913  what the command line states about one file
+def make_delivery(
     installation: Installation, filename: str, data: Content, contract: str, *, sender: str | None, period: str | None
 ) -> Delivery:
     """Return the delivery; `UsageError` if sender or period is missing or not allowed by the contract."""
-    rules = installation.contract(contract)
+    rules = usable_contract(installation, contract)
     sender = sender or rules.sender.default
     if sender is None:
         raise UsageError(f"contract {contract!r} names no default sender: give the sender with --sender")
@@ -84,19 +85,29 @@ def make_delivery(  # noqa: PLR0913  what the command line states about one file
 
 
 def deliveries_from_paths(
-    installation: Installation, paths: Iterable[Path], contract: str, *, sender: str | None, period: str | None
+    installation: Installation,
+    paths: Iterable[Path],
+    contract: str,
+    *,
+    sender: str | None,
+    period: str | None,
+    refused: list[OverLimitError] | None = None,
 ) -> Iterator[Delivery]:
     """Yield a delivery for each file, for each file in a folder and for each member of an archive.
 
-    Raises `UsageError` for a path without files, and as `read_files` and `make_delivery` do.
+    A file over a limit is added to `refused`, if given, and the others are yielded. Raises `UsageError` for a path
+    without files, and as `read_files` and `make_delivery` do.
     """
     for path in paths:
+        over: list[OverLimitError] = []
         is_empty = True
-        for name, data in read_files(path, installation.settings):
+        for name, data in read_files(path, installation.settings, *([] if refused is None else [over.append])):
             is_empty = False
             yield make_delivery(installation, name, data, contract, sender=sender, period=period)
-        if is_empty:
+        if is_empty and not over:
             raise UsageError(f"{path}: no file in it; hidden files are left out")
+        if refused is not None:
+            refused += over
 
 
 def landing_note(delivery: Delivery, at: datetime) -> landing.Note:
@@ -143,15 +154,19 @@ def _likely_size(data: Content) -> int:
         return max(size, likely_size(start + file.read()))
 
 
+def erasure_reasons(installation: Installation) -> dict[str, str]:
+    """Return why bytes are refused that were erased, by their hash."""
+    return {
+        row["sha256"]: f"it was erased on {row['begun_at']:%Y-%m-%d} by {row['who']}: {row['why']}"
+        for row in read_erasures(installation.engine).iter_rows(named=True)
+    }
+
+
 def refused_deliveries(installation: Installation, batch: list[Delivery]) -> dict[int, str]:
     """Return why deliveries of a batch are refused, by their place in it: their bytes were erased."""
-    erased = read_erasures(installation.engine)
-    if erased.is_empty():  # as good as always: no hash is computed twice
+    reasons = erasure_reasons(installation)
+    if not reasons:  # as good as always: no hash is computed twice
         return {}
-    reasons = {
-        row["sha256"]: f"it was erased on {row['begun_at']:%Y-%m-%d} by {row['who']}: {row['why']}"
-        for row in erased.iter_rows(named=True)
-    }
     hashes = {n: content_hash(delivery.data) for n, delivery in enumerate(batch)}
     return {n: reasons[sha256] for n, sha256 in hashes.items() if sha256 in reasons}
 
@@ -191,7 +206,7 @@ def unregistered_deliveries(
     for key, submission in sorted(_unregistered_keys(installation)):
         try:
             note = landing.read_note(store, key)
-            contract = installation.contract(note.contract).contract
+            contract = usable_contract(installation, note.contract).contract
             data = landing.content(store, contract, note.sender, note.sha256, note.bytes)
         except EngangError as error:
             park(submission, key, error)

@@ -119,8 +119,11 @@ def _standing(contract: Contract, rows: pl.DataFrame, counting: pl.DataFrame) ->
     if contract.record is not None:
         return mark_standing(counted).filter("standing").select(_key(contract), pl.col("content").alias("states"))
     standing = counted.filter(corrected_buckets(counted, group_by_item(counted)).is_null())
-    value = pl.concat_str(pl.col("value").sum(), pl.col("decimals").min().cast(pl.String).fill_null(""), separator=" ")
-    return standing.group_by(_key(contract)).agg(value.alias("states"))
+    sums = standing.group_by(_key(contract), "submission_id").agg(pl.col("value").sum(), pl.col("decimals").min())
+    # Several submissions that state the same value stand together; the most accurate counts, and exact is null.
+    exact, value = pl.col("decimals").is_null().any(), pl.col("value").max().cast(pl.String)
+    decimals = pl.when(~exact).then(pl.col("decimals").max()).cast(pl.String).fill_null("")
+    return sums.group_by("key").agg(pl.concat_str(value, decimals, separator=" ").alias("states"))
 
 
 def _absent(contract: Contract, rows: pl.DataFrame, before: pl.DataFrame, mine: pl.DataFrame) -> pl.Series:

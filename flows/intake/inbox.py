@@ -57,7 +57,7 @@ def dismiss_parked(installation: Installation, ids: Collection[int], *, why: str
 
 def open_dead_letter_queue(installation: Installation, *, fail_fast: bool = False) -> "Queue | None":
     """Return the dead-letter queue, None if there is none. With `fail_fast` it answers within seconds or raises."""
-    from infra.inbox.sqs import open_queue  # noqa: PLC0415  only where there is a queue
+    from infra.inbox.sqs import open_queue  # only where there is a queue
 
     url = installation.settings.dead_letters
     return None if url is None else open_queue(url, installation.settings.arrivals, fail_fast=fail_fast)

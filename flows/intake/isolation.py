@@ -38,6 +38,8 @@ MEMORY_PER_BYTE: Final = 32
 """A file may take so many times its delivered size, if that is more than the memory of the settings."""
 WALL_FACTOR: Final = 20
 """The limit by the clock is so many times that of the processor: it only ends a process that does nothing at all."""
+KILLED: Final = "signal 9"
+"""How a process ended that was killed from outside."""
 ENDING: Final = "; look into the file, then `engang inbox retry`"
 
 
@@ -47,8 +49,8 @@ class _Trouble:
 
     reason: str
     file: int | None
-    cause: str
-    fresh: bool
+    again: bool = False
+    """Whether a new process decides about a file alone: the fault may be of what happened before, or outside."""
 
 
 EMPTY_READING: Final = Reading(
@@ -115,8 +117,7 @@ def read_isolated(installation: Installation, contract: Contract, files: Sequenc
             readings.append(outcome)
         elif len(group) > 1:
             groups += reversed(_split(group, outcome.file))
-        elif outcome.cause == "memory" and not outcome.fresh and group[0][0].submission_id not in retried:
-            # The process had read other files before, and may have held their memory still: a new one decides.
+        elif outcome.again and group[0][0].submission_id not in retried:
             retried.add(group[0][0].submission_id)
             groups.append(group)
         else:
@@ -147,7 +148,7 @@ def _read_group(
         except ChildEnded as ended:
             _reader.stop()
             if not fresh and ended.cause == "crash" and ended.step == 0:
-                return _Trouble("", 0, "memory", fresh=False)  # it may have ended while it was idle
+                return _Trouble("", 0, again=True)  # it may have ended while it was idle
             return _trouble(ended, group, budget, fresh=fresh)
         finally:
             for file in sent:
@@ -223,14 +224,16 @@ def _trouble(ended: ChildEnded, group: list[tuple[Note, Content]], budget: Limit
         "clock": f"reading its {size} bytes was not done after {budget.wall_seconds:.0f} seconds{ENDING}",
         "crash": f"the process that read its {size} bytes ended by {ended.ended_by}{ENDING}",
     }
-    return _Trouble(reasons[ended.cause], step if step < len(group) else None, ended.cause, fresh)
+    # It may still have held the memory of other files, or was killed by the system, for want of memory elsewhere.
+    again = (ended.cause == "memory" and not fresh) or (ended.cause == "crash" and ended.ended_by == KILLED)
+    return _Trouble(reasons[ended.cause], step if step < len(group) else None, again)
 
 
 def _read_answer(answer: ChildMessage, contract: Contract) -> Reading | _Trouble:
     try:
         summary = json.loads(answer.body)
         if "error" in summary:
-            return _Trouble(summary["error"], None, "error", fresh=True)
+            return _Trouble(summary["error"], None)
         counts, rejects, *content = [pl.read_ipc(f"/dev/fd/{file}") for file in answer.files]
     finally:
         for file in answer.files:

@@ -1,8 +1,9 @@
-"""The leases of a worker: its name, their renewal while it works, and what becomes of a row that fails."""
+"""The leases of a worker: its name, their renewal while it works, its sign of life; what becomes of a failed row."""
 
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,10 +14,13 @@ import sqlalchemy as sa
 from flows.installation import Installation
 from flows.intake.reading import failure_reason
 from infra.inbox import work_queue as inbox
+from infra.ledger import runs as ledger_runs
 from schemas.errors import StoreAwayError, StoreError
 
 RENEWALS: Final = 3
 """How often a lease is renewed before it would end."""
+BEAT_SECONDS: Final = 60.0
+"""How often a worker's sign of life is written at most."""
 
 
 def worker_name() -> str:
@@ -63,3 +67,23 @@ def renewed_lease(engine: sa.Engine, worker: str, ids: list[int]) -> Iterator[No
     finally:
         done.set()
         thread.join()
+
+
+class Heartbeat:
+    """The row of one process among the runs: there while it receives, with the time of its last round."""
+
+    def __init__(self, installation: Installation, worker: str) -> None:
+        """Write nothing yet."""
+        self._engine, self._worker = installation.engine, worker
+        self._last = -BEAT_SECONDS
+
+    def beat(self) -> None:
+        """Record that the process works, once a minute. Raises `StoreError` if the ledger does not answer."""
+        if time.monotonic() - self._last >= BEAT_SECONDS:
+            ledger_runs.record_heartbeat(self._engine, self._worker)
+            self._last = time.monotonic()
+
+    def end(self) -> None:
+        """Remove the row: the process stops because it was asked to."""
+        with suppress(StoreError):  # then it looks like one that died, which is no worse
+            ledger_runs.remove_heartbeat(self._engine, self._worker)

@@ -103,7 +103,7 @@ def with_constants(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
 
 def _written(frame: pl.DataFrame) -> int:
     file = nameless_file()
-    with open(os.dup(file), "wb") as stream:  # noqa: PTH123  a descriptor, no path
+    with os.fdopen(os.dup(file), "wb") as stream:
         frame.write_ipc(stream, compression="uncompressed")
     return file
 

@@ -15,7 +15,7 @@ from polars.exceptions import PanicException
 
 from infra.storage.landing import Note
 from infra.storage.store import content_hash
-from schemas.claims import REJECT, frame_schema
+from schemas.claims import REJECT, empty, frame_schema
 from schemas.contract import Contract
 from schemas.errors import SubmissionError, UnreadError
 from schemas.kind import Kind
@@ -25,7 +25,6 @@ from transforms.normalisation.authority import RECEIVED_AT, needs_receipt_time
 from transforms.normalisation.observations import Normalised, normalise
 from transforms.normalisation.personal import (
     masked_rejects,
-    person_number_alarms,
     personal_columns,
     treat_personal,
 )
@@ -49,8 +48,10 @@ UNEQUAL: Final = (
     "`engang inbox retry`"
 )
 CHANGED: Final = "the file changed while it was received; deliver it again when it is whole"
+_NO_REJECTS: Final = empty(REJECT)
 _PARSER_COUNTS: Final = pl.Schema({
-    "submission_id": pl.String, "delivered": pl.Int64, "unread": pl.Int64, "warned": pl.Int64, "refused": pl.Boolean,
+    "submission_id": pl.String, **dict.fromkeys(("delivered", "unread", "notes", "warned"), pl.Int64),
+    "refused": pl.Boolean,
 })  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def read_batch(
     for number, (note, content) in enumerate(files):
         begin(number)
         try:
-            parsed.append(parse_file(note, content(), rules.contract))
+            parsed.append(parse_file(note, content(), rules.contract, rules.limits))
         except ANY_ERROR as error:
             failures[note.submission_id] = failure_reason(error)
     begin(len(files))
@@ -132,13 +133,15 @@ def failure_reason(error: BaseException) -> str:
     return f"unforeseen: {type(error).__name__}{where}; look into the file, then `engang inbox retry`"
 
 
-def parse_file(note: Note, data: bytes, contract: Contract) -> ParsedFile:
+def parse_file(note: Note, data: bytes, contract: Contract, limits: ReadingLimits) -> ParsedFile:
     """Hop 3: parse one file by its contract; a file that cannot be read gets one reject."""
     try:
-        parsed = parse(data, contract)
+        parsed = parse(data, contract, limits)
     except SubmissionError as error:
         shown = replace(error, found=cut(error.found))
         return ParsedFile(note, None, file_reject(note.submission_id, error), str(shown))
+    if parsed.rejects.is_empty():
+        return ParsedFile(note, parsed, _NO_REJECTS)
     rejects = parsed.rejects.with_columns(pl.lit(note.submission_id).alias("submission_id"))
     return ParsedFile(note, parsed, rejects.select(frame_schema(REJECT).names()).cast(frame_schema(REJECT)))
 
@@ -152,24 +155,19 @@ def checked_content(note: Note, content: bytes) -> bytes:
 
 def normalise_files(files: list[ParsedFile], rules: Rules) -> NormalisedBatch | None:
     """Hop 4: normalise all files of a batch at once into claims or records; None when no file could be read."""
+    dated = needs_receipt_time(rules.contract)
     frames = [
-        file.parsed.raw.with_columns(
-            pl.lit(file.note.submission_id).alias("submission_id"),
-            pl.lit(file.note.sender).alias("sender"),
-            pl.lit(file.note.period, dtype=pl.String).alias("option_period"),
-            *([_received_at(file.note)] if needs_receipt_time(rules.contract) else []),
-        )
+        file.parsed.raw.hstack(_note_columns(file.note, file.parsed.raw.height, dated=dated))
         for file in files
         if file.parsed is not None and file.parsed.raw.height
     ]
     if not frames:
         return None
     batch, personal = pl.concat(frames), personal_columns(rules.contract, rules.kind)
-    alarms = person_number_alarms(batch, [c for c in rules.contract.columns() if c not in personal])
     normalised = _normalise(treat_personal(batch, personal, rules.pseudonym_key), rules)
     if rules.kind is not None and rules.kind.personal:
         normalised = replace(normalised, rejects=masked_rejects(normalised.rejects))
-    return _with_warnings(normalised, alarms) if alarms.height else normalised
+    return normalised
 
 
 def _normalise(batch: pl.DataFrame, rules: Rules) -> NormalisedBatch:
@@ -180,18 +178,17 @@ def _normalise(batch: pl.DataFrame, rules: Rules) -> NormalisedBatch:
     return normalise(batch, rules.contract, rules.register)
 
 
-def _with_warnings(normalised: NormalisedBatch, warnings: pl.DataFrame) -> NormalisedBatch:
-    """Return a normalised batch with more warnings (`REJECT`)."""
-    more = warnings.group_by("submission_id").agg(pl.len().cast(pl.Int64).alias("_more"))
-    counts = normalised.counts.join(more, on="submission_id", how="left", maintain_order="left")
-    counts = counts.with_columns(warnings=pl.col("warnings") + pl.col("_more").fill_null(0)).drop("_more")
-    return replace(normalised, rejects=pl.concat([warnings, normalised.rejects]), counts=counts)
+def _note_columns(note: Note, height: int, *, dated: bool) -> list[pl.Series]:
+    """Return what a note states, for each row; no query, which would take longer than a small file's rows.
 
-
-def _received_at(note: Note) -> pl.Expr:
-    """Return the receipt time, UTC without a zone: no version or time of the delivery may be far behind it."""
-    at = datetime.fromisoformat(note.received_at)
-    return pl.lit(at.replace(tzinfo=None), dtype=pl.Datetime("us")).alias(RECEIVED_AT)
+    dated: with the receipt time, UTC without a zone. No version or time of the delivery may be far behind it.
+    """
+    texts = {"submission_id": note.submission_id, "sender": note.sender, "option_period": note.period}
+    columns = [pl.Series(name, [text], pl.String) for name, text in texts.items()]
+    if dated:
+        received = datetime.fromisoformat(note.received_at).replace(tzinfo=None)
+        columns.append(pl.Series(RECEIVED_AT, [received], pl.Datetime("us")))
+    return [column.new_from_index(0, height) for column in columns]
 
 
 def summarise_files(
@@ -201,7 +198,7 @@ def summarise_files(
 
     Each row must be claimed, rejected or ignored. Beyond `most_rejects` of a file, its rejects are only counted.
     """
-    rejects = [file.rejects for file in files] + ([normalised.rejects] if normalised else [])
+    rejects = [file.rejects for file in files if file.rejects.height] + ([normalised.rejects] if normalised else [])
     columns = [*FILE_COUNT_COLUMNS, *identity.LANES]
     counts = normalised.counts if normalised else pl.DataFrame(schema={"submission_id": pl.String})
     empty_counts = pl.DataFrame(schema={"submission_id": pl.String, **dict.fromkeys(columns, pl.Int64)})
@@ -210,24 +207,27 @@ def summarise_files(
         counts, on="submission_id", how="left"
     )
     rows = rows.with_columns(pl.col(columns).fill_null(0)).with_columns(
-        rejected=pl.col("rejected") + pl.col("unread"), warnings=pl.col("warnings") + pl.col("warned")
+        rejected=pl.col("rejected") + pl.col("unread"),
+        warnings=pl.col("warnings") + pl.col("warned"),
+        ignored=pl.col("ignored") + pl.col("notes"),
     )
     unequal = rows.filter(pl.col("delivered") != pl.col("claimed") + pl.col("rejected") + pl.col("ignored"))
     has_nothing = pl.col("refused") | ((pl.col("claims") == 0) & (pl.col("rejected") > 0))
     status = pl.when(has_nothing).then(pl.lit("rejected")).otherwise(pl.lit("live"))
     rows = rows.with_columns(status.alias("status"), _content_digests(rows)).select(SUMMARY_COLUMNS)
-    all_rejects = pl.concat([pl.DataFrame(schema=frame_schema(REJECT)), *rejects])
+    all_rejects = pl.concat([_NO_REJECTS, *rejects])
     return rows, bound_rejects(all_rejects, most_rejects), unequal["submission_id"].to_list()
 
 
 def _parser_counts(file: ParsedFile) -> dict[str, object]:
     """Return the counts of a file that the parser alone gives; one that cannot be read delivers no rows."""
-    critical = file.rejects.filter(pl.col("severity") == "critical")
+    severities = file.rejects["severity"].to_list()
     return {
         "submission_id": file.note.submission_id,
         "delivered": file.parsed.delivered if file.parsed else 0,
-        "unread": file.parsed.delivered - file.parsed.raw.height if file.parsed else 0,
-        "warned": file.rejects.height - critical.height,
+        "unread": file.parsed.unread if file.parsed else 0,
+        "notes": file.parsed.ignored if file.parsed else 0,
+        "warned": len(severities) - severities.count("critical"),
         "refused": file.parsed is None,
     }
 

@@ -1,6 +1,15 @@
 """The receipt: the answer to a sender about one delivery."""
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
+
+ROWS_SHOWN: Final = 3
+"""How many rows of a group of rejects are named."""
+GROUP_KEY: Final = ("severity", "column", "reason", "found", "expected", "hint")
+UNLISTED: Final = re.compile(r"([0-9]+) more")
+"""What `found` holds in a reject that counts those that are not listed."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,8 @@ class Receipt:
     """The answer to a sender: what was received, what it resulted in, what is wrong with it.
 
     status: registered, redelivered (the same bytes again: nothing changed), restored (it had been withdrawn), rejected
-    (nothing in it counts) or parked (it could not be read and waits for a person). All counts are rows, but for
-    `claims`.
+    (nothing in it counts), parked (it could not be read and waits for a person) or refused (it is over a limit of size:
+    nothing of it is stored, and it has no submission_id). All counts are rows, but for `claims`.
     """
 
     submission_id: str
@@ -60,4 +69,35 @@ class Receipt:
     @property
     def has_problems(self) -> bool:
         """Whether a row or the whole file does not count."""
-        return bool(self.rejected) or self.status in {"rejected", "parked"}
+        return bool(self.rejected) or self.status in {"rejected", "parked", "refused"}
+
+
+@dataclass(frozen=True)
+class RejectGroup:
+    """Rejects of one column, reason and text: how many, the first rows, and what one of them states.
+
+    unlisted: whether these are only counted, so that no rows and no text are known.
+    """
+
+    reject: dict[str, Any]
+    count: int
+    rows: tuple[int, ...]
+    unlisted: bool
+
+
+def group_rejects(rejects: Iterable[dict[str, Any]]) -> list[RejectGroup]:
+    """Return the rejects in groups: errors before warnings, the most frequent first."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for reject in rejects:
+        groups.setdefault(tuple(reject[name] for name in GROUP_KEY), []).append(reject)
+    found = [_group(members) for members in groups.values()]
+    return sorted(found, key=lambda group: (group.reject["severity"] != "critical", -group.count))
+
+
+def _group(members: Sequence[dict[str, Any]]) -> RejectGroup:
+    first = members[0]
+    counted = UNLISTED.fullmatch(first["found"] or "") if first["row"] is None else None
+    if counted:
+        return RejectGroup(first, int(counted[1]), (), unlisted=True)
+    rows = sorted(member["row"] for member in members if member["row"] is not None)
+    return RejectGroup(first, len(members), tuple(rows[:ROWS_SHOWN]), unlisted=False)

@@ -9,11 +9,12 @@ from contextvars import copy_context
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 import sqlalchemy as sa
 
+from flows.contracts.gate import usable_contract
 from flows.installation import Installation
 from flows.intake.deliveries import (
     Delivery,
@@ -157,7 +158,7 @@ def register(installation: Installation, landed: list[Landed], settle: LedgerWri
     A file that cannot be read is parked in the same transaction. `settle` is written in it before all else. Raises
     `StoreError` if a file is no longer what landed.
     """
-    contract = installation.contract(landed[0].note.contract)
+    contract = usable_contract(installation, landed[0].note.contract)
     notes = {note.submission_id: (note, data) for note, data in reversed(landed)}  # the first of equal bytes wins
     known = ledger_submissions.read_submissions(installation.engine, ids=list(notes))
     registered = known.filter((pl.col("status") != "rejected") | (pl.col("contract_digest") == contract.digest()))
@@ -225,21 +226,26 @@ def _receipt_per_delivery(landed: list[Landed], receipts: dict[str, Receipt]) ->
     return in_order
 
 
-def check_delivery(installation: Installation, delivery: Delivery) -> tuple[Receipt, pl.DataFrame]:
+def check_delivery(
+    installation: Installation, delivery: Delivery, *, earlier: bool = True
+) -> tuple[Receipt, pl.DataFrame]:
     """Return the receipt and the rejects (`REJECT`) that a delivery would get; nothing is stored.
 
-    A file that cannot be read, or only beyond its budget, has the status `parked`.
+    A file that cannot be read, or only beyond its budget, has the status `parked`. earlier: with what it changes of
+    what its sender delivered before.
     """
-    contract = installation.contract(delivery.contract)
+    contract = usable_contract(installation, delivery.contract)
     note = landing_note(delivery, landing.receipt_time())
     reading = _read(installation, contract, [(note, delivery.data)])
     if reading.failures:
         return _parked(note, reading.failures), reading.rejects
     row = {**asdict(note), **reading.counts.row(0, named=True)}
     receipt = _receipt(row, reading.problems.get(note.submission_id))
-    partitions = partitions_of(reading.normalised)["partition"]
-    earlier = compare_unregistered(installation, row, reading.normalised, partitions)
-    return replace(receipt, earlier=earlier), reading.rejects
+    if earlier:
+        partitions = partitions_of(reading.normalised)["partition"]
+        changes = compare_unregistered(installation, row, reading.normalised, partitions)
+        receipt = replace(receipt, earlier=changes)
+    return receipt, reading.rejects
 
 
 def withdraw(installation: Installation, submission: str) -> bool:
@@ -308,9 +314,9 @@ def _store_and_register(
     return receipts
 
 
-def _receipt(row: dict[str, object], problem: str | None = None) -> Receipt:
+def _receipt(row: dict[str, Any], problem: str | None = None) -> Receipt:
     fields = {name: row[name] for name in Receipt.__dataclass_fields__ if name in row}
-    receipt = Receipt(**fields, problem=problem)  # type: ignore[arg-type]  # the ledger's columns bear the same names
+    receipt = Receipt(**fields, problem=problem)
     return replace(receipt, status="registered" if receipt.status == "live" else receipt.status)
 
 

@@ -16,10 +16,11 @@ from typing import Any, Final, TypeAlias
 import polars as pl
 import sqlalchemy as sa
 
+from flows.contracts.gate import usable_contract
 from flows.installation import Installation
 from flows.intake import registration
 from flows.intake.archives import archive_ending, check_size, is_archive, read_files
-from flows.intake.deliveries import BATCH_BYTES, Delivery, Landed, batches, land, make_delivery
+from flows.intake.deliveries import BATCH_BYTES, Delivery, Landed, batches, erasure_reasons, land, make_delivery
 from flows.intake.isolation import start_reader
 from flows.intake.leases import check_stores, reason_of, renewed_lease, worker_name
 from flows.intake.reading import ANY_ERROR
@@ -125,7 +126,7 @@ class _Batch:
 
     def _landed(self, row: dict[str, Any]) -> Landed:
         note = landing.read_note(self.installation.landing, row["object"])
-        contract = self.installation.contract(note.contract).contract
+        contract = usable_contract(self.installation, note.contract).contract
         return Landed(note, landing.content(self.installation.landing, contract, note.sender, note.sha256, note.bytes))
 
     def _content(self, folder: Path, row: dict[str, Any]) -> Content:
@@ -197,8 +198,16 @@ class _Batch:
         check_size(row["object"], row["bytes"] or 0, self.installation.settings)
         path = folder / f"archive{ending}"  # its own name may be longer than a file's
         self.installation.arrivals.fetch(row["object"], path, row["version"])
+        reasons, refused, others = erasure_reasons(self.installation), "", False
         for name, data in read_files(path, self.installation.settings):
-            yield self._delivery(row["object"], name, data)
+            if reasons and (reason := reasons.get(content_hash(data))):
+                refused = f"{name}: {reason}"
+                _log.warning("a member of an archive is refused: it was erased", extra={"object": row["id"]})
+            else:
+                others = True
+                yield self._delivery(row["object"], name, data)
+        if refused and not others:
+            raise UsageError(refused)
 
     def _fail(self, row: dict[str, Any], error: BaseException) -> None:
         """Let a row wait for a retry, or park it. Raises `StoreAwayError` if a store is the cause."""

@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.queries.known_ids import known_reports
+from infra.files import check_input
 from infra.ledger import decisions as ledger_decisions
 from schemas.errors import UsageError
 from transforms.linkage.decisions import (
@@ -105,13 +106,12 @@ def _read(file: Path, max_bytes: int) -> pl.DataFrame:
     """Return a file's columns as text, and `ROW_NUMBER` of each line or record; the header of CSV is row 1."""
     is_csv = _is_csv(file)
     try:
-        if file.stat().st_size > max_bytes:
-            raise UsageError(f"{file} is larger than {max_bytes} bytes (ENGANG_MAX_FILE_BYTES)")
+        check_input(file, max_bytes)
         text = file.read_bytes().decode("utf-8-sig")
         return _csv(text) if is_csv else _json_lines(text)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, pl.exceptions.PolarsError) as error:
+    except (ValueError, RecursionError, pl.exceptions.PolarsError) as error:
         raise UsageError(f"{file} is no {'CSV' if is_csv else 'JSON lines'} in UTF-8: {error}") from error
 
 

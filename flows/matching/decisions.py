@@ -5,6 +5,7 @@ nightly applies it.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -17,6 +18,9 @@ from infra.ledger.decisions import Decision
 from schemas.claims import VERDICTS
 from schemas.errors import UsageError
 from transforms.linkage.decisions import contradicted_decisions, tied_reports
+
+HINT_PREFIX: Final = 6
+"""Characters of an unknown id by which similar ones are found: fewer fit too many."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ def _common_kind(installation: Installation, reports: pl.DataFrame, a: str, b: s
 
 def _hint(installation: Installation, report: str) -> str:
     """Return ids that begin like the unknown one, or where to find ids."""
-    similar = pl.col("report_id").str.starts_with(report[:6])
-    for kind in installation.kinds.values() if len(report) >= 6 else []:  # noqa: PLR2004  a shorter prefix fits too many
+    similar = pl.col("report_id").str.starts_with(report[:HINT_PREFIX])
+    for kind in installation.kinds.values() if len(report) >= HINT_PREFIX else []:
         ids = scan_records(installation, kind).filter(similar).select("report_id")
         near = ids.unique().sort("report_id").head(3).collect()["report_id"].to_list()
         if near:

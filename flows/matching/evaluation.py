@@ -1,6 +1,6 @@
 """Evaluation: how well a release matched the reports of a kind, measured against a truth file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,12 +8,18 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.matching.truth import REPORT_COLUMN, TruthFile, read_truth
-from flows.queries.kind_release import KindRelease, counted_decisions, open_kind, standing_reports, weigh_pairs
+from flows.queries.kind_release import (
+    KindRelease,
+    counted_decisions,
+    open_kind,
+    standing_reports,
+    unblocked_pairs,
+    weigh_pairs,
+)
+from flows.queries.pairs import compared_values
 from schemas.errors import UsageError
 from schemas.kind import Kind
-from transforms.linkage.blocking import declared_identities, key_columns, prepare_comparison
-from transforms.linkage.clustering import unconstrained_clusters
-from transforms.linkage.evaluation import (
+from transforms.evaluation.scores import (
     COMPONENTS,
     ITEMS,
     PAIRS,
@@ -24,10 +30,13 @@ from transforms.linkage.evaluation import (
     missed_pairs,
     score_clusters,
     score_edges,
-    sweep_thresholds,
-    threshold_grid,
+    unconstrained_clusters,
 )
+from transforms.evaluation.sweep import sweep_thresholds, threshold_grid
+from transforms.linkage.blocking import LIST_PREFIX, declared_identities, key_columns, prepare_comparison
+from transforms.linkage.clustering import LinkageRule
 from transforms.linkage.waterfall import PRIOR
+from transforms.preparation.reporters import linked_reporter
 
 MAX_MISSED_WEIGHED: Final = 500
 """How many of the missed pairs are weighed to find the worst."""
@@ -40,7 +49,7 @@ class Evaluation:
 
     threshold: the one in use, in bits; None without a model. reports: how many of the release's `of` reports have a
     label. at: the score of `PAIRS`, `ITEMS`, `COMPONENTS` at the threshold in use. scores: over thresholds,
-    `transforms.linkage.evaluation.SCORES`. false, missed: the worst errors, a dictionary each with a, b, compared_by,
+    `transforms.evaluation.sweep.SCORES`. false, missed: the worst errors, a dictionary each with a, b, compared_by,
     weight and fields (field, a, b, level, bits). notes: sentences.
     """
 
@@ -79,28 +88,36 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """The truth file and its columns, how many errors of each kind to show, and whether to show personal values."""
+    """The truth file and its columns, how many errors of each kind to show, whether to show personal values.
+
+    sweep: whether to evaluate other thresholds than the one in use, which clusters all reports again for each.
+    """
 
     truth: Path
     key: str | None = None
     label: str | None = None
     errors: int = 3
     show_values: bool = False
+    sweep: bool = True
 
 
 def evaluate(installation: Installation, kind: Kind, request: EvaluationRequest) -> Evaluation:
     """Compare the items of the current release with the truth; `UsageError` if nothing can be compared."""
     release = open_kind(installation, kind)
-    contracts = [c.record for c in installation.contracts.values() if c.record and c.record.kind == kind.kind]
-    keys = {record.row_key for record in contracts if record.row_key}
-    truth = read_truth(request.truth, keys, kind.kind, request.key, request.label)
+    row_keys = _row_keys(installation, kind)
+    truth = read_truth(request.truth, {key for _, key in row_keys}, kind.kind, request.key, request.label)
     result = _match_result(release)
-    labels, notes = _truth_labels(release, truth)
+    own = [contract for contract, key in row_keys if key == truth.key]
+    labels, notes = _truth_labels(release, truth, own)
     if labels.is_empty():
         raise UsageError(
             f"{request.truth}: none of the {truth.rows.height} keys in its column {truth.key!r} is the key of a row in "
             f"release {release.number}: --key names another column"
         )
+    thresholds = _thresholds(release, result, sweep=request.sweep)
+    if len(thresholds) > 1:
+        lowest = LinkageRule(min(thresholds), result.rule.one_report_per_item)
+        result = replace(result, unblocked=unblocked_pairs(release, result.edges, lowest))
     false, missed = _worst_errors(release, false_pairs(result, labels), missed_pairs(result, labels), request)
     return Evaluation(
         kind=kind.kind,
@@ -110,15 +127,22 @@ def evaluate(installation: Installation, kind: Kind, request: EvaluationRequest)
         reports=labels.height,
         of=result.reports.height,
         at=_at(result, labels),
-        scores=sweep_thresholds(result, labels, _thresholds(release, result)),
+        scores=sweep_thresholds(result, labels, thresholds),
         false=false,
         missed=missed,
         notes=[*([release.unscored] if release.unscored else []), *notes],
     )
 
 
+def _row_keys(installation: Installation, kind: Kind) -> list[tuple[str, str]]:
+    """Return the contracts of a kind whose rows have a key of their own, each with the column of that key."""
+    records = [(c.contract, c.record) for c in installation.contracts.values() if c.record]
+    return [(name, record.row_key) for name, record in records if record.kind == kind.kind and record.row_key]
+
+
 def _match_result(release: KindRelease) -> MatchResult:
-    reports = release.live("sources").select("report_id", "reported_by", "item_id").unique().sort("report_id").collect()
+    sources = release.live("sources").select("report_id", linked_reporter(release.kind), "item_id")
+    reports = sources.unique().sort("report_id").collect()
     index = release.live("reports").collect() if release.kind.identities() else None
     return MatchResult(
         reports=reports.select("report_id", "reported_by"),
@@ -130,13 +154,19 @@ def _match_result(release: KindRelease) -> MatchResult:
     )
 
 
-def _truth_labels(release: KindRelease, truth: TruthFile) -> tuple[pl.DataFrame, list[str]]:
-    """Return the labels of the reports (`transforms.linkage.evaluation.TRUTH_LABEL`), and notes."""
-    sources = release.live("sources")
+def _truth_labels(release: KindRelease, truth: TruthFile, own: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """Return the labels of the reports (`transforms.evaluation.scores.TRUTH_LABEL`), and notes.
+
+    own: the contracts whose rows have the truth's key column as their key; if there are any, the keys are theirs alone.
+    """
+    sources = release.live("sources").with_columns(linked_reporter(release.kind))
+    if own:
+        sources = sources.filter(pl.col("contract").is_in(own))
     keys = sources.with_columns(pl.col("report_id").alias("key"))
     if truth.key != REPORT_COLUMN:
         keys = sources.explode("row_keys").rename({"row_keys": "key"})
-    labelled = keys.select("report_id", "reported_by", "key").unique().join(truth.rows.lazy(), on="key")
+    wanted = ["report_id", "reported_by", "key", *(name for name in truth.places if name != "reported_by")]
+    labelled = keys.select(wanted).unique().join(truth.rows.lazy(), on=["key", *truth.places])
     reporter = pl.col("reported_by") if release.kind.one_report_per_item else pl.col("report_id")
     by_report = labelled.group_by("report_id").agg(
         pl.col("label").min(), reporter.first().alias("reporter"), pl.col("label").n_unique().alias("labels")
@@ -157,10 +187,12 @@ def _at(result: MatchResult, labels: pl.DataFrame) -> dict[str, PairScore]:
     }
 
 
-def _thresholds(release: KindRelease, result: MatchResult) -> list[float]:
-    """Return the thresholds to evaluate: without a model, only the one that the release used."""
+def _thresholds(release: KindRelease, result: MatchResult, *, sweep: bool) -> list[float]:
+    """Return the thresholds to evaluate: without a model, or a sweep, only the one that the release used."""
     used = result.rule.automatic
-    return [used] if release.review is None else threshold_grid(release.review, used, result.edges)
+    if not sweep or release.review is None:
+        return [used]
+    return threshold_grid(release.review, used, result.edges)
 
 
 # The worst errors
@@ -194,10 +226,17 @@ def _compared_by(pairs: pl.DataFrame, reports: pl.DataFrame, kind: Kind) -> pl.D
         keys, left_on="b", right_on="report_id", suffix="_b"
     )
     rules = [
-        pl.when(pl.col(name) == pl.col(f"{name}_b")).then(pl.lit(" + ".join(part.field for part in rule)))
+        pl.when(_share_key(name)).then(pl.lit(" + ".join(part.field for part in rule)))
         for name, rule in zip(key_columns(kind), kind.rules(), strict=True)
     ]
     return both.select("a", "b", pl.coalesce(*rules, pl.lit(None, dtype=pl.String)).alias("compared_by"))
+
+
+def _share_key(name: str) -> pl.Expr:
+    """Return whether the two reports of a pair share a key of a column."""
+    if name.startswith(LIST_PREFIX):
+        return pl.col(name).list.set_intersection(f"{name}_b").list.len() > 0
+    return pl.col(name) == pl.col(f"{name}_b")
 
 
 @dataclass(frozen=True)
@@ -214,10 +253,16 @@ class _ErrorDetails:
         a, b = (self.reports.row(by_predicate=pl.col("report_id") == pair[end], named=True) for end in ("a", "b"))
         own = self.weights.filter(pl.col("a") == pair["a"], pl.col("b") == pair["b"])
         by_field = {row["field"]: row for row in own.iter_rows(named=True)}
-        names = [name for name in self.kind.fields if a[name] is not None or b[name] is not None]
+        one, other = compared_values(self.kind, a), compared_values(self.kind, b)
+        names = [name for name in one if one[name] is not None or other[name] is not None]
         fields = [{"field": PRIOR, "a": None, "b": None, **_level(by_field.get(PRIOR))}] if by_field else []
         fields += [
-            {"field": name, "a": self._visible(a[name]), "b": self._visible(b[name]), **_level(by_field.get(name))}
+            {
+                "field": name,
+                "a": self._visible(one[name]),
+                "b": self._visible(other[name]),
+                **_level(by_field.get(name)),
+            }
             for name in names
         ]
         return {**pair, "fields": fields}

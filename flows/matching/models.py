@@ -12,7 +12,7 @@ from flows.matching.model_impact import ModelImpact, model_impact
 from flows.matching.training import PinRequest, store_model
 from flows.model_in_force import check_model_version
 from flows.output_file import write_output
-from infra.files import write_model
+from infra.files import check_input, write_model
 from infra.ledger import models as ledger_models
 from infra.settings import user_name
 from infra.shipped_models import shipped_model
@@ -131,8 +131,7 @@ def import_model(installation: Installation, file: Path) -> tuple[MatchModel, bo
 
 def _read(file: Path) -> MatchModel:
     try:
-        if file.stat().st_size > MAX_MODEL_BYTES:
-            raise UsageError(f"{file} is larger than {MAX_MODEL_BYTES} bytes: no match model is")
+        check_input(file, MAX_MODEL_BYTES)
         return parse_model(file.read_bytes().decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error

@@ -13,6 +13,7 @@ from infra.ledger import decisions as ledger_decisions
 from schemas.errors import UsageError
 from schemas.kind import Kind
 from transforms.linkage.review_queue import uncertain_pairs, undecided_pairs
+from transforms.preparation.reporters import linked_reporter
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def review(installation: Installation, kind: Kind, limit: int | None = None) -> 
 
 def _whole_items(release: KindRelease, edges: pl.DataFrame) -> pl.DataFrame:
     """Return report_id, reported_by, item_id of every report of the items that edges touch."""
-    reports = release.live("sources").select("report_id", "reported_by", "item_id").unique().collect()
+    reporter = linked_reporter(release.kind)
+    reports = release.live("sources").select("report_id", reporter, "item_id").unique().collect()
     ends = pl.concat([edges["a"], edges["b"]]).unique()
     items = reports.filter(pl.col("report_id").is_in(ends.implode()))["item_id"].unique()
     return reports.filter(pl.col("item_id").is_in(items.implode()))
@@ -84,7 +86,7 @@ def still_open(queue: ReviewQueue, question: ReviewQuestion) -> bool:
     decisions = _decisions(queue.release.installation, queue.release.kind)
     ids = pl.concat([decisions["a"], decisions["b"], ends["a"], ends["b"]]).unique()
     reports = standing_reports(queue.release, pl.col("report_id").is_in(ids.implode())).select(
-        "report_id", "reported_by"
+        "report_id", linked_reporter(queue.release.kind)
     )
     return undecided_pairs(ends, reports, decisions, queue.release.rule).height > 0
 

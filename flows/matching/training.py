@@ -18,12 +18,12 @@ from infra.settings import user_name
 from infra.shipped_models import shipped_model
 from schemas.errors import TrainingError
 from schemas.kind import Kind
-from transforms.linkage import scoring
 from transforms.linkage.model import MatchModel, automatic_threshold, parse_model, review_threshold
-from transforms.linkage.training_checks import missing_for_training
 from transforms.linkage.waterfall import model_levels
 from transforms.records.consolidate import mark_standing
 from transforms.submissions import mark_counting
+from transforms.training import estimate
+from transforms.training.preconditions import missing_for_training
 
 MAX_SAMPLES: Final = 5
 """Rows shown of each kind of change that a model would make."""
@@ -35,6 +35,7 @@ class TrainingResult:
 
     new: false if the ledger had the same model. pinned: whether the training pinned it. before: digest of the model in
     force until then, None if none was. effect: what it changes in the current release, None if there is no release.
+    notes: remarks on the training. doubts: why the estimate is not credible (none: it is).
     """
 
     kind: Kind
@@ -44,6 +45,8 @@ class TrainingResult:
     pinned: bool
     before: str | None
     effect: ModelImpact | None
+    notes: list[str]
+    doubts: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -55,6 +58,8 @@ class TrainingResult:
             "pinned": self.pinned,
             "before": self.before,
             "seen": self.model.seen,
+            "notes": self.notes,
+            "doubts": self.doubts,
             "threshold": automatic_threshold(self.kind, self.model),
             "review": review_threshold(self.kind, self.model),
             "levels": model_levels(self.model).to_dicts(),
@@ -77,32 +82,40 @@ def train(
     pin: PinRequest | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> TrainingResult:
-    """Estimate a model from the standing reports and store it; pin it if wanted, or if no model is in force.
+    """Estimate a model from the standing reports and store it.
 
-    Raises `TrainingError`, and stores nothing, if no model can be estimated.
+    It is pinned if wanted, or if no model is in force and its estimate is credible. Raises `TrainingError`, and stores
+    nothing, if no model can be estimated.
     """
     request, before = pin or PinRequest(), digest_in_force(installation, kind.kind)
-    pinned = request.wanted or before is None
-    who = (request.who or user_name()) if pinned else ""
+    who = request.who or (user_name() if request.wanted or before is None else "")
     reports = read_standing_reports(installation, kind)
-    missing = missing_for_training(reports, kind)
-    if missing:
-        raise TrainingError(f"{kind.kind} cannot be trained: {missing}")
-    progress(f"training {kind.kind} on {reports.height} reports")
-    model = scoring.estimate_model(reports, kind)
-    if not model.seen["likely_pairs"]:
-        raise TrainingError(
-            f"{kind.kind} cannot be trained: no pair that shares a blocking key looks like a match, or all do. "
-            "Deliver reports of which some are of one item, or compare other fields"
-        )
+    trained = _estimate(reports, kind, progress)
+    model = trained.model
     file = write_model(installation.settings.home, kind.kind, model.digest, model.as_json())
     new = store_model(installation, model)
     progress("computing what it would change")
     impact = model_impact(installation, kind, model)
+    pinned = request.wanted or (before is None and not trained.doubts)
     if pinned:
         why = request.why or f"trained on {reports.height} reports"
         ledger_models.write_pin(installation.engine, kind.kind, model.digest, who=who, why=why)
-    return TrainingResult(kind, model, file, new, pinned, before, impact)
+    return TrainingResult(kind, model, file, new, pinned, before, impact, trained.notes, trained.doubts)
+
+
+def _estimate(reports: pl.DataFrame, kind: Kind, progress: Callable[[str], None]) -> estimate.TrainedModel:
+    """Return the model that the reports show; `TrainingError` if they show none."""
+    missing = missing_for_training(reports, kind)
+    if missing:
+        raise TrainingError(f"{kind.kind} cannot be trained: {missing}")
+    progress(f"training {kind.kind} on {reports.height} reports")
+    trained = estimate.estimate_model(reports, kind)
+    if not trained.model.seen["likely_pairs"]:
+        raise TrainingError(
+            f"{kind.kind} cannot be trained: no pair that shares a blocking key looks like a match, or all do. "
+            "Deliver reports of which some are of one item, or compare other fields"
+        )
+    return trained
 
 
 def read_standing_reports(installation: Installation, kind: Kind) -> pl.DataFrame:

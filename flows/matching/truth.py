@@ -7,25 +7,28 @@ from typing import Final
 
 import polars as pl
 
+from flows.matching.tables import read_rows_of
 from schemas.errors import UsageError
 
 REPORT_COLUMN: Final = "report_id"
 """A column of this name holds report ids instead of the row keys of a delivery."""
+PLACE_COLUMNS: Final = ("contract", "sender", "reported_by")
+"""Columns that distinguish rows with the same key: each body may number its own from 1."""
 LABEL_COLUMNS: Final = ("label", "cluster", "cluster_id")
-PARQUET_SUFFIXES: Final = {".parquet", ".pq"}
-CSV_DELIMITERS: Final = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class TruthFile:
-    """The content of a truth file: distinct rows (key, label; text) and the columns that they come from.
+    """The content of a truth file: distinct rows (key, label and `places`; text) and the columns that they come from.
 
-    key: a row's own key in its delivery, or a report id. label: rows with the same label are one item.
+    key: a row's own key in its delivery, or a report id. label: rows with the same label are one item. places: those of
+    `PLACE_COLUMNS` that distinguish equal keys.
     """
 
     rows: pl.DataFrame
     key: str
     label: str
+    places: tuple[str, ...] = ()
 
 
 def read_truth(
@@ -37,28 +40,29 @@ def read_truth(
     names a column. label: the label's column, where its name does not show it. Raises `UsageError` with the columns
     found.
     """
-    frame = _read(file)
+    frame = read_rows_of(file)
     key_column = _column(file, frame, key, "--key") if key else _key(file, frame, keys)
     label_column = _column(file, frame, label, "--label") if label else _label(file, frame, key_column, kind)
-    rows = frame.select(_text(file, frame, key_column).alias("key"), _text(file, frame, label_column).alias("label"))
-    return TruthFile(rows.drop_nulls().unique(), key_column, label_column)
+    places = [name for name in PLACE_COLUMNS if name in frame.columns and name not in {key_column, label_column}]
+    rows = frame.select(
+        _text(file, frame, key_column).alias("key"),
+        _text(file, frame, label_column).alias("label"),
+        *(_text(file, frame, name).alias(name) for name in places),
+    )
+    rows = rows.drop_nulls(["key", "label"]).unique()
+    if not _repeats(rows, ["key"]):
+        return TruthFile(rows.select("key", "label").unique(), key_column, label_column)
+    if not places or _repeats(rows, ["key", *places]):
+        raise UsageError(
+            f"{file}: keys of column {key_column!r} have several labels: several contracts number their rows alike. "
+            f"Add a column that distinguishes them ({', '.join(PLACE_COLUMNS)}), or give {REPORT_COLUMN!r} as the key"
+        )
+    return TruthFile(rows, key_column, label_column, tuple(places))
 
 
-def _read(file: Path) -> pl.DataFrame:
-    try:
-        if file.suffix.lower() in PARQUET_SUFFIXES:
-            return pl.read_parquet(file, hive_partitioning=False)
-        return pl.read_csv(file, infer_schema=False, separator=_delimiter(file))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror or 'it is no file'}") from error
-    except (ValueError, pl.exceptions.PolarsError) as error:
-        raise UsageError(f"{file} is neither Parquet (.parquet) nor CSV in UTF-8 with a header") from error
-
-
-def _delimiter(file: Path) -> str:
-    with file.open(encoding="utf-8-sig") as lines:
-        header = next(lines, "")
-    return max(CSV_DELIMITERS, key=header.count)
+def _repeats(rows: pl.DataFrame, key: list[str]) -> bool:
+    """Return whether a key has several labels."""
+    return rows.select(*key, "label").n_unique() > rows.select(key).n_unique()
 
 
 def _column(file: Path, frame: pl.DataFrame, name: str, option: str) -> str:
@@ -74,7 +78,7 @@ def _key(file: Path, frame: pl.DataFrame, keys: Iterable[str]) -> str:
 
 
 def _label(file: Path, frame: pl.DataFrame, key: str, kind: str) -> str:
-    others = [name for name in frame.columns if name != key]
+    others = [name for name in frame.columns if name != key and name not in PLACE_COLUMNS]
     usual = [name for name in others if name in {*LABEL_COLUMNS, f"{kind}_id"}]
     ending = [name for name in others if name.endswith("_id")]
     found = next((names for names in (usual, others, ending) if len(names) == 1), usual)

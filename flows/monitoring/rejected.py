@@ -1,4 +1,4 @@
-"""Files that were rejected whole and are not delivered again yet, by contract and reason.
+"""Files that were rejected whole and are not delivered again yet, by contract and reason; person numbers.
 
 When a form changes, a whole stream of files is rejected for one reason: that is one line, with what to do about it.
 """
@@ -92,6 +92,20 @@ def rejected_sentence(group: RejectedFiles) -> str:
 def _listed(columns: tuple[str, ...]) -> str:
     more = len(columns) - MAX_COLUMNS_LISTED
     return ", ".join(columns[:MAX_COLUMNS_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def person_numbers(installation: Installation, since: datetime) -> list[str]:
+    """Return a sentence for each contract under which person numbers were received since then."""
+    found = ledger_monitoring.read_person_numbers(installation.engine, since)
+    groups = found.group_by("contract").agg(
+        pl.col("submission_id").n_unique().alias("submissions"), pl.col("submission_id").first(), pl.col("column")
+    )
+    return [
+        f"person numbers were delivered under contract {contract} in {_listed(tuple(sorted({*columns} - {None})))} "
+        f"({submissions:,} submissions, one is {submission}): their rows are rejected; declare the columns under "
+        f"`personal` of the contract, and `engang erase` what may not be held"
+        for contract, submissions, submission, columns in groups.sort("contract").iter_rows()
+    ]
 
 
 def announce_rejected(installation: Installation) -> int:

@@ -84,12 +84,20 @@ class Status:
     """Warnings are no problems: they do not change the exit code."""
     rejected: list[RejectedFiles]
     """Files that were rejected whole, by contract and reason, since the last release or for a week."""
+    person_numbers: list[str]
+    """Contracts under which person numbers were delivered in columns that are not declared as personal."""
     storage: list[str]
     """What is missing or damaged in lake or landing zone."""
     register: list[str]
     """Rejected rows that would pass now, because the register has their units since."""
     suspect_units: list[str]
     """Names of provisional units that look like a sum (`Totalt`): a contract does not skip its sum rows."""
+    erasures: list[str]
+    """Submissions whose erasure was begun and is not finished."""
+    intake_seen: datetime | None
+    """When a served worker last looked for arrivals; None if none does, or all were stopped as they should be."""
+    contracts: list[str] = field(default_factory=list)
+    """Contracts that read no delivery, and why: a wrong file, a change without a new version, an example that fails."""
     problems: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

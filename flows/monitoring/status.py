@@ -10,11 +10,12 @@ from typing import Final
 
 import polars as pl
 
+from flows.contracts.gate import unusable_reasons
 from flows.installation import OSLO, Installation
 from flows.monitoring.obligations import obligations
 from flows.monitoring.problems import find_problems
 from flows.monitoring.register import register_problems
-from flows.monitoring.rejected import rejected_files, rejected_since
+from flows.monitoring.rejected import person_numbers, rejected_files, rejected_since
 from flows.monitoring.report import (
     InboxStatus,
     NightlyStatus,
@@ -29,6 +30,7 @@ from infra.ledger import monitoring as ledger_monitoring
 from infra.ledger import outbox
 from infra.ledger import runs as ledger_runs
 from infra.ledger import submissions as ledger_submissions
+from infra.ledger.erasures import unfinished_erasures
 from infra.ledger.records import read_record_warnings
 from infra.ledger.releases import current_release
 from schemas.errors import StoreError, UsageError
@@ -46,21 +48,26 @@ def status(installation: Installation, today: date | None = None) -> Status:
     day = today or datetime.now(OSLO).date()
     nightly = _nightly(installation)
     release = _release(installation, at, nightly)
+    since = rejected_since(at, release["published_at"])
     settings, is_small = installation.settings, ledger_monitoring.has_at_most(installation.engine, SMALL_LEDGER)
     result = Status(
         at=at,
         today=day,
         obligations=obligations(installation, day),
         undeclared=sorted(name for name, contract in installation.contracts.items() if not contract.due),
+        contracts=list(unusable_reasons(installation)),
         inbox=_inbox(installation),
         release=release,
         nightly=nightly,
         outbox=_outbox(installation),
         record_warnings=_record_warnings(installation, release["release"]),
-        rejected=rejected_files(installation, rejected_since(at, release["published_at"])),
+        rejected=rejected_files(installation, since),
+        person_numbers=person_numbers(installation, since),
         storage=storage_problems(installation, with_landing=is_small and isinstance(settings.landing, Path)),
         register=register_problems(installation, now=is_small),
         suspect_units=_suspect_units(installation),
+        erasures=unfinished_erasures(installation.engine),
+        intake_seen=_intake_seen(installation),
     )
     result.problems.extend(find_problems(result))
     return result
@@ -87,7 +94,7 @@ def _count_messages(installation: Installation, url: str | None) -> int | str | 
     """Return how many messages are in a queue, None without one, the error if it does not answer within seconds."""
     if url is None:
         return None
-    from infra.inbox.sqs import open_queue  # noqa: PLC0415  heavy: only where there is a queue
+    from infra.inbox.sqs import open_queue  # heavy: only where there is a queue
 
     try:
         return open_queue(url, installation.settings.arrivals, fail_fast=True).count()
@@ -112,6 +119,11 @@ def _nightly(installation: Installation) -> NightlyStatus:
         "refused_since": since.filter(status="refused").height,
         "failed_since": since.filter(status="failed").height,
     }
+
+
+def _intake_seen(installation: Installation) -> datetime | None:
+    seen = ledger_monitoring.read_last_runs(installation.engine, ledger_runs.INTAKE, 1)["started_at"].to_list()
+    return seen[0] if seen else None
 
 
 def _release(installation: Installation, at: datetime, nightly: NightlyStatus) -> ReleaseStatus:
@@ -151,7 +163,7 @@ def _suspect_units(installation: Installation) -> list[str]:
     last = current_release(installation.engine) if units.height else None
     if last is None:
         return []
-    from infra.lake.item_tables import observation_tables  # noqa: PLC0415  only where there is such a unit
+    from infra.lake.item_tables import observation_tables  # only where there is such a unit
 
     tables = observation_tables(installation.settings.lake)
     with suppress(StoreError):  # a damaged lake is a problem of its own

@@ -1,7 +1,8 @@
 """Whether what is stored is still there and whole: the files of the current release, and the landing zone.
 
 Each night compares sizes with what the Delta logs and the ledger state, and reads a few random files of the landing
-zone whole; the result is a run of its own. `engang status` compares sizes again, where that takes no time.
+zone and partitions of the lake whole; the result is a run of its own. `engang status` compares sizes again, where that
+takes no time.
 """
 
 from collections.abc import Callable
@@ -22,12 +23,15 @@ STORAGE_CHECK: Final = "storage-check"
 """The kind of the runs that hold what a night's check found."""
 SAMPLED_FILES: Final = 10
 SAMPLED_BYTES: Final = 64 * 2**20
-"""How many random files of the landing zone a night reads whole, and how large one of them is at most."""
+"""How many random files of the landing zone, and partitions of the lake, a night reads whole; the largest such file."""
+PARTITION_BYTES: Final = 16 * 2**20
+"""How large such a partition may be: its frame takes many times as much memory."""
 
 
 def check_storage(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> list[str]:
     """Check lake and landing zone, record what is wrong, and return it: a sentence for each of them."""
-    problems = [*lake_problems(installation), *landing_problems(installation), *_sample_problems(installation)]
+    problems = [*lake_problems(installation), *landing_problems(installation)]
+    problems += [*_sampled_lake_problems(installation), *_sample_problems(installation)]
     for problem in problems:
         progress(problem)
     ledger_runs.record_check(installation.engine, STORAGE_CHECK, "\n".join(problems) or None)
@@ -52,7 +56,7 @@ def lake_problems(installation: Installation) -> list[str]:
     last = current_release(installation.engine)
     if last is None:
         return []
-    from infra.lake import delta as lake  # noqa: PLC0415  status imports no Delta where there is no release
+    from infra.lake import delta as lake  # status imports no Delta where there is no release
 
     root, damaged = installation.settings.lake, []
     registered = ["claims", *(f"{kind}_records" for kind in installation.kinds)]
@@ -66,7 +70,7 @@ def lake_problems(installation: Installation) -> list[str]:
 
 def landing_problems(installation: Installation) -> list[str]:
     """Return a sentence if files of registered submissions are missing from the landing zone, or of another size."""
-    from infra.storage import landing  # noqa: PLC0415  as above
+    from infra.storage import landing
 
     store, damaged = landing.open_store(installation.settings.landing), []
     try:
@@ -78,9 +82,24 @@ def landing_problems(installation: Installation) -> list[str]:
     return [_sentence("landing zone", damaged)] if damaged else []
 
 
+def _sampled_lake_problems(installation: Installation) -> list[str]:
+    """Return a sentence for each of a few random partitions of the lake that cannot be read."""
+    last = current_release(installation.engine)
+    if last is None:
+        return []
+    from infra.lake.sampling import sample_problems
+
+    registered = [("claims", None), *((f"{kind}_records", None) for kind in installation.kinds)]
+    tables = [*last["tables"].items(), *registered]
+    try:
+        return sample_problems(installation.settings.lake, tables, SAMPLED_FILES, PARTITION_BYTES)
+    except (StoreError, OSError):
+        return []  # `lake_problems` names it
+
+
 def _sample_problems(installation: Installation) -> list[str]:
     """Return a sentence for each of a few random files of the landing zone whose content has changed."""
-    from infra.storage import landing  # noqa: PLC0415  as above
+    from infra.storage import landing
 
     store, problems = landing.open_store(installation.settings.landing), []
     for contract, sender, sha256 in ledger_monitoring.sample_files(installation.engine, SAMPLED_FILES, SAMPLED_BYTES):

@@ -25,7 +25,7 @@ def announce_overdue(installation: Installation, today: date | None = None) -> l
 
 def send_notifications(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
     """Announce overdue, parked and rejected deliveries, deliver the outbox, and delete old events."""
-    from flows.intake.arrivals import announce_parked  # noqa: PLC0415  heavy: events alone need no intake
+    from flows.intake.arrivals import announce_parked  # heavy: events alone need no intake
 
     if parked := announce_parked(installation):
         progress(f"{parked} arrived objects are parked: `engang inbox` shows why")

@@ -15,6 +15,7 @@ from prefect.input import RunInput
 from flows.backfill import publish, reread
 from flows.backfill.publish import BackfillOutcome
 from flows.backfill.reread import BackfillRequest
+from flows.installation import Installation
 from flows.orchestration.runs import announce_failure
 from flows.orchestration.tasks import export_task, markdown_table, open_installation_task, run_name_from, task_of
 from schemas.errors import ReleaseRefused
@@ -51,7 +52,7 @@ def backfill_name(parameters: dict[str, Any], _at: datetime) -> str:
     on_failure=[announce_failure],
     on_crashed=[announce_failure],
 )
-def backfill(  # noqa: PLR0913  a run's parameters
+def backfill(
     contract: str,
     sender: str | None = None,
     *,
@@ -102,7 +103,7 @@ def _approved() -> bool:
     return approval.publish
 
 
-def _finish(installation: Any, number: int) -> BackfillOutcome:  # noqa: ANN401  Prefect's task hides the type
+def _finish(installation: Installation, number: int) -> BackfillOutcome:
     try:
         outcome: BackfillOutcome = finish_task(installation, number, get_run_logger().info)
     except ReleaseRefused as refused:

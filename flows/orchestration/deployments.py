@@ -26,12 +26,12 @@ def deployments() -> "list[RunnerDeployment]":
     `backfill` has no limit of its own: Prefect gives the slot of a run away while it waits for approval, and then ends
     the run. The publishing lock lets one of them publish at a time.
     """
-    from prefect.deployments.runner import RunnerDeployment  # noqa: PLC0415  Prefect only where flows are served
-    from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415  same
+    from prefect.deployments.runner import RunnerDeployment  # Prefect only where flows are served
+    from prefect.types.entrypoint import EntrypointType
 
-    from flows.orchestration.backfill import backfill  # noqa: PLC0415  same
-    from flows.orchestration.nightly import nightly  # noqa: PLC0415  same
-    from flows.orchestration.receive import receive  # noqa: PLC0415  same
+    from flows.orchestration.backfill import backfill
+    from flows.orchestration.nightly import nightly
+    from flows.orchestration.receive import receive
 
     by_module = EntrypointType.MODULE_PATH  # by file path it would be loaded as a second module
     return [
@@ -42,9 +42,9 @@ def deployments() -> "list[RunnerDeployment]":
 
 def _receive() -> dict[str, Any]:
     """On an arrival event and every minute; a run that is due while another one runs is cancelled."""
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy  # noqa: PLC0415  same
-    from prefect.events import DeploymentEventTrigger  # noqa: PLC0415  same
-    from prefect.schedules import Cron  # noqa: PLC0415  same
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.events import DeploymentEventTrigger
+    from prefect.schedules import Cron
 
     return {
         "schedule": Cron(RECEIVE_SCHEDULE, timezone="UTC"),
@@ -55,8 +55,8 @@ def _receive() -> dict[str, Any]:
 
 def _nightly() -> dict[str, Any]:
     """At two at night, one at a time: a second run waits."""
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy  # noqa: PLC0415  same
-    from prefect.schedules import Cron  # noqa: PLC0415  same
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.schedules import Cron
 
     return {
         "schedule": Cron(NIGHTLY_SCHEDULE, timezone=OSLO.key),

@@ -11,6 +11,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from flows import pipeline
+from flows.contracts.gate import unusable_contracts
 from flows.installation import Installation
 from flows.monitoring.status import status
 from flows.orchestration.runs import announce_failure, nightly_name
@@ -84,6 +85,7 @@ def nightly(export: ExportMode = "auto") -> Night:
 
 def _nightly_steps(installation: Installation, export: ExportMode, run_id: str) -> Night:
     log = get_run_logger().info
+    unusable_contracts(installation, log)
     receive_arrivals_task(installation, log, listing=True)
     receipts = reconcile_task(installation)
     if receipts:

@@ -34,8 +34,7 @@ MAX_RECEIPT_ROWS: Final = 500
 ARTIFACT_COLUMNS: Final = ("submission_id", "filename", "contract", "sender", "period", "status", *COUNT_COLUMNS)
 """The columns of a receipt that Prefect gets. `problem` quotes delivered data, so it stays in the ledger."""
 
-land_task = task_of(intake_deliveries.land)
-register_task = task_of(registration.register)
+receive_batch_task = task_of(registration.receive_batch)
 deliver_outbox_task = task_of(events.deliver_outbox)
 
 
@@ -63,7 +62,7 @@ def receive(
     receipts = [] if paths else receive_arrivals_task(installation, get_run_logger().info)
     delivered = _deliveries(installation, paths, contract, sender, period) if paths else iter(())
     for batch in intake_deliveries.batches(delivered):
-        receipts += register_task(installation, land_task(installation, batch))
+        receipts += receive_batch_task(installation, batch)
         get_run_logger().info("registered %d submissions", len(receipts))
     if receipts:
         create_receipt_artifacts(receipts)

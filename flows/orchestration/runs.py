@@ -1,10 +1,14 @@
 """What flow runs share: names that describe what they do, and an event when they fail."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.events import RUN_FAILED, deliver_outbox, publish_event
 from flows.installation import OSLO, open_installation
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import FlowRun, State
 
 
 def receive_name(parameters: dict[str, Any], at: datetime) -> str:
@@ -20,12 +24,12 @@ def nightly_name(_parameters: dict[str, Any], at: datetime) -> str:
     return f"nightly of {at.astimezone(OSLO):%Y-%m-%d %H:%M}"
 
 
-def announce_failure(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401  Prefect's own, which is imported where it runs
+def announce_failure(flow: "Flow[..., object]", flow_run: "FlowRun", state: "State[object]") -> None:
     """Publish an event that a run failed or crashed: a hook of every flow.
 
     The state's message stays in Prefect: it may quote delivered data.
     """
     installation = open_installation()
     data = {"flow": flow.name, "run": flow_run.name, "state": state.name}
-    publish_event(installation, RUN_FAILED, f"flow-run/{flow_run.id}", data, key=state.name)
+    publish_event(installation, RUN_FAILED, f"flow-run/{flow_run.id}", data, key=str(state.name))
     deliver_outbox(installation)

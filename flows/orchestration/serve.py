@@ -1,4 +1,4 @@
-"""One process that serves the flows and receives files as they arrive, until stopped."""
+"""One process that serves the flows and receives files as they arrive, until stopped; the check page next to it."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from flows.check_page.process import check_page_process
 from flows.events import deliver_outbox
 from flows.installation import Installation, open_installation
 from flows.intake.arrivals import watch_arrivals
@@ -24,21 +25,23 @@ def serve(port: int = DEFAULT_PORT) -> None:
     """Serve the flows and receive arrivals until stopped, on the Prefect server that PREFECT_API_URL names.
 
     Without that setting a server is started here: its database is in the home, it listens on 127.0.0.1 only, and it
-    ends with this process. Raises `UsageError` if the port is taken, `StoreError` if the server does not start.
+    ends with this process. Raises `UsageError` if its port or that of the check page is taken, `StoreError` if the
+    server does not start.
     """
     installation = open_installation()
     home = installation.settings.home
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ["ENGANG_HOME"] = str(home)  # each run is a process of its own, started in any folder
-    import prefect  # noqa: PLC0415  the environment above is read when it is imported
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415  same
+    import prefect  # the environment above is read when it is imported
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     if PREFECT_API_URL.value():
-        with _intake_threads(installation):
+        with check_page_process(installation.settings.check_page, os.environ), _intake_threads(installation):
             prefect.serve(*deployments(), pause_on_shutdown=False)
         return
     with (
+        check_page_process(installation.settings.check_page, os.environ),
         _intake_threads(installation),
         prefect_server(home / "prefect", port, os.environ) as url,
         temporary_settings({PREFECT_API_URL: url}),
@@ -54,8 +57,10 @@ def _intake_threads(installation: Installation) -> Iterator[None]:
     once. Both may look for work at the same time. That is safe: the inbox leases each object to one worker.
     """
     stop = threading.Event()
-    # Load both now: the first file would wait for them, and a wrong contract ends the start with its message.
+    # Load both now: the first file would wait for them.
     contracts, units = len(installation.contracts), len(installation.register.units)
+    for name, why in installation.broken_contracts.items():
+        telemetry.log("intake").warning("contract %s cannot be used: %s", name, why)
     telemetry.log("intake").info("ready", extra={"contracts": contracts, "units": units})
     threads = (
         threading.Thread(target=_watch_arrivals, args=(installation, stop), name="intake", daemon=True),

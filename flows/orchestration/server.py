@@ -113,14 +113,14 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _ignore(cls: Any, mapping: MutableMapping[str, Any], value: Any) -> None:  # noqa: ANN401  SQLAlchemy's
+def _ignore(cls: type, mapping: MutableMapping[str, Any], value: object) -> None:
     """Set nothing: the value is computed from columns."""
 
 
 def ignore_computed_properties() -> None:
     """Make the bulk inserts of Prefect's server ignore computed properties."""
-    from prefect.server.database import orm_models  # noqa: PLC0415  takes seconds, and reads the environment
-    from sqlalchemy.ext.hybrid import hybrid_property  # noqa: PLC0415  same
+    from prefect.server.database import orm_models  # takes seconds, and reads the environment
+    from sqlalchemy.ext.hybrid import hybrid_property
 
     for model in vars(orm_models).values():
         for attribute in vars(model).values() if isinstance(model, type) else ():
@@ -131,7 +131,7 @@ def ignore_computed_properties() -> None:
 def main() -> None:
     """Run Prefect's command line as `prefect server ...`, with the correction."""
     ignore_computed_properties()
-    from prefect.cli import app  # noqa: PLC0415  after the correction
+    from prefect.cli import app  # after the correction
 
     sys.argv[:1] = ["prefect", "server"]
     app()

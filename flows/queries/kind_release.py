@@ -1,6 +1,6 @@
 """One record kind in one release, open for queries: its model, its linkage rule, reports, edges and decisions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -18,10 +18,13 @@ from infra.shipped_models import shipped_model
 from schemas.errors import UsageError
 from schemas.kind import Kind
 from transforms.linkage import scoring as match
-from transforms.linkage.blocking import declared_identities, prepare_comparison
+from transforms.linkage.blocking import block_sizes, declared_identities, key_columns, prepare_comparison
+from transforms.linkage.candidates import limited_kind
 from transforms.linkage.clustering import LinkageRule, connected_components, linking_pairs
 from transforms.linkage.model import MatchModel, linkage_rule, parse_model, review_threshold
 from transforms.linkage.separation import LinkageEvidence
+from transforms.linkage.unblocked import groups_to_score, score_unblocked
+from transforms.preparation.reporters import linked_reporter
 from transforms.records.item_ids import successor_item
 
 DECISION_FIELDS: Final = ("id", "a", "b", "verdict", "who", "why", "at")
@@ -68,7 +71,14 @@ def open_kind(installation: Installation, kind: Kind, number: int | None = None)
     model, unscored = scoring_model(installation, kind, release)
     current = ledger_releases.current_release(installation.engine)
     is_current = current is not None and current["release"] == release["release"]
-    return KindRelease(installation, kind, release, model, unscored, current=is_current)
+    opened = KindRelease(installation, kind, release, model, unscored, current=is_current)
+    return opened if kind.is_limited else replace(opened, kind=_limited(opened))
+
+
+def _limited(snapshot: KindRelease) -> Kind:
+    """Return the kind with the limits of blocks that follow from all reports of the release."""
+    index = snapshot.live("reports").select("report_id", *key_columns(snapshot.kind)).collect()
+    return limited_kind(snapshot.kind, block_sizes(index, snapshot.kind), index.height)
 
 
 def scoring_model(installation: Installation, kind: Kind, release: Release) -> tuple[MatchModel | None, str]:
@@ -130,12 +140,22 @@ def evidence_around(snapshot: KindRelease, items: list[str]) -> LinkageEvidence:
     ids = reports["report_id"].implode()
     inside = pl.col("a").is_in(ids) & pl.col("b").is_in(ids)
     keys = None if identities is None else identities.filter(pl.col("report_id").is_in(ids))
-    return LinkageEvidence(reports, edges.filter(inside), decisions.filter(inside), snapshot.rule, keys)
+    near_edges = edges.filter(inside)
+    unblocked = unblocked_pairs(snapshot, near_edges, snapshot.rule)
+    return LinkageEvidence(reports, near_edges, decisions.filter(inside), snapshot.rule, keys, unblocked)
+
+
+def unblocked_pairs(snapshot: KindRelease, edges: pl.DataFrame, rule: LinkageRule) -> pl.DataFrame:
+    """Return the pairs without an edge that a rule asks for, scored again: a, b, weight; none if `unscored`."""
+    groups = groups_to_score(edges, rule)
+    model = None if snapshot.unscored else snapshot.model
+    reports = standing_reports(snapshot, pl.col("report_id").is_in(groups["report_id"].implode()))
+    return score_unblocked(reports, edges, snapshot.kind, model, rule)[0]
 
 
 def _members(snapshot: KindRelease, wanted: pl.Expr) -> pl.DataFrame:
     """Return report_id, reported_by, item_id of the reports that have a source in the release."""
-    rows = snapshot.live("sources").filter(wanted).select("report_id", "reported_by", "item_id")
+    rows = snapshot.live("sources").filter(wanted).select("report_id", linked_reporter(snapshot.kind), "item_id")
     return rows.unique().sort("report_id").collect()
 
 

@@ -45,7 +45,8 @@ def scan_records(installation: Installation, kind: Kind) -> pl.LazyFrame:
 
 
 def _known_of_kind(installation: Installation, kind: Kind, reports: list[str]) -> pl.DataFrame:
-    from transforms.records.consolidate import mark_standing  # noqa: PLC0415  slow to import: most ids are no records'
+    from transforms.preparation.reporters import linked_reporter
+    from transforms.records.consolidate import mark_standing
 
     rows = scan_records(installation, kind).filter(pl.col("report_id").is_in(reports))
     standing_columns = ["report_id", "submission_id", "row", "version", "action", "content"]
@@ -57,7 +58,7 @@ def _known_of_kind(installation: Installation, kind: Kind, reports: list[str]) -
     counting = mark_counting(pl.concat(submissions)).select("submission_id", "batch", "counts", "arrival")
     deliveries = deliveries.join(counting, on=["submission_id", "batch"])
     standing = mark_standing(deliveries.filter("counts")).filter("standing")["report_id"]
-    known = deliveries.group_by("report_id").agg(pl.col("reported_by").first())
+    known = deliveries.with_columns(linked_reporter(kind)).group_by("report_id").agg(pl.col("reported_by").first())
     return known.with_columns(
         pl.lit(kind.kind).alias("kind"), pl.col("report_id").is_in(standing.implode()).alias("standing")
     ).select(list(KNOWN_REPORT))

@@ -87,6 +87,10 @@ def _story(found: pl.DataFrame, sources: pl.DataFrame, conflicts: pl.DataFrame, 
         return ObservationStory(None, rows.select(names).to_dicts(), _why_none(rows))
     observation = found.row(0, named=True)
     why = decision_text(deciding_branch(observation, sources, conflicts))
+    if sources["tolerance"].count():
+        why = why.replace("within their accuracy", "within their accuracy or tolerance")
+    if copies := sources.filter(relation="copy").height:
+        why += f" {counted(copies, 'claim')} of a copy: a source, and no second opinion."
     if observation.get("conf_status") == CONFIDENTIAL:
         why = f"{why.replace(', so its value stands', '')} {WHY_WITHHELD}"
     return ObservationStory(observation, rows.select(names).to_dicts(), why)

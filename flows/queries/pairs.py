@@ -6,8 +6,9 @@ from typing import Any, Final
 import polars as pl
 
 from flows.queries.kind_release import KindRelease, weigh_pairs
-from schemas.kind import Key, Kind
-from transforms.linkage.blocking import key_columns, key_values, prepare_comparison
+from schemas.blocking import rule_in_words
+from schemas.kind import Kind
+from transforms.linkage.blocking import LIST_PREFIX, key_columns, key_values, prepare_comparison
 from transforms.linkage.model import WEIGHT_DECIMALS
 from transforms.linkage.waterfall import PRIOR, TOTAL, waterfall_steps
 
@@ -25,9 +26,10 @@ class Pair:
     """Two reports, compared.
 
     a, b: the reports (`<kind>_sources`). weight: bits; None if the pair was not weighed. fields: one per field of the
-    kind: field, mark (a key of `MARKS`), a, b, and if it is compared level, bits, frequency_bits. weights:
-    `scoring.field_weights` of the pair. stored: whether the release stores the weight. compared_by: the rules that
-    bring the two together, as text. over_limit: those that would, if fewer reports shared their key.
+    kind and per comparison over several fields: field, mark (a key of `MARKS`), a, b, and if it is compared level,
+    bits, frequency_bits. weights: `scoring.field_weights` of the pair. stored: whether the release stores the weight.
+    compared_by: the rules that bring the two together, as text. over_limit: those that would, if fewer reports shared
+    their key.
     """
 
     a: dict[str, Any]
@@ -84,14 +86,25 @@ def compare_pairs(snapshot: KindRelease, pairs: pl.DataFrame, reports: pl.DataFr
 
 def _pair(kind: Kind, a: dict[str, Any], b: dict[str, Any], weights: pl.DataFrame) -> Pair:
     by_field = {row["field"]: row for row in weights.iter_rows(named=True)}
+    values, others = compared_values(kind, a), compared_values(kind, b)
     fields = []
-    for name in kind.fields:
+    for name, value in values.items():
         own = {**UNWEIGHED_FIELD, **by_field.get(name, {}), "field": name}
-        fields.append({**own, "mark": similarity_mark(a[name], b[name], own["level"]), "a": a[name], "b": b[name]})
+        mark = similarity_mark(value, others[name], own["level"])
+        fields.append({**own, "mark": mark, "a": value, "b": others[name]})
     if weights.is_empty():
         return Pair(a, b, None, fields, weights)
     weight = weights.select(pl.sum("bits", "frequency_bits")).sum_horizontal().item()
     return Pair(a, b, round(weight, WEIGHT_DECIMALS), fields, weights)
+
+
+def compared_values(kind: Kind, report: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a report by field, then the joined texts of its comparisons over several fields."""
+    joined = {
+        name: " ".join(str(report[field]) for field in joint.fields if report[field] is not None) or None
+        for name, joint in (kind.comparisons or {}).items()
+    }
+    return {name: report[name] for name in kind.fields} | joined
 
 
 def similarity_mark(a: object, b: object, level: str | None = None) -> str:
@@ -116,35 +129,47 @@ def shared_rules(
     """Return the rules, as text, that bring together two reports with these keys, and those of too large a block."""
     rules = zip(key_columns(kind), kind.rules(), strict=True)
     shared = {
-        rule_in_words(rule) + (" (declared identity)" if n >= len(kind.blocking) else ""): (name, a[name]) in large
+        rule_in_words(rule) + (" (declared identity)" if n >= len(kind.blocking) else ""): {
+            (name, key) for key in shared_keys(a, b, name)
+        }
+        <= large
         for n, (name, rule) in enumerate(rules)
-        if a[name] is not None and a[name] == b[name]
+        if shared_keys(a, b, name)
     }
     return tuple(r for r in shared if not shared[r]), tuple(r for r in shared if shared[r])
 
 
+def shared_keys(a: dict[str, Any], b: dict[str, Any], name: str) -> set[int]:
+    """Return the keys of a column that two reports share."""
+    if name.startswith(LIST_PREFIX):
+        return {*(a[name] or ())} & {*(b[name] or ())}
+    return set() if a[name] is None or a[name] != b[name] else {a[name]}
+
+
 def _large_blocks(snapshot: KindRelease, keys: dict[str, dict[str, Any]], pairs: pl.DataFrame) -> set[tuple[str, int]]:
-    """Return the blocking keys (column, key) of these pairs that more than `largest_block` reports share."""
-    blocks = []
-    for name in key_columns(snapshot.kind)[: len(snapshot.kind.blocking)]:
-        shared = {keys[a][name] for a, b in pairs.select("a", "b").iter_rows() if keys[a][name] == keys[b][name]}
-        mine = snapshot.live("reports").filter(pl.col(name).is_in(list(shared - {None})))
-        blocks.append(mine.group_by(pl.col(name).alias("key")).len().select(pl.lit(name).alias("name"), "key", "len"))
-    found = pl.concat(pl.collect_all(blocks)).filter(pl.col("len") > snapshot.kind.largest_block) if blocks else None
-    return set() if found is None else set(found.select("name", "key").iter_rows())
+    """Return the blocking keys (column, key) of these pairs that more reports share than the rule's limit."""
+    ends, columns = [*pairs.select("a", "b").iter_rows()], key_columns(snapshot.kind)
+    blocks = [
+        _members(snapshot, name, set().union(*(shared_keys(keys[a], keys[b], name) for a, b in ends)))
+        .group_by("key").len().filter(pl.col("len") > limit).select(pl.lit(name).alias("name"), "key")
+        for name, limit in zip(columns, snapshot.kind.block_limits(), strict=False)
+    ]  # fmt: skip
+    return {row for found in pl.collect_all(blocks) for row in found.iter_rows()}
 
 
-def rule_in_words(rule: tuple[Key, ...]) -> str:
-    """Return a blocking rule as text."""
-    return " + ".join(key.in_words() for key in rule)
+def _members(snapshot: KindRelease, name: str, keys: set[int]) -> pl.LazyFrame:
+    """Return the key of each report of the release that has one of these keys in a column; several rows for several."""
+    rows = snapshot.live("reports").select(pl.col(name).alias("key"))
+    each = rows.explode("key") if name.startswith(LIST_PREFIX) else rows
+    return each.filter(pl.col("key").is_in(sorted(keys)))
 
 
 def compare_blocking_keys(snapshot: KindRelease, pair: Pair, reports: pl.DataFrame) -> list[dict[str, Any]]:
     """Return, for each rule that brings reports together, its key in the two reports.
 
     Each row has rule (as text), a, b (the key's parts; None if a part is missing), shared, reports (how many share the
-    key; None unless these two do), over_limit (too many share it, so it brings no pair together), identity (whether it
-    is a declared identity: an equal key means the same item, without a model).
+    key, the rarest of several; None unless these two do), over_limit (too many share it, so it brings no pair
+    together), identity (whether it is a declared identity: an equal key means the same item, without a model).
     """
     kind, ends = snapshot.kind, pair.ends
     two = reports.filter(pl.col("report_id").is_in(ends))
@@ -154,14 +179,15 @@ def compare_blocking_keys(snapshot: KindRelease, pair: Pair, reports: pl.DataFra
     for n, (name, rule) in enumerate(zip(key_columns(kind), kind.rules(), strict=True)):
         row: dict[str, Any] = {"rule": rule_in_words(rule), "identity": n >= len(kind.blocking)}
         row |= {side: values[end][name] for side, end in zip("ab", ends, strict=True)}
-        key, other = (keys[end][name] for end in ends)
-        row["shared"] = key is not None and key == other
-        row["reports"] = _count_sharing(snapshot, name, key) if row["shared"] else None
-        row["over_limit"] = not row["identity"] and (row["reports"] or 0) > kind.largest_block
+        shared = shared_keys(keys[ends[0]], keys[ends[1]], name)
+        row["shared"] = bool(shared)
+        row["reports"] = _least_block(snapshot, name, shared) if shared else None
+        row["over_limit"] = not row["identity"] and (row["reports"] or 0) > kind.block_limits()[n]
         rows.append(row)
     return rows
 
 
-def _count_sharing(snapshot: KindRelease, name: str, key: int) -> int:
-    """Return how many reports of the release share a blocking key."""
-    return int(snapshot.live("reports").filter(pl.col(name) == key).select(pl.len()).collect().item())
+def _least_block(snapshot: KindRelease, name: str, keys: set[int]) -> int:
+    """Return how many reports of the release share the rarest of some blocking keys."""
+    sizes = _members(snapshot, name, keys).group_by("key").len().select(pl.col("len").min())
+    return int(sizes.collect().item() or 0)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from flows.installation import Installation
+from flows.queries.confidential_reports import with_confidential_values
 from flows.queries.item_history import current_item_sentence, read_item_history
 from flows.queries.kind_release import (
     KindRelease,
@@ -85,15 +86,18 @@ class RecordStory:
 
 
 @lake_access.scan_errors()
-def explain_record(installation: Installation, kind: Kind, id_: str, number: int | None = None) -> RecordStory:
+def explain_record(
+    installation: Installation, kind: Kind, id_: str, number: int | None = None, *, confidential: bool = False
+) -> RecordStory:
     """Return the story of an id of a kind: of an item, a former item or a report.
 
-    Raises `UsageError` if there is no release, or it has no records of the kind.
+    confidential: `reports` with the values of those that their senders marked as confidential; the rest is as
+    published. Raises `UsageError` if there is no release, or it has no records of the kind.
     """
     snapshot = open_kind(installation, kind, number)
     item_id = current_item(snapshot, id_)
     automatic = snapshot.rule.automatic if snapshot.model else None
-    parts = _item_parts(snapshot, item_id) if item_id else EMPTY_STORY
+    parts = _item_parts(snapshot, item_id, confidential=confidential) if item_id else EMPTY_STORY
     return RecordStory(
         asked=id_,
         kind=kind.kind,
@@ -113,7 +117,7 @@ EMPTY_STORY: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _item_parts(snapshot: KindRelease, item_id: str) -> dict[str, Any]:
+def _item_parts(snapshot: KindRelease, item_id: str, *, confidential: bool) -> dict[str, Any]:
     mine = pl.col("item_id") == item_id
     item = snapshot.live("").filter(mine).drop("partition").collect().row(0, named=True)
     reports = standing_reports(snapshot, mine)
@@ -122,7 +126,7 @@ def _item_parts(snapshot: KindRelease, item_id: str) -> dict[str, Any]:
     return {
         "item": item,
         "fields": [_agreement(name, spec, item, reports) for name, spec in snapshot.kind.fields.items()],
-        "reports": _deliveries(snapshot, mine, reports),
+        "reports": _deliveries(snapshot, mine, reports, confidential=confidential),
         "pairs": pairs,
         "left_out": left_out,
         "decisions": _decisions(snapshot, reports["report_id"]),
@@ -151,9 +155,12 @@ def survival_text(spec: FieldSpec, branch: SurvivalBranch) -> str:
     return SURVIVAL_RULES[spec.survives] if branch == "rule" else f"{SURVIVAL_TIES[spec.survives]} {TIE_TEXTS[branch]}"
 
 
-def _deliveries(snapshot: KindRelease, mine: pl.Expr, reports: pl.DataFrame) -> list[dict[str, Any]]:
+def _deliveries(
+    snapshot: KindRelease, mine: pl.Expr, reports: pl.DataFrame, *, confidential: bool
+) -> list[dict[str, Any]]:
     """Return every delivery behind an item: the one of the published row first, then the standing ones."""
     rows = snapshot.live("sources").filter(mine).drop("item_id", "partition").collect()
+    rows = with_confidential_values(snapshot, rows) if confidential else rows
     standing = reports.select("claim_id", pl.lit(True).alias("standing"))
     files = ledger_submissions.read_submissions(
         snapshot.installation.engine,

@@ -6,13 +6,17 @@ from typing import Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.published_tables import all_item_tables
+from flows.overlap.tables import overlap_table
+from flows.published_tables import all_item_tables, measures_published
 from flows.releases import find_release
+from infra.lake import access as lake_access
+from infra.lake.delta import opened_once
 from infra.lake.duckdb_views import ReleaseTables, query_release
-from infra.lake.item_tables import observation_tables
+from infra.lake.item_tables import description_tables, observation_tables, overlap_tables
 from infra.ledger.records import read_record_warnings
 from infra.ledger.releases import Release, read_releases
 from infra.ledger.submissions import read_rejects, read_submissions
+from schemas.overlap import MEASURED_TABLES, OVERLAP_TABLES
 
 LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
     "submissions": read_submissions,
@@ -23,21 +27,30 @@ LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
 """The ledger's tables that a query sees, each with the function that reads all of it."""
 
 
+@lake_access.scan_errors()
+@opened_once()
 def query(
     installation: Installation, sql: str, number: int | None = None, *, confidential: bool = False
 ) -> pl.DataFrame:
     """Run one SELECT (DuckDB) over the tables of a release, the current one by default, and the `LEDGER_TABLES`.
 
-    With `confidential` there is the table `confidential_claims` too. It sees nothing else of the machine, and has the
-    limits of `Settings.query`. Raises `UsageError` with DuckDB's message or the limit, `StoreError` if a table cannot
-    be read.
+    Tables of overlap (`OVERLAP_TABLES`) that the release does not have are computed when they are asked for. With
+    `confidential` there is the table `confidential_claims` too. The query sees nothing else of the machine, and has the
+    limits of `Settings.query`. Raises `UsageError` with DuckDB's message or the limit, `StoreError` for a table that
+    cannot be read.
     """
     release = find_release(installation, number)
     mentioned = {name: read for name, read in LEDGER_TABLES.items() if name in sql.lower()}
     frames = {name: read(installation.engine) for name, read in mentioned.items()}
+    stored = MEASURED_TABLES if measures_published(release) else {}
+    computed = [name for name in OVERLAP_TABLES if name not in stored and name in sql.lower()]
+    frames |= {name: overlap_table(installation, release, name) for name in computed}
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
-    tables = ReleaseTables(release["tables"], all_item_tables(installation), frames)
+    published = [*all_item_tables(installation), description_tables(installation.settings.lake)]
+    if stored:
+        published.append(overlap_tables(installation.settings.lake))
+    tables = ReleaseTables(release["tables"], published, frames)
     return query_release(tables, sql, installation.settings.query)
 
 

@@ -219,10 +219,13 @@ def _blocking_sentence(snapshot: KindRelease, result: WhyNot) -> str:
     """Return why no blocking rule brought two reports together."""
     if snapshot.unscored:
         return f"{snapshot.unscored}; no decision and no declared identity ties them"
-    limit = f"more than the {snapshot.kind.largest_block} of `largest_block`"
+    limits = [
+        f"the {n} of {'`largest_block`' if n == snapshot.kind.largest_block else '`most`'}"
+        for n in snapshot.kind.block_limits()
+    ]
     large = [
-        f"{rule['rule']} = {' + '.join(map(str, rule['a']))} is shared by {rule['reports']} reports, {limit}"
-        for rule in result.blocking
+        f"{rule['rule']} = {' + '.join(map(str, rule['a']))} is shared by {rule['reports']} reports, more than {limit}"
+        for rule, limit in zip(result.blocking, limits, strict=False)
         if rule["over_limit"]
     ]
     tied = [rule["rule"] for rule in result.blocking if rule["identity"] and rule["shared"]]

@@ -10,10 +10,12 @@ import polars as pl
 
 from flows.events import event_on_refusal
 from flows.installation import Installation
+from flows.release.measures import begin_measures, count_measures, write_measures
 from flows.release.publish import Night, changed_submissions, publish_staged, publishing_run
+from flows.release.reconsolidation import published_observations, reconsolidation_baseline, reconsolidation_reason
 from flows.release.records.inputs import kinds_to_resolve, release_models
 from flows.release.records.staging import stage_records, staged_items
-from flows.release.staged import RereadBaseline, StagedRelease
+from flows.release.staged import Baseline, StagedRelease
 from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import delta as lake
@@ -47,6 +49,7 @@ def night(
 ) -> Night:
     """Publish what is registered as one release, or nothing at all; without anything new nothing is published.
 
+    If the last release follows other rules than this version's, everything is consolidated again, new or not.
     run_id: the recorded run that this is a part of; by default it is recorded as a run of its own. Raises
     `ReleaseRefused` when a critical check fails: the last release stays the current one.
     """
@@ -62,10 +65,15 @@ def night(
         submissions = mark_counting(ledger_submissions.read_submissions(engine))
         entering, leaving = changed_submissions(submissions)
         kinds = kinds_to_resolve(installation, submissions, last)
-        if not entering.height and not leaving.height and not kinds:
+        reason = reconsolidation_reason(last)
+        if not entering.height and not leaving.height and not kinds and reason is None:
             return _unchanged(last)
+        baseline = None
+        if last is not None and reason is not None:
+            progress(reason)
+            baseline = reconsolidation_baseline(installation, submissions, last, kinds)
         checks.preload()
-        staged = stage_observations(installation, submissions, last, progress)  # hops 6 and 7
+        staged = stage_observations(installation, submissions, last, progress, baseline)  # hops 6 and 7
         stage_records(installation, staged, kinds, progress)  # the same, for records
         staged.records = replace(staged.records, models=release_models(kinds, last))
         progress("checking the staged release")
@@ -86,22 +94,24 @@ def stage_observations(
     submissions: pl.DataFrame,
     last: Release | None,
     progress: Callable[[str], None],
-    baseline: RereadBaseline | None = None,
+    baseline: Baseline | None = None,
 ) -> StagedRelease:
     """Consolidate what entering and leaving submissions reach, group of months by group, and write what differs.
 
-    `baseline` is given where submissions are read again (`transforms.submissions.counted_batches`).
+    `baseline` is given where submissions are read again (`transforms.submissions.counted_batches`), or by other rules
+    than those of the last release.
     """
-    sums = [int(x) for x in last["digest_lanes"].split(",")] if last else [0] * len(identity.LANES)
+    outdated = last if baseline is not None and baseline.everything else None
     buckets = baseline.buckets if baseline else _initial_buckets(installation, submissions, last)
-    staged = StagedRelease(last["release"] + 1 if last else 1, sums, buckets)
+    staged = _begun_release(last, buckets, outdated=outdated is not None)
+    begin_measures(installation, staged, last)
     counted = counted_batches(submissions).filter(pl.col("before") | pl.col("after")).drop("first_release")
     with ThreadPoolExecutor(1) as writer:  # one group is written while the next is consolidated
         written: Future[None] | None = None
         for partitions in _groups(installation, counted, baseline):
             progress(f"consolidating {partitions[0]} to {partitions[-1]}")
-            claims = reached_claims(installation, counted, partitions)
-            before = consolidate(claims.filter("before")) if claims["before"].any() else None
+            claims = reached_claims(installation, counted, partitions, every=outdated is not None)
+            before = _before(installation, claims, partitions, outdated)
             after = consolidate(claims if claims["after"].all() else claims.filter("after"))
             if written is not None:
                 written.result()
@@ -111,10 +121,27 @@ def stage_observations(
         written.result()
     progress("compacting")
     observation_tables(installation.settings.lake).compact(staged.partitions)
+    write_measures(installation, staged, last)
     return staged
 
 
-def _groups(installation: Installation, counted: pl.DataFrame, baseline: RereadBaseline | None) -> Iterator[list[str]]:
+def _begun_release(last: Release | None, buckets: pl.DataFrame, *, outdated: bool) -> StagedRelease:
+    """Return the release that follows the last one; its digest continues that of the last one unless it is outdated."""
+    lanes = last["digest_lanes"].split(",")[: len(identity.LANES)] if last and not outdated else []
+    sums = list(map(int, lanes)) or [0] * len(identity.LANES)
+    return StagedRelease(last["release"] + 1 if last else 1, sums, buckets, outdated=outdated)
+
+
+def _before(
+    installation: Installation, claims: pl.DataFrame, partitions: list[str], outdated: Release | None
+) -> ConsolidatedClaims | None:
+    """Return what the last release publishes of these claims: what the lake has, if it follows other rules."""
+    if outdated is not None:
+        return published_observations(installation, outdated, partitions)
+    return consolidate(claims.filter("before")) if claims["before"].any() else None
+
+
+def _groups(installation: Installation, counted: pl.DataFrame, baseline: Baseline | None) -> Iterator[list[str]]:
     """Yield the months that the night reaches, in groups of about `CHUNK_CLAIMS` claims."""
     ids = counted.filter(pl.col("before") != pl.col("after"))["submission_id"]
     reached = ledger_submissions.read_submission_partitions(installation.engine, ids=ids.to_list())
@@ -125,14 +152,16 @@ def _groups(installation: Installation, counted: pl.DataFrame, baseline: RereadB
     yield from lake.group_partitions(sizes, rows=CHUNK_CLAIMS, most=CHUNK_MONTHS)
 
 
-def reached_claims(installation: Installation, counted: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:
+def reached_claims(
+    installation: Installation, counted: pl.DataFrame, partitions: list[str], *, every: bool = False
+) -> pl.DataFrame:
     """Return all claims of the items that entering or leaving claims of these months reach, with `before`, `after`.
 
-    A new version in a slot reaches every item of the slot. Where all claims are new, these are all claims.
+    A new version in a slot reaches every item of the slot. Where all claims are new, or `every`, these are all claims.
     """
     claims = lake.scan(installation.settings.lake, "claims", partitions=partitions)
     batch = ["submission_id", "batch"]
-    if not counted["before"].any():
+    if every or not counted["before"].any():
         marked = claims.join(counted.lazy(), on=batch, how="left", maintain_order="left").collect()
         return marked.filter(pl.col("after").is_not_null()) if marked["after"].null_count() else marked
     keys = claims.select("submission_id", "batch", "item_id", "slot_id").join(counted.lazy(), on=batch).collect()
@@ -154,7 +183,7 @@ def _write(
 ) -> None:
     """Append what differs to the lake, and count it into the staged release."""
     number = pl.lit(staged.release, dtype=pl.Int32).alias("release")
-    delta = _delta(before, after)
+    delta = _delta(before, after, outdated=staged.outdated)
     rows = {"observations": after.observations, "sources": after.sources, "conflicts": after.conflicts}
     if before is not None:
         rows = {name: frame.join(delta, on="item_id", how="semi") for name, frame in rows.items()}
@@ -167,15 +196,18 @@ def _write(
         staged.suites[name].add(numbered)
         lake.append(installation.settings.lake, name, numbered)
     _count(staged, delta, before, after)
+    count_measures(installation, staged, before, after)
 
 
-def _delta(before: ConsolidatedClaims | None, after: ConsolidatedClaims) -> pl.DataFrame:
+def _delta(before: ConsolidatedClaims | None, after: ConsolidatedClaims, *, outdated: bool) -> pl.DataFrame:
     """Return what differs (`transforms.observations.changes`); where nothing was before, all of it is new."""
     if before is None:
         return added_items(after.observations)
-    return changed_items(
-        observation_content(before.observations, before.sources), observation_content(after.observations, after.sources)
+    sides = (
+        observation_content(side.observations, side.sources, side.conflicts if outdated else None)
+        for side in (before, after)
     )
+    return changed_items(*sides)
 
 
 def _count(
@@ -185,7 +217,8 @@ def _count(
         staged.changed[change] += count
     sides = [(after, 1), (before, -1)] if before is not None else [(after, 1)]
     for side, sign in sides:
-        staged.count(lane_sums(side.observations, side.sources), side.buckets, sign)
+        if sign > 0 or not staged.outdated:  # by other rules, the release is counted from nothing
+            staged.count(lane_sums(side.observations, side.sources), side.buckets, sign)
         for agreement, count in side.observations.group_by("agreement").len().iter_rows():
             staged.agreements[agreement] = staged.agreements.get(agreement, 0) + sign * count
         staged.partitions = sorted({*staged.partitions, *side.observations["partition"].unique()})

@@ -8,6 +8,8 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -17,10 +19,11 @@ from flows.installation import Installation
 from flows.published_tables import all_item_tables
 from flows.release.build import night
 from flows.release.export import export_release
+from flows.release.measures import compact_measures
 from flows.release.publish import publishing_run
 from flows.releases import find_release
 from infra.lake import delta as lake
-from infra.lake.item_tables import ItemTables, versioned_tables
+from infra.lake.item_tables import ItemTables, overlap_tables, versioned_tables
 from infra.ledger import erasures
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
@@ -99,12 +102,22 @@ def erase(
         last = ledger_releases.current_release(installation.engine)
         _purge(installation, submission, last)
     for folder in plan.exports:
-        shutil.rmtree(folder)
+        _remove_export(Path(folder))
     number = None if last is None else last["release"]
     erasures.finish_erasure(installation.engine, submission, number)
     if plan.exports and number is not None:
         export_release(installation, find_release(installation))
     return Erasure(plan.submission, plan.same_bytes, plan.same_content, plan.arrivals, plan.exports, number)
+
+
+def _remove_export(folder: Path) -> None:
+    """Remove an exported release; of a link, what it leads to, if that is one, and the link."""
+    if not folder.is_symlink():
+        shutil.rmtree(folder)
+        return
+    if (folder / "release.json").exists():
+        shutil.rmtree(folder.resolve())
+    folder.unlink()
 
 
 def _purge(installation: Installation, submission: str, last: ledger_releases.Release | None) -> None:
@@ -114,19 +127,24 @@ def _purge(installation: Installation, submission: str, last: ledger_releases.Re
     for tables in all_item_tables(installation):
         registered = "claims" if tables.fixed else f"{tables.items}_records"
         lake.delete_submission(root, registered, submission)
-        months = [month for month in found if "/" not in month] if tables.fixed else [SINGLE_PARTITION]
-        if last is not None and months:
-            tables.compact(months, every=True)
-            if tables.fixed:
-                _forget_values(tables, months, last["release"])
+        partitions = [month for month in found if "/" not in month] if tables.fixed else [SINGLE_PARTITION]
+        if last is not None and partitions:
+            _forget_claims(tables, partitions, last["release"])
+    compact_measures(installation, [month for month in found if "/" not in month])
     if last is not None:
         # The release names the versions without the rows before the files of older ones are deleted: a night that
         # follows a crash in between restores the tables to versions that still have all their files.
         names = versioned_tables(installation.kinds.values())
         ledger_releases.update_tables(installation.engine, last["release"], lake.newest_versions(root, names))
-    for tables in all_item_tables(installation):
-        for name in tables.columns:
-            lake.remove_old_files(root, name)
+    for name in chain(*(tables.columns for tables in (*all_item_tables(installation), overlap_tables(root)))):
+        lake.remove_old_files(root, name)
+
+
+def _forget_claims(tables: ItemTables, partitions: list[str], release: int) -> None:
+    """Remove all that is retired from these partitions, and the values of older releases from their changes."""
+    tables.compact(partitions, every=True)
+    if tables.fixed:
+        _forget_values(tables, partitions, release)
 
 
 def _forget_values(tables: ItemTables, months: list[str], release: int) -> None:

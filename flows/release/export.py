@@ -8,12 +8,13 @@ from typing import Any, Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.published_tables import PublishedTables, kinds_of, released_tables
+from flows.published_tables import PublishedTables, kinds_of, released_tables, tables_of_overlap, tables_that_describe
 from infra.files import atomic_folder, write_parquet
 from infra.lake import access as lake_access
 from infra.lake import delta as lake
+from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
-from schemas.claims import empty
+from schemas.claims import EXPORTED_SUBMISSION, empty, frame_schema
 from schemas.dictionary import dictionary
 from schemas.errors import UsageError
 from schemas.kind import Kind
@@ -29,35 +30,65 @@ AUTO_ITEMS: Final = 1_000_000
 def export_release(installation: Installation, release: Release, to: Path | None = None) -> Path:
     """Write a release's tables as `<table>/<month>.parquet` and `release.json`, all or nothing; return the folder.
 
-    The tables of a record kind are `<table>/all.parquet`. An earlier export is replaced; `UsageError` for a folder that
-    holds anything else. A table without rows is one file without rows, so that all can be read alike.
+    The tables of a record kind are `<table>/all.parquet`, and so is `submissions`, the deliveries behind the release. A
+    table without rows is one file without rows, so that all can be read alike. The metadata of each file names release,
+    digest and table, and describes its columns. An earlier export is replaced; `UsageError` for a folder that holds
+    anything else.
     """
     folder = (to or installation.settings.exports / str(release["release"])).resolve()
     if folder.exists() and not (folder / "release.json").exists():
         raise UsageError(f"{folder} already exists and holds no release: name a new folder, `--to {folder}/release`")
     kinds = kinds_of(installation, release)
+    description = describe(release, kinds)
     with atomic_folder(folder) as temporary:
-        for published in released_tables(installation, release):
+        others = (tables_of_overlap(installation, release), tables_that_describe(installation, release))
+        for published in (*released_tables(installation, release), *others):
             for name in published.tables.published:
-                _write_table(published, name, temporary / name)
-        (temporary / "release.json").write_text(json.dumps(describe(release, kinds), ensure_ascii=False, indent=1))
+                _write_table(published, name, temporary / name, _metadata(description, name))
+        (temporary / "submissions").mkdir()
+        file = temporary / "submissions" / f"{SINGLE_PARTITION}.parquet"
+        write_parquet(_submissions(installation, release), file, _metadata(description, "submissions"))
+        (temporary / "release.json").write_text(json.dumps(description, ensure_ascii=False, indent=1))
     return folder
 
 
-def _write_table(published: PublishedTables, name: str, folder: Path) -> None:
+def _metadata(description: dict[str, Any], table: str) -> dict[str, str]:
+    """Return the metadata of a table's files; Parquet has none of its own for a column."""
+    columns = {entry["column"]: entry["means"] for entry in description["dictionary"][table]}
+    values = {"release": description["release"], "digest": description["digest"], "table": table}
+    texts = {name: str(value) for name, value in values.items()}
+    texts["columns"] = json.dumps(columns, ensure_ascii=False)
+    return {f"engang.{name}": text for name, text in texts.items()}
+
+
+def _submissions(installation: Installation, release: Release) -> pl.DataFrame:
+    """Return the submissions that the release's sources name, in the order of their receipt."""
+    found = [
+        published.live(f"{published.tables.prefix}sources").select("submission_id").unique().collect()
+        for published in released_tables(installation, release)
+    ]
+    ids = pl.concat(found)["submission_id"].unique().to_list()
+    rows = ledger_submissions.read_submissions(
+        installation.engine, ids=ids, columns=frame_schema(EXPORTED_SUBMISSION).names()
+    )
+    return rows.sort("received_at", "submission_id").cast(frame_schema(EXPORTED_SUBMISSION))
+
+
+def _write_table(published: PublishedTables, name: str, folder: Path, metadata: dict[str, str]) -> None:
     folder.mkdir()
     tables, number = published.tables, published.release["release"]
     for partition in published.partitions(name):
         rows = published.live(name, [partition])
         if name == f"{tables.prefix}changes":
             rows = rows.filter(pl.col("release") == number)
-        if partition == SINGLE_PARTITION:  # months of observations are written in the order of the lake
+        if partition == SINGLE_PARTITION and any(c.name == "item_id" for c in tables.published[name]):
+            # all others are in the lake's order
             rows = rows.sort("item_id")
         frame = rows.select(c.name for c in tables.published[name]).collect()
         if frame.height:
-            write_parquet(frame, folder / f"{partition}.parquet")
+            write_parquet(frame, folder / f"{partition}.parquet", metadata)
     if not any(folder.iterdir()):
-        write_parquet(empty(tables.published[name]), folder / EMPTY_FILE)
+        write_parquet(empty(tables.published[name]), folder / EMPTY_FILE, metadata)
 
 
 def describe(release: Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from flows.events import release_event
 from flows.installation import Installation
+from flows.release.descriptions import write_descriptions
 from flows.release.staged import StagedRelease
 from infra import telemetry
 from infra.checks import engine as checks
@@ -21,10 +21,7 @@ from infra.ledger import releases as ledger_releases
 from infra.ledger import runs as ledger_runs
 from infra.ledger.releases import Release
 from schemas.claims import AGREEMENTS
-from transforms import identity
-
-RULES_DIGEST: Final = "1"
-"""Version of the rules of agreement as this code applies them, stored with each release for those who compare two."""
+from transforms import identity, rules_version
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def publishing_run(engine: sa.Engine, kind: str, run_id: str | None = None) -> I
     # to (`own_versions`).
     with ledger_runs.publishing_lock(engine, run_id):
         recorded = ledger_runs.recorded_run(engine, kind) if run_id is None else nullcontext(run_id)
-        with recorded as run, lake.signed_by(run), lake_access.scan_errors():
+        with recorded as run, lake.signed_by(run), lake.opened_once(), lake_access.scan_errors():
             yield run
 
 
@@ -59,7 +56,7 @@ def changed_submissions(submissions: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 
 
 @telemetry.span("publish")
-def publish_staged(  # noqa: PLR0913  what is published, and what else is written with it
+def publish_staged(
     installation: Installation,
     run_id: str,
     staged: StagedRelease,
@@ -82,17 +79,18 @@ def publish_staged(  # noqa: PLR0913  what is published, and what else is writte
     # release, for every reader at once; killed before it, the night has changed nothing, and the next one restores the
     # tables. Between reading the versions and writing the row no other run may write: `own_versions` checks that only
     # this one did, and the number of the release, which is unique, refuses the second of two.
+    write_descriptions(installation, last)
     versions = lake.own_versions(root, versioned_tables(installation.kinds.values()), last["tables"] if last else {})
     release: Release = {
         "release": staged.release,
         "run_id": run_id,
         "published_at": datetime.now(UTC).replace(tzinfo=None),
         "digest": digest,
-        "digest_lanes": ",".join(map(str, staged.lanes)),
+        "digest_lanes": ",".join(map(str, (*staged.lanes, *staged.overlap_lanes))),
         "tables": versions,
         "counts": counts,
         "register_digest": installation.register.digest,
-        "rules_digest": RULES_DIGEST,
+        "rules_digest": rules_version.RULES_DIGEST,
     }
     entering, leaving = (side["submission_id"].to_list() for side in changed)
     recounted = _recounted(buckets, known)

@@ -8,18 +8,22 @@ import polars as pl
 from infra.checks import engine as checks
 from infra.ledger.records import RecordsPublished
 from schemas.claims import PUBLISHED_TABLES
+from transforms.identity import LANES
+from transforms.overlap.counts import OverlapCounts
 
 
 @dataclass(frozen=True)
-class RereadBaseline:
-    """What a release starts from that publishes new readings of submissions and leaves all others as they are.
+class Baseline:
+    """What a release starts from that does more than publish what enters and leaves it since the last one.
 
     buckets: submission_id, bucket, rows before anything is consolidated. reached: submission_id, partition, claims of
-    the new readings.
+    what is consolidated besides: new readings of submissions, or everything. everything: all items are consolidated
+    again, by rules that are not those of the last release, and compared with what the lake has of them.
     """
 
     buckets: pl.DataFrame
     reached: pl.DataFrame
+    everything: bool = False
 
 
 @dataclass
@@ -28,9 +32,12 @@ class StagedRelease:
 
     lanes: of the release's digest. buckets: submission_id, bucket, rows. suites: what is checked, by table. changed and
     agreements: of observations. partitions: the months written. items: how many items each record kind gained.
-    unstated: by table, the items that are published no more because nothing states them: all was corrected or
-    withdrawn. may_shrink: tables whose items a decision, another model or a person's choice joins or removes. records:
-    what is written to the ledger of the kinds.
+    unstated: by table, the items that are published no more because nothing states them (all was corrected or
+    withdrawn) or because reports that arrived or were withdrawn joined them to others. may_shrink: tables whose items a
+    decision, another model or a person's choice joins or removes. records: what is written to the ledger of the kinds.
+    outdated: the last release follows other rules, so that lanes and buckets are counted from nothing.
+    overlap_lanes: of the digest of the tables of overlap. overlap_counts: what its items count of them, without what
+    the lake has, those of reports. counted_months: the months that they are of. counts_afresh: they are all counts.
     """
 
     release: int
@@ -46,6 +53,11 @@ class StagedRelease:
     unstated: Counter[str] = field(default_factory=Counter)
     may_shrink: set[str] = field(default_factory=set)
     records: RecordsPublished = field(default_factory=RecordsPublished)
+    outdated: bool = False
+    overlap_lanes: list[int] = field(default_factory=lambda: [0] * len(LANES))
+    overlap_counts: list[OverlapCounts] = field(default_factory=list)
+    counted_months: set[str] = field(default_factory=set)
+    counts_afresh: bool = True
 
     def count(self, lanes: tuple[int, ...], buckets: pl.DataFrame, sign: int) -> None:
         """Add (sign 1) or subtract (sign -1) what some items and their rows count."""

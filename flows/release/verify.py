@@ -12,7 +12,7 @@ import polars as pl
 from flows.installation import Installation, Presets
 from flows.intake.deliveries import Delivery
 from flows.intake.registration import receive
-from flows.published_tables import released_tables
+from flows.published_tables import overlap_lanes, released_tables
 from flows.release.build import night
 from flows.releases import find_release
 from infra import telemetry
@@ -20,6 +20,7 @@ from infra.lake import access as lake_access
 from infra.lake import delta as lake
 from infra.ledger import decisions as ledger_decisions
 from infra.ledger import models as ledger_models
+from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.open import open_ledger
 from infra.ledger.releases import Release
@@ -32,6 +33,7 @@ from transforms import identity
 class Verdict:
     """The digest of the current release by the ledger, by what the lake holds, and by a rebuild.
 
+    overlap_*: the same of its tables of overlap; empty for a release of an older version of Engang, which has none.
     register_changed: whether the register of units is another one than when the release was published. The rebuild
     reads by today's: rows of units that are known only now make a difference until a backfill has read them again.
     """
@@ -42,11 +44,15 @@ class Verdict:
     rebuilt: str
     submissions: int
     register_changed: bool
+    overlap_ledger: str = ""
+    overlap_lake: str = ""
+    overlap_rebuilt: str = ""
 
     @property
     def same(self) -> bool:
-        """Whether all three are equal."""
-        return self.ledger == self.lake == self.rebuilt
+        """Whether all three are equal, of facts and of overlap."""
+        measured = not self.overlap_ledger or self.overlap_ledger == self.overlap_lake == self.overlap_rebuilt
+        return measured and self.ledger == self.lake == self.rebuilt
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values."""
@@ -63,10 +69,21 @@ def verify(installation: Installation, progress: Callable[[str], None] = lambda 
     progress("reading the lake")
     in_lake = lake_digest(installation, release)
     with telemetry.bound(rebuild=True), tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
-        rebuilt = rebuild(installation, release, Path(scratch), progress)
+        rebuilt, overlap = rebuild(installation, release, Path(scratch), progress)
     counted = ledger_submissions.count_submissions(installation.engine, in_release=True)["submissions"].sum()
     changed = release["register_digest"] != installation.register.digest
-    return Verdict(release["release"], release["digest"], in_lake, rebuilt, int(counted), changed)
+    digests = (release["digest"], in_lake, rebuilt)
+    measured = overlap_digest(release)
+    overlaps = (measured, identity.digest(overlap_lanes(installation, release)), overlap) if measured else ()
+    return Verdict(release["release"], *digests, int(counted), changed, *overlaps)
+
+
+def overlap_digest(release: Release | None) -> str:
+    """Return the digest of a release's tables of overlap; that of nothing without one, empty if it has none."""
+    if release is None:
+        return identity.digest((0,) * len(identity.LANES))
+    lanes = release["digest_lanes"].split(",")[len(identity.LANES) :]
+    return identity.digest(tuple(map(int, lanes))) if lanes else ""
 
 
 @lake.opened_once()
@@ -76,9 +93,26 @@ def lake_digest(installation: Installation, release: Release) -> str:
     return identity.digest(tuple(map(sum, zip(*lanes, strict=True))))
 
 
-def rebuild(installation: Installation, release: Release, scratch: Path, progress: Callable[[str], None]) -> str:
-    """Receive what a release counts from the landing zone into a new installation; return the digest of its release."""
+def rebuild(
+    installation: Installation, release: Release, scratch: Path, progress: Callable[[str], None]
+) -> tuple[str, str]:
+    """Receive what a release counts from the landing zone into a new installation; return its release's digests.
+
+    They are that of its items and that of its tables of overlap.
+    """
     submissions = ledger_submissions.read_submissions(installation.engine, in_release=True)
+    fresh, digest = rebuild_from(installation, release, submissions, scratch, progress)
+    return digest, overlap_digest(ledger_releases.current_release(fresh.engine))
+
+
+def rebuild_from(
+    installation: Installation,
+    release: Release,
+    submissions: pl.DataFrame,
+    scratch: Path,
+    progress: Callable[[str], None],
+) -> tuple[Installation, str]:
+    """Receive these submissions from the landing zone into a new installation; return it and its release's digest."""
     settings = installation.settings.isolated_in(scratch)
     lake.open_lake(settings.lake)
     given = Presets(contracts={}, kinds=installation.kinds, register=installation.register)
@@ -95,7 +129,7 @@ def rebuild(installation: Installation, release: Release, scratch: Path, progres
         for receipts in receive(reader, _deliveries(installation, group)):
             done += len(receipts)
             progress(f"read {done} of {submissions.height} submissions again")
-    return night(fresh, progress).digest or identity.digest((0,) * len(identity.LANES))
+    return fresh, night(fresh, progress).digest or identity.digest((0,) * len(identity.LANES))
 
 
 def _copy_knowledge(installation: Installation, fresh: Installation, release: Release) -> None:

@@ -15,16 +15,23 @@ Findings have counts and column names, never a value. An expectation that the en
 
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from infra.checks.expectations import SHAPES, Shape
 from schemas.errors import CheckEngineError
 
+if TYPE_CHECKING:
+    from great_expectations.core.batch_definition import BatchDefinition
+
 _ROWS: Final = "rows of this kind"
+_configuring: Final = threading.Lock()
+"""Held by who changes how the engine's expectations build their configuration."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class ReleaseSummary:
     may_shrink: frozenset[str] = frozenset()
     """Tables that may shrink by any share: a decision or another model joined their items."""
     unstated: Mapping[str, int] = field(default_factory=dict)
-    """Table -> rows of the previous release that nothing states any more: all was corrected or withdrawn."""
+    """Table -> rows of the previous release that nothing states any more: all was corrected or withdrawn, or
+    reports that arrived joined it to others."""
 
 
 class TableCheck:
@@ -232,7 +240,7 @@ def _release_suite(summary: ReleaseSummary, max_drop: float) -> list[dict[str, A
             continue
         unstated = min(rows, summary.unstated.get(table, 0))
         least = rows - unstated - int((rows - unstated) * max_drop)
-        without = f", {unstated} of them corrected or withdrawn since" if unstated else ""
+        without = f", {unstated} of them corrected, withdrawn or joined since" if unstated else ""
         expected = f"at least {least}: {rows} in the previous release{without}, and no submission was removed"
         suite.append(_expect(between, expected, column=f"{table} rows", min_value=least))
     return suite
@@ -242,20 +250,42 @@ def _pandas(frame: pl.DataFrame) -> object:
     return frame.to_arrow().to_pandas()
 
 
-def _engine() -> Any:  # noqa: ANN401  the module itself; its own types are incomplete
-    import great_expectations  # noqa: PLC0415  takes 7 s: only where it runs
+def _engine() -> ModuleType:
+    import great_expectations  # takes 7 s: only where it runs
 
     return great_expectations
 
 
 @functools.cache
-def _asset() -> Any:  # noqa: ANN401  as above
+def _asset() -> "BatchDefinition[None]":
     """Return a batch definition that takes any frame, in an in-memory context."""
     context = _engine().get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset("frame")
-    return asset.add_batch_definition_whole_dataframe("whole")
+    whole: BatchDefinition[None] = asset.add_batch_definition_whole_dataframe("whole")
+    return whole
+
+
+@contextmanager
+def _configured_once() -> Iterator[None]:
+    """Build the configuration of each expectation once while the block runs: that is the same, in half the time."""
+    # The engine builds it from the expectation's fields each time it needs one of them, a hundred times for each. An
+    # expectation is held with its configuration, so that no other one can get its identity.
+    expectation, known = _engine().expectations.Expectation, {}
+    with _configuring:
+        build = expectation.configuration
+
+        def _configuration(self: object) -> object:
+            if id(self) not in known:
+                known[id(self)] = self, build.fget(self)
+            return known[id(self)][1]
+
+        expectation.configuration = property(_configuration)
+        try:
+            yield
+        finally:
+            expectation.configuration = build
 
 
 def _validate(
@@ -267,7 +297,8 @@ def _validate(
     # Validates the batch directly: a checkpoint has the same result and copies all definitions first.
     try:
         batch = asset.get_batch(batch_parameters={"dataframe": frame})
-        run = batch.validate(expectations, result_format={"result_format": "COMPLETE" if row_counts else "BASIC"})
+        with _configured_once():
+            run = batch.validate(expectations, result_format={"result_format": "COMPLETE" if row_counts else "BASIC"})
     except gx.exceptions.GreatExpectationsError as error:
         raise CheckEngineError(f"checks of {table}: the engine failed: {error}") from error
     results = [r.to_json_dict() for r in run.results]

@@ -5,6 +5,7 @@ from typing import Final
 
 from schemas.claims import PUBLISHED_TABLES, Column
 from schemas.kind import Kind
+from schemas.overlap import MEASURED_TABLES
 from schemas.record_tables import published_kind_tables
 
 
@@ -27,7 +28,8 @@ class Shape:
     def checked_columns(self) -> set[str]:
         """Return the columns whose values are checked; of the others only nulls are checked, if at all."""
         others = {other for _, other, _ in (*self.null_only_where, *self.filled_where)}
-        return {c.name for c in self.columns if c.values} | set(self.at_least_one) | others
+        compared = {column for pair in self.not_less_than for column in pair}
+        return {c.name for c in self.columns if c.values} | set(self.at_least_one) | others | compared
 
     def may_be_null(self, column: str) -> bool:
         """Return whether the column may be null in any row."""
@@ -49,8 +51,22 @@ SHAPES: Final = {
         PUBLISHED_TABLES["changes"],
         null_only_where=(("agreement_before", "change", "added"), ("agreement_after", "change", "removed")),
     ),
+    "overlap": Shape(
+        MEASURED_TABLES["overlap"],
+        at_least_one=("items",),
+        not_less_than=(("expected", "items"), ("items", "agreeing"), ("items", "consistent"), ("items", "conflicting")),
+    ),
+    "burden": Shape(
+        MEASURED_TABLES["burden"],
+        at_least_one=("reports", "figures"),
+        not_less_than=(("figures", "reports"), ("figures", "figures_elsewhere"), ("hours_high", "hours_low")),
+    ),
+    "coverage": Shape(MEASURED_TABLES["coverage"], at_least_one=("items",)),
+    "redundancy": Shape(
+        MEASURED_TABLES["redundancy"], not_less_than=(("figures", "items"), ("figures", "figures_elsewhere"))
+    ),
 }
-"""Table of observations -> its shape."""
+"""Table of observations or of overlap -> its shape."""
 
 
 def shapes(kind: Kind) -> dict[str, Shape]:

@@ -4,7 +4,7 @@ Their object is the key of the landing note, their source `landing`. What could 
 path it came by.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ def lease_landed(engine: Engine, worker: str, landed: pl.DataFrame, *, retry: bo
 def left_to_others(engine: Engine, submissions: Collection[str]) -> set[str]:
     """Return those of the submissions whose row a listing leaves alone: done, parked, or failed a moment ago."""
 
-    def _query(some: Any) -> sa.Select[Any]:  # noqa: ANN401  ids, or None for all
+    def _query(some: Sequence[str] | None) -> sa.Select[Any]:
         waits = (_c.status == "waiting") & (_c.not_before > utc_now())
         return sa.select(_c.submission_id).where(
             _c.submission_id.in_(some or []), _c.status.in_(("parked", "done")) | waits

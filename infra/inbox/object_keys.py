@@ -30,8 +30,9 @@ def read_key(key: str) -> Arrival:
     parts = key.split("/")
     if "\N{REPLACEMENT CHARACTER}" in key:
         raise UsageError(f"the name is no UTF-8; expected {KEY_FORM}. Deliver it under such a name")
-    period = unquote(parts[2][len(PERIOD_PREFIX) :]) if len(parts) > 3 and parts[2].startswith(PERIOD_PREFIX) else None  # noqa: PLR2004  two names before it, one after
-    rest = parts[3:] if period else parts[2:]
+    period, rest = None, parts[2:]
+    if len(rest) > 1 and rest[0].startswith(PERIOD_PREFIX) and rest[0] != PERIOD_PREFIX:
+        period, rest = unquote(rest[0].removeprefix(PERIOD_PREFIX)), rest[1:]
     if len(rest) != 1 or not rest[0] or not all(re.fullmatch(IDENTIFIER, name) for name in parts[:2]):
         raise UsageError(
             f"the name does not give sender and contract: expected {KEY_FORM}. Deliver it under such a name"

@@ -20,6 +20,7 @@ from infra.storage.store import ETAG_VERSION
 from schemas.errors import StoreError, UnreadableMessageError, UsageError
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
@@ -67,7 +68,7 @@ class Queue:
     @property
     def client(self) -> "SQSClient":
         """The client of this process, thread-safe."""
-        return _client(self.url, self.fail_fast, os.getpid())
+        return _client(self.url, os.getpid(), fail_fast=self.fail_fast)
 
     def receive(self, most: int = SQS_BATCH_SIZE, wait: int = 0) -> QueueBatch:
         """Receive about `most` messages, waiting `wait` seconds (at most 20) for the first."""
@@ -132,7 +133,7 @@ class Queue:
 
     def _start_move(self) -> bool:
         """Let SQS move the messages itself; return whether it supports that."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415  only where SQS is used
+        from botocore.exceptions import ClientError  # only where SQS is used
 
         with _store_errors(self.url):
             attributes = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]
@@ -202,7 +203,7 @@ def _store(place: S3Place) -> S3Store:
 @contextmanager
 def _store_errors(url: str) -> Iterator[None]:
     """Turn the errors of SQS and of the network into `StoreError`."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  only where SQS is used
+    from botocore.exceptions import BotoCoreError, ClientError  # only where SQS is used
 
     name = url.rsplit("/", 1)[-1]
     try:
@@ -215,15 +216,15 @@ def _store_errors(url: str) -> Iterator[None]:
         raise StoreError(f"queue {name}: {problem}") from error
 
 
-def _code(error: Any) -> str:  # noqa: ANN401  botocore's ClientError, which is imported only where SQS is used
+def _code(error: "ClientError") -> str:
     return str(error.response.get("Error", {}).get("Code", "?"))
 
 
 @lru_cache
-def _client(url: str, fail_fast: bool, _process: int) -> "SQSClient":  # noqa: FBT001  a keyword would be another key of lru_cache
+def _client(url: str, _process: int, *, fail_fast: bool) -> "SQSClient":
     """Return the client of this process for the service that a queue's URL names."""
-    import boto3  # noqa: PLC0415  only where SQS is used
-    from botocore.config import Config  # noqa: PLC0415  same
+    import boto3  # only where SQS is used
+    from botocore.config import Config
 
     retries: Any = {"mode": "standard", "total_max_attempts": 1 if fail_fast else 5}
     seconds = 2 if fail_fast else 30

@@ -50,7 +50,7 @@ def store_errors(root: Place, name: str) -> Iterator[None]:
         raise
     except (DeltaError, OSError) as error:
         if isinstance(root, Path):
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and error.errno is not None:
                 raise  # it names the file and the problem
             raise StoreError(_folder_message(root, name, error)) from error
         raise unreachable(f"{root}: the lake's table {name}", error) from error
@@ -73,8 +73,13 @@ def scan_errors() -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, cut: what follows are stack frames of another language."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = _plain(error).splitlines() or [type(error).__name__]
     return lines[0].strip()[:ERROR_CHARACTERS]
+
+
+def _plain(error: BaseException) -> str:
+    """Return an error's message without colours and arrows."""
+    return re.sub(r"\s*\x1b\[\d*m\s*|↳", " ", str(error)).strip()
 
 
 def _folder_message(root: Place, name: str, error: Exception) -> str:
@@ -90,7 +95,7 @@ def unreachable(what: str, error: Exception) -> StoreError:
     """Return the error for S3 that fails: with its error code, or the last line of the message."""
     hint = "check the bucket, the role's rights, ENGANG_S3_ENDPOINT and AWS_REGION"
     code = re.search(r"<Code>(\w+)</Code>", str(error))  # the full answer may contain a key
-    lines = re.sub(r"\x1b\[\d*m|↳", "", str(error)).strip().splitlines() or [type(error).__name__]
+    lines = _plain(error).splitlines() or [type(error).__name__]
     reason = code[1] if code else lines[-1].strip()[:200]  # the cause is the last line
     return StoreError(f"{what} cannot be reached ({reason}); {hint}")
 

@@ -7,19 +7,23 @@ nobody: the next writer restores the tables first. `infra.lake.item_tables` deci
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from infra.lake.access import single_writer, storage_options, store_errors, table_address
-from infra.lake.integrity import refuse_damage, table_damage
+from infra.lake.integrity import all_damage, refuse_damage
+from infra.lake.parquet_options import WRITER, writer_of
 from infra.storage.places import Place, check_lake_place
 from infra.storage.store import DamagedFile
 from schemas.claims import CLAIM, PUBLISHED_TABLES, Column, frame_schema
 from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 BATCH_COLUMN: Final = Column("batch", pl.String, "The commit it came in; a claim counts if the ledger names its batch")
 RETIRED: Final = (
@@ -37,44 +41,7 @@ APPEND_ATTEMPTS: Final = 5
 MANY_FILES: Final = 100
 SMALL_FILE: Final = 2**24
 """This many files of fewer bytes in a partition are merged: each commit reads the list of all files."""
-HIGH_CARDINALITY: Final = (
-    "item_id", "claim_id", "slot_id", "original", "value", "value_after", "value_before", "report_id", "report_key",
-    "content", "part_values", "a", "b", "weight",
-)  # fmt: skip
-"""Columns whose values rarely repeat: a dictionary would double the time of writing them and save no space."""
-INDEXED: Final = ("item_id", "report_id")
-"""Columns with statistics (minimum and maximum per row group): queries select by id only."""
-NO_STATISTICS: Final = ColumnProperties(dictionary_enabled=True, statistics_enabled="NONE")
 FILE_SCHEME: Final = "file://"
-SAMPLE_ROWS: Final = 10_000
-"""Size of the sample of a kind's table: a column is of high cardinality if over a third of its values are distinct."""
-
-
-def _writer(high_cardinality: Iterable[str]) -> WriterProperties:
-    plain = {
-        name: ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK" if name in INDEXED else "NONE")
-        for name in high_cardinality
-    }
-    return WriterProperties(
-        compression="LZ4_RAW",
-        max_row_group_size=32 * 1024,  # items are sorted: a look-up of one reads one small group
-        default_column_properties=NO_STATISTICS,
-        column_properties=plain,
-    )
-
-
-def _high_cardinality(rows: pl.DataFrame) -> set[str]:
-    """Return the columns of high cardinality by Parquet's names: those of `HIGH_CARDINALITY`, others by a sample."""
-    names = set(HIGH_CARDINALITY) & set(rows.columns)
-    for column in rows.head(SAMPLE_ROWS):
-        is_list = column.dtype == pl.List
-        values = (column.explode() if is_list else column).drop_nulls()
-        if 3 * values.n_unique() > values.len():
-            names.add(f"{column.name}.list.item" if is_list else column.name)
-    return names
-
-
-WRITER: Final = _writer(HIGH_CARDINALITY)
 
 
 def open_lake(root: Place) -> None:
@@ -103,19 +70,23 @@ class _Table(DeltaTable):
         uri = super().table_uri
         return unquote(uri) if uri.startswith(FILE_SCHEME) else uri
 
-    def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ANN401  as `DeltaTable` takes it
+    def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
         """Return its files, unescaped."""
         escaped, plain = (uri.removeprefix(FILE_SCHEME) for uri in (super().table_uri, self.table_uri))
         return [plain + uri.removeprefix(escaped) for uri in super().file_uris(*args, **kwargs)]
 
 
-_opened: Final[ContextVar[dict[tuple[Place, str, int], DeltaTable] | None]] = ContextVar("opened", default=None)
+_opened: Final[ContextVar[dict[tuple[Place, str, int | None], DeltaTable] | None]] = ContextVar("opened", default=None)
 
 
 @contextmanager
 def opened_once() -> Iterator[None]:
-    """Open each version of a table once while the block runs: opening reads its log, on S3 one request a commit."""
-    before = _opened.set({})
+    """Open each version of a table once while the block runs: opening reads its log, on S3 one request a commit.
+
+    Of a table that was found already (`_find_table`), only the commits since then are read. Blocks may be nested.
+    """
+    known = _opened.get()
+    before = _opened.set({} if known is None else known)
     try:
         yield
     finally:
@@ -138,15 +109,25 @@ def _open_version(root: Place, name: str, version: int | None) -> DeltaTable:
 
 
 def _find_table(root: Place, name: str) -> DeltaTable | None:
-    """Return the newest version of a table, None if there is none. A check first would list S3 once more per table."""
+    """Return the newest version of a table, None if there is none. A check first would list S3 once more per table.
+
+    In a block of `opened_once` it is the same object each time: do not scan it, for a later call moves it forward.
+    """
+    opened, key = _opened.get(), (root, name, None)
     with store_errors(root, name):
+        if opened is not None and key in opened:
+            opened[key].update_incremental()
+            return opened[key]
         try:
-            return _Table(table_address(root, name), storage_options=storage_options(root))
+            table = _Table(table_address(root, name), storage_options=storage_options(root))
         except TableNotFoundError:
             return None
+    if opened is not None:
+        opened[key] = table
+    return table
 
 
-def _write(root: Place, name: str, rows: pl.DataFrame, **options: Any) -> None:  # noqa: ANN401  of write_deltalake
+def _write(root: Place, name: str, rows: pl.DataFrame, **options: Any) -> None:
     with store_errors(root, name):
         at, storage = table_address(root, name), storage_options(root)
         write_deltalake(at, rows, storage_options=storage, commit_properties=_commit_properties(), **options)
@@ -217,13 +198,13 @@ def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIO
         if table is not None and newest > released.get(name, 0):
             with single_writer(root, name):
                 table.restore(released.get(name, 0), commit_properties=_commit_properties())
+            table = _open_table(root, name)
         if table is not None and name in TABLES:
-            _add_missing_columns(root, name)
+            _add_missing_columns(root, name, table)
 
 
-def _add_missing_columns(root: Place, name: str) -> None:
+def _add_missing_columns(root: Place, name: str, table: DeltaTable) -> None:
     """Add the columns that a table lacks which an older version of Engang created; old rows have null there."""
-    table = _open_table(root, name)
     stored = {field.name for field in table.schema().fields}
     missing = [column for column in TABLES[name] if column.name not in stored]
     if missing:
@@ -241,24 +222,21 @@ def append(root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, .
         schema = frame_schema(columns or TABLES[name])
         rows = frame.select(schema.names())
         try:
-            if name in TABLES:
-                _write(root, name, rows, mode="append", writer_properties=WRITER)
-            else:
-                _append_to_kind_table(root, name, rows)
+            _append(root, name, rows)
         except DeltaError as error:
             raise StoreError(f"lake: {name} took no rows ({error}); run it again") from error
 
 
-def _append_to_kind_table(root: Place, name: str, rows: pl.DataFrame) -> None:
-    """Append rows to a kind's table; retry if another writer creates it or adds columns meanwhile."""
+def _append(root: Place, name: str, rows: pl.DataFrame) -> None:
+    """Append rows to a table, with the columns that it lacks; retry if another writer creates it or adds some."""
     # Several intake workers append at once. Plain appends never conflict in Delta; the commit that creates a table or
     # adds a column does, and one of two such commits fails. At the next attempt the table is as the other one left it.
     for remaining in reversed(range(APPEND_ATTEMPTS)):
         try:
-            _create_or_check(root, name, rows.schema)
-            _write(
-                root, name, rows, mode="append", schema_mode="merge", writer_properties=_writer(_high_cardinality(rows))
-            )
+            if name not in TABLES:
+                _create_or_check(root, name, rows.schema)
+            writer = WRITER if name in TABLES else writer_of(rows)
+            _write(root, name, rows, mode="append", schema_mode="merge", writer_properties=writer)
         except CommitFailedError:
             if not remaining:
                 raise
@@ -285,6 +263,10 @@ def scan(root: Place, name: str, version: int | None = None, partitions: list[st
     table = _open_table(root, name, version)
     refuse_damage(root, name, table, partitions)
     frame = pl.scan_delta(table)
+    if name in TABLES:
+        stored = frame.collect_schema()
+        lacking = frame_schema(tuple(column for column in TABLES[name] if column.name not in stored))
+        frame = frame.with_columns(pl.lit(None, dtype).alias(column) for column, dtype in lacking.items())
     return frame if partitions is None else frame.filter(pl.col("partition").is_in(partitions))
 
 
@@ -324,6 +306,12 @@ def group_partitions(sizes: Iterable[tuple[str, int]], rows: int, most: int | No
         total += size
     if group:
         yield group
+
+
+def partition_sizes(root: Place, name: str, version: int | None = None) -> list[tuple[str, int]]:
+    """Return the partitions of a table's version, and their bytes."""
+    adds = pl.DataFrame(_open_table(root, name, version).get_add_actions(flatten=True))
+    return adds.group_by(pl.col("partition.partition")).agg(pl.col("size_bytes").sum()).sort(pl.all()).rows()
 
 
 def partition_rows(root: Place, name: str) -> pl.DataFrame:
@@ -383,7 +371,7 @@ def oldest_columns(root: Place, name: str, version: int) -> set[str]:
     return {*pl.read_parquet_schema(oldest[0]), "partition"} & names if oldest else names
 
 
-def dataset(root: Place, name: str, version: int) -> Any:  # noqa: ANN401  pyarrow has no types
+def dataset(root: Place, name: str, version: int) -> "Dataset":
     """Return a table's version as a pyarrow dataset, for engines that cannot read S3 (DuckDB without extensions)."""
     return _open_table(root, name, version).to_pyarrow_dataset()
 
@@ -392,7 +380,7 @@ def damaged_files(root: Place, name: str, version: int | None = None) -> list[Da
     """Return the files of a table's version (the newest by default) that are missing or not as long as written."""
     if version is None and not exists(root, name):
         return []
-    return table_damage(root, name, _open_table(root, name, version))
+    return all_damage(root, name, _open_table(root, name, version))
 
 
 def list_partitions(root: Place, name: str, version: int) -> list[str]:

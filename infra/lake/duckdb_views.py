@@ -4,9 +4,10 @@ import pickle  # to a process of our own
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from infra.lake import delta as lake
 from infra.lake.item_tables import ItemTables
@@ -14,6 +15,11 @@ from infra.lake.query_process import QueryProcess
 from infra.settings import QueryLimits
 from infra.storage.places import Place
 from schemas.claims import Column
+
+_SQL_TYPES: Final[Mapping[object, str]] = {
+    pl.String: "VARCHAR", pl.Date: "DATE", pl.Boolean: "BOOLEAN", pl.Int16: "SMALLINT", pl.Int32: "INTEGER",
+    pl.Float64: "DOUBLE",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,17 +38,13 @@ def query_release(tables: ReleaseTables, sql: str, limits: QueryLimits) -> pl.Da
     `StoreError` if a table cannot be read.
     """
     with QueryProcess(limits) as process:  # it starts while the tables are opened
-        prepared = [_views(items, tables.versions) for items in tables.items]
-        views = [view for each in prepared for view in each.views]
-        sources = [view.source for view in views if view.source is not None]
-        request = {
-            "sql": sql,
-            "views": [_create_view(view) for view in views],
-            "files": [file for source in sources for file in source.files],
-            "datasets": [dataset for source in sources for dataset in source.datasets],
-        }
-        retired = {name: frame for each in prepared for name, frame in each.frames.items()}
-        return process.run(request, {**retired, **tables.frames})
+        views: list[View] = []
+        frames: dict[str, pl.DataFrame] = {}
+        for items in tables.items:
+            prepared = _views(items, tables.versions)
+            views += prepared.views
+            frames |= prepared.frames
+        return process.run({"sql": sql, **_request(views)}, {**frames, **tables.frames})
 
 
 class Source(NamedTuple):
@@ -70,6 +72,16 @@ class View:
     stored: Collection[str]
     retired: str | None
     """Name of the registered table of item_id and _until, if rows of this table are retired."""
+
+
+def _request(views: list[View]) -> dict[str, Any]:
+    """Return what the process needs to create the views: their SQL, and what they read."""
+    sources = [view.source for view in views if view.source is not None]
+    return {
+        "views": [_create_view(view) for view in views],
+        "files": [file for source in sources for file in source.files],
+        "datasets": [dataset for source in sources for dataset in source.datasets],
+    }
 
 
 def _views(tables: ItemTables, versions: dict[str, int]) -> PreparedViews:
@@ -122,13 +134,12 @@ def _create_view(view: View) -> str:
     return f"CREATE VIEW {_quote_name(view.name)} AS {sql}"
 
 
-def _sql_type(dtype: Any) -> str:  # noqa: ANN401  Polars types its dtypes as classes or instances
+def _sql_type(dtype: pl.DataType | DataTypeClass) -> str:
     if isinstance(dtype, pl.List):
         return f"{_sql_type(dtype.inner)}[]"
     if isinstance(dtype, pl.Decimal):
         return f"DECIMAL({dtype.precision}, {dtype.scale})"
-    names = {pl.String: "VARCHAR", pl.Date: "DATE", pl.Boolean: "BOOLEAN", pl.Int16: "SMALLINT", pl.Int32: "INTEGER"}
-    return names.get(dtype, "BIGINT" if dtype == pl.Int64 else "TIMESTAMP")
+    return _SQL_TYPES.get(dtype, "BIGINT" if dtype == pl.Int64 else "TIMESTAMP")
 
 
 def _quote_name(name: str) -> str:

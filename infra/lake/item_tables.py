@@ -19,7 +19,9 @@ import polars as pl
 from infra.lake import delta
 from infra.storage.places import Place
 from schemas.claims import PUBLISHED_TABLES, Column, empty, frame_schema
+from schemas.description_tables import DESCRIPTION_TABLES
 from schemas.kind import Kind
+from schemas.overlap import MEASURED_TABLES, OVERLAP_COUNTS
 from schemas.record_tables import internal_kind_tables, published_kind_tables, record_columns
 
 Retired = Literal["item", "report"]
@@ -157,10 +159,26 @@ def kind_tables(root: Place, kind: Kind) -> ItemTables:
     return ItemTables(root, name, f"{name}_", published_kind_tables(kind), columns, replaced, weighed, fixed=False)
 
 
+def description_tables(root: Place) -> ItemTables:
+    """Return the tables that describe a release: no row of theirs is of an item, and each is written whole."""
+    return ItemTables(
+        root, "descriptions", "descriptions_", DESCRIPTION_TABLES, DESCRIPTION_TABLES, {}, (), fixed=False
+    )
+
+
+def overlap_tables(root: Place) -> ItemTables:
+    """Return the tables of overlap and what they are made of: months of rows that the night writes whole."""
+    columns = {**MEASURED_TABLES, **OVERLAP_COUNTS}
+    return ItemTables(root, "overlap", "overlap_", MEASURED_TABLES, columns, {}, (), fixed=False)
+
+
 def versioned_tables(kinds: Iterable[Kind]) -> tuple[str, ...]:
-    """Return the tables whose versions a release names: those of observations, then those of each kind."""
+    """Return the tables whose versions a release names: of observations, overlap, those that describe it, of kinds."""
     return (
         *delta.VERSIONED,
+        *DESCRIPTION_TABLES,
+        *MEASURED_TABLES,
+        *OVERLAP_COUNTS,
         *(name for kind in kinds for name in (*published_kind_tables(kind), *internal_kind_tables(kind))),
     )
 

@@ -10,10 +10,13 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Final, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypedDict
 
 import duckdb
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 MARGIN_BYTES: Final = 2**30
 """Address space beyond the memory limit: programs, thread stacks, what is reserved and not used."""
@@ -103,7 +106,8 @@ def _run(connection: duckdb.DuckDBPyConnection, request: Request, source: Binary
     _refuse_unsafe(connection, request["sql"])
     reader = connection.sql(request["sql"]).to_arrow_reader(BATCH_ROWS)
     schema = pa.schema([f.with_name(n) for f, n in zip(reader.schema, _distinct(reader.schema.names), strict=True)])
-    empty = pa.RecordBatch.from_pylist([], schema=schema)  # a result without rows has columns too
+    # A result without rows has columns too. `from_pylist` would import pandas, half of what a query costs.
+    empty = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
     return [empty, *(batch.rename_columns(schema.names) for batch in _limited(reader, request))]
 
 
@@ -137,13 +141,13 @@ def _limited(reader: pa.RecordBatchReader, request: Request) -> Iterator[pa.Reco
         yield batch
 
 
-def _dataset(place: str) -> Any:  # noqa: ANN401  pyarrow has no types
+def _dataset(place: str) -> "Dataset":
     """Return the dataset of a table on S3."""
-    import pickle  # noqa: PLC0415  only for a lake on S3; written by the process that started this one
+    import pickle  # only for a lake on S3
 
-    from infra.lake.delta import dataset  # noqa: PLC0415  only for a lake on S3
+    from infra.lake.delta import dataset  # only for a lake on S3
 
-    return dataset(*pickle.loads(bytes.fromhex(place)))  # noqa: S301  same
+    return dataset(*pickle.loads(bytes.fromhex(place)))  # noqa: S301  written by the process that started this one
 
 
 def _lock_down(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
@@ -175,7 +179,7 @@ def _refuse_unsafe(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise RefusedQueryError(f"the query failed: {parsed['error_message']}")
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  JSON
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
     """Yield every mapping of a JSON tree."""
     waiting = [tree]
     while waiting:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import date
 from typing import Any, Final, NoReturn, Self
 
 import polars as pl
@@ -27,6 +28,11 @@ POLL_SECONDS: Final = 0.02
 PROGRAM_BYTES: Final = 384 * 2**20
 """Resident memory of the process beyond its limit: DuckDB's own program, buffers outside its count."""
 NARROWER: Final = "ask for fewer rows, or sum up in steps"
+FIRST_PYTHON_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()
+LAST_PYTHON_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
+"""The days of the years 1 to 9999, counted from 1970."""
+PER_DAY: Final = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+"""What a time is counted in."""
 
 
 class QueryProcess:
@@ -129,7 +135,19 @@ def _result(head: bytes, rows: bytes, limits: QueryLimits) -> pl.DataFrame:
         raise UsageError(f"the query failed: {one_message(str(error))}") from error
     if not isinstance(table, pl.DataFrame):
         raise EngangError("the query gave no table")
+    _refuse_far_dates(table)
     return table
+
+
+def _refuse_far_dates(table: pl.DataFrame) -> None:
+    """Raise `UsageError` for dates that Python does not have: infinity, years before 1 and after 9999."""
+    for name, dtype in table.schema.items():
+        if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+            per_day = PER_DAY[dtype.time_unit] if isinstance(dtype, pl.Datetime) else 1
+            days = table[name].to_physical().drop_nulls() // per_day
+            if not days.is_between(FIRST_PYTHON_DAY, LAST_PYTHON_DAY).all():
+                problem = f"the query failed: {name!r} has dates before the year 1 or after 9999"
+                raise UsageError(f"{problem}: leave them out, or select them as text")
 
 
 def _raise(kind: str, message: str, limits: QueryLimits) -> NoReturn:

@@ -260,7 +260,7 @@ def publish_readings(connection: sa.Connection, published: BackfillPublished) ->
     _update(connection, number, status="published", release=published.release, finished_at=utc_now())
 
 
-def _update(connection: sa.Connection, number: int, **values: Any) -> None:  # noqa: ANN401  columns of many types
+def _update(connection: sa.Connection, number: int, **values: Any) -> None:
     connection.execute(sa.update(t.backfills).where(t.backfills.c.id == number).values(values))
 
 

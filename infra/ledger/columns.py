@@ -20,6 +20,11 @@ SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
 """A number that the database generates; SQLite does so only for its own INTEGER."""
 
 
+def serial_id() -> Column[Any]:
+    """Return the column `id`, by which the database numbers the rows."""
+    return Column("id", SERIAL, primary_key=True, autoincrement=True)
+
+
 def text(name: str, *args: ForeignKey, primary_key: bool = False, nullable: bool = False) -> Column[Any]:
     """Return a column of text."""
     return Column(name, Text, *args, primary_key=primary_key, nullable=nullable)
@@ -33,6 +38,20 @@ def time(name: str, *, nullable: bool = False) -> Column[Any]:
 def count(name: str) -> Column[Any]:
     """Return a column that counts."""
     return Column(name, BigInteger, nullable=False)
+
+
+def reject_details() -> tuple[Column[Any], ...]:
+    """Return the columns of `schemas.claims.REJECT` after the submission."""
+    return (
+        Column("row", Integer),
+        text("column", nullable=True),
+        text("reason"),
+        text("rule", nullable=True),
+        text("severity"),
+        text("found", nullable=True),
+        text("expected"),
+        text("hint"),
+    )
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:

@@ -50,6 +50,14 @@ def read_erasures(engine: Engine, ids: Collection[str] | None = None) -> pl.Data
     return read_by_ids(engine, ids, _query)
 
 
+def unfinished_erasures(engine: Engine) -> list[str]:
+    """Return the submissions whose erasure was begun and not finished, the oldest first."""
+    c = t.erasures.c
+    query = sa.select(c.submission_id).where(c.erased_at.is_(None)).order_by(c.begun_at, c.submission_id)
+    with engine.connect() as connection:
+        return list(connection.scalars(query))
+
+
 def oldest_readable_release(engine: Engine) -> int:
     """Return the number of the oldest release that can be read: those before the last erasure cannot."""
     with engine.connect() as connection:

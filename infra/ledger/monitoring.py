@@ -94,7 +94,9 @@ def count_waiting(engine: Engine, since: datetime | None) -> tuple[int, datetime
     Counts up to `WAITING_LIMIT`.
     """
     c = t.submissions.c
-    conditions = (c.status == "live", c.in_release.is_(False), c.received_at >= (since or datetime.min))  # noqa: DTZ901  UTC
+    conditions = [c.status == "live", c.in_release.is_(False)]
+    if since is not None:
+        conditions.append(c.received_at >= since)
     ordered = sa.select(c.received_at).where(*conditions).order_by(c.received_at)
     waiting = ordered.limit(WAITING_LIMIT).subquery()
     count: sa.Label[Any] = sa.func.count().cast(sa.BigInteger).label("count")
@@ -132,6 +134,20 @@ def read_rejected(engine: Engine, since: datetime) -> pl.DataFrame:
     query = sa.select(*columns, *reject_columns).select_from(t.submissions.join(why, why.c.id == first))
     query = query.where(c.status == "rejected", c.received_at >= since)
     return read_frame(engine, query.order_by(c.received_at.desc()).limit(REJECTED_LIMIT))
+
+
+def read_person_numbers(engine: Engine, since: datetime) -> pl.DataFrame:
+    """Return what was received since then and has rows with person numbers: contract, submission_id, column.
+
+    Newest first; of withdrawn and erased submissions none.
+    """
+    c, reject = t.submissions.c, t.rejects.c
+    joined = t.submissions.join(t.rejects, reject.submission_id == c.submission_id)
+    query = sa.select(c.contract, c.submission_id, reject.column, c.received_at).select_from(joined).distinct()
+    # An index begins with the first three.
+    where = (c.status.in_(["live", "rejected"]), c.in_release.in_([True, False]), c.received_at >= since)
+    found = query.where(*where, c.rejected > 0, reject.reason == "person-number")
+    return read_frame(engine, found.order_by(c.received_at.desc()).limit(REJECTED_LIMIT)).drop("received_at")
 
 
 def read_accepted(engine: Engine, contracts: Iterable[str], since: datetime) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Opening the ledger: the engine, the connections' settings, and the migrations when they are due."""
+"""Opening the ledger: the engine, the connections' settings, the tables of a new one, migrations of an older one."""
 
 import sqlite3
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from infra.ledger import tables as t
 from infra.ledger.sql import WRITE_OPTION, write_transaction
@@ -21,6 +22,14 @@ MIGRATION_LOCK: Final = 7_464_913_202
 """Key of PostgreSQL's advisory lock while a ledger is created or migrated: any number, but always the same."""
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+
+_REVISION: Final = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table, as it creates it: the number of the last migration."""
 
 
 def open_ledger(url: str) -> Engine:
@@ -86,17 +95,39 @@ def _revision(engine: Engine) -> str | None:
 
 
 def _migrate(engine: Engine) -> None:
-    from alembic import command  # noqa: PLC0415  takes a second: only when a migration is due
-    from alembic.config import Config  # noqa: PLC0415  same
-    from alembic.util import CommandError  # noqa: PLC0415  same
+    with write_transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":  # of two that open a new ledger, the second waits
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        if sa.inspect(connection).get_table_names():
+            upgrade(connection)
+        else:
+            _create(connection)
+
+
+def _create(connection: sa.Connection) -> None:
+    """Create the tables of an empty ledger as declared: migrations lead to the same, and take ten times as long."""
+    for table in (*t.metadata.sorted_tables, _REVISION):
+        connection.execute(CreateTable(table))
+        for index in sorted(table.indexes, key=_partial_last):
+            connection.execute(CreateIndex(index))
+    connection.execute(sa.insert(_REVISION).values(version_num=t.HEAD))
+
+
+def _partial_last(index: sa.Index) -> tuple[bool, str]:
+    # Of two indexes that serve a query as well, SQLite takes the newer one: the one made for the query.
+    return index.dialect_options["sqlite"]["where"] is not None, str(index.name)
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run the migrations that are due. Raises `StoreError` for a ledger of a later version of Engang."""
+    from alembic import command  # takes a second: only when a migration is due
+    from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
     try:
-        with write_transaction(engine) as connection:
-            if engine.dialect.name == "postgresql":  # of two that open a new ledger, the second waits
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        command.upgrade(config, "head")
     except CommandError as error:
         raise StoreError(f"the ledger is not of this version of Engang: {error}. Upgrade Engang") from error

@@ -5,7 +5,17 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 from sqlalchemy import text as sql
 
-from infra.ledger.columns import SERIAL, SUBMISSION_STATUS, count, metadata, one_of, text, time
+from infra.ledger.columns import (
+    SERIAL,
+    SUBMISSION_STATUS,
+    count,
+    metadata,
+    one_of,
+    reject_details,
+    serial_id,
+    text,
+    time,
+)
 from schemas.claims import COUNT_COLUMNS
 
 INBOX_STATUS: Final = ("waiting", "leased", "done", "parked")
@@ -15,7 +25,7 @@ HAS_REASON: Final = sql("reason IS NOT NULL")
 inbox: Final = Table(
     "inbox",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     text("object"),
     text("version"),
     text("sender"),
@@ -51,7 +61,7 @@ object is the key of its landing note. `reason` says why it was parked, or why t
 outbox: Final = Table(
     "outbox",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     text("event_id"),
     text("type"),
     text("subject"),
@@ -69,7 +79,7 @@ outbox: Final = Table(
 backfills: Final = Table(
     "backfills",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     text("contract"),
     text("contract_digest", ForeignKey("contracts.digest")),
     text("asked"),
@@ -114,17 +124,10 @@ backfill_partitions: Final = Table(
 backfill_rejects: Final = Table(
     "backfill_rejects",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     Column("backfill_id", SERIAL, ForeignKey("backfills.id"), nullable=False, autoincrement=False),
     text("submission_id"),
-    Column("row", Integer),
-    text("column", nullable=True),
-    text("reason"),
-    text("rule", nullable=True),
-    text("severity"),
-    text("found", nullable=True),
-    text("expected"),
-    text("hint"),
+    *reject_details(),
     Index(None, "backfill_id", "submission_id"),
 )
 """`rejects` of unpublished readings; they are copied there on publication."""

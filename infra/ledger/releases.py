@@ -20,6 +20,7 @@ from infra.ledger.sql import (
     stored_frame,
     write_transaction,
 )
+from schemas.errors import StoreError
 
 
 class Release(TypedDict):
@@ -38,7 +39,7 @@ class Release(TypedDict):
     """Always present when read; when written it comes from `RecordsPublished`."""
 
 
-def publish_release(  # noqa: PLR0913  all of it is one transaction
+def publish_release(
     engine: Engine,
     release: Release,
     row_counts: pl.DataFrame,
@@ -93,8 +94,13 @@ def update_tables(engine: Engine, release: int, tables: Mapping[str, int]) -> No
 
 
 def as_release(row: Mapping[str, Any]) -> Release:
-    """Return a row of `releases` with its JSON texts parsed."""
-    return cast("Release", {**row, **{name: json.loads(row[name]) for name in ("tables", "counts", "models")}})
+    """Return a row of `releases` with its JSON texts parsed; `StoreError` if one of them is none."""
+    try:
+        parsed = {name: dict(json.loads(row[name])) for name in ("tables", "counts", "models")}
+    except (ValueError, TypeError) as error:
+        hint = "restore the ledger from its backup"
+        raise StoreError(f"the ledger's row of release {row['release']} is damaged: {hint}") from error
+    return cast("Release", {**row, **parsed})
 
 
 def read_row_counts(engine: Engine, release: int, ids: Collection[str] | None = None) -> pl.DataFrame:

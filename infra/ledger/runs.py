@@ -25,8 +25,11 @@ PUBLISHING_LOCK: Final = 7_464_913_201
 """Key of PostgreSQL's advisory lock: any number, but always the same."""
 PUBLISHERS: Final = ("nightly", "backfill")
 """Kinds of runs that publish, and hold the lock while they do."""
+INTAKE: Final = "intake"
+"""The kind of the rows that hold when a served worker last looked for arrivals."""
 RUN_LIMIT: Final = timedelta(hours=12)
 """A run whose lock cannot be examined counts as dead when it is older."""
+HEARTBEATS_KEPT: Final = timedelta(days=1)
 DEAD_RUN: Final = "its process ended before it did"
 MESSAGE_CHARACTERS: Final = 2000
 _DISK: Final = "the disk, its free space and this user's rights"
@@ -69,6 +72,22 @@ def record_check(engine: Engine, kind: str, problem: str | None) -> None:
     row |= {"finished_at": at, "status": "failed" if problem else "done"}
     with write_transaction(engine) as connection:
         connection.execute(sa.insert(t.runs), {**row, "message": problem and problem[:MESSAGE_CHARACTERS]})
+
+
+def record_heartbeat(engine: Engine, worker: str) -> None:
+    """Store when a served worker last looked for arrivals: a row each. Those of workers that died a day ago go."""
+    at, c = utc_now(), t.runs.c
+    row = {"run_id": f"{INTAKE}-{worker}", "kind": INTAKE, "started_at": at, "finished_at": at, "status": "done"}
+    with write_transaction(engine) as connection:
+        old = (c.run_id == row["run_id"]) | (c.started_at < at - HEARTBEATS_KEPT)
+        connection.execute(sa.delete(t.runs).where(c.kind == INTAKE, old))
+        connection.execute(sa.insert(t.runs), row)
+
+
+def remove_heartbeat(engine: Engine, worker: str) -> None:
+    """Remove the row of a worker that has ended as it should."""
+    with write_transaction(engine) as connection:
+        connection.execute(sa.delete(t.runs).where(t.runs.c.run_id == f"{INTAKE}-{worker}"))
 
 
 def run_message(error: BaseException) -> str:

@@ -131,10 +131,10 @@ def _copy(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> Non
 def insert_statement(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
     """Return an insert into the table that supports `on_conflict_do_...`."""
     if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as on_postgresql  # noqa: PLC0415  heavy, and not for SQLite
+        from sqlalchemy.dialects.postgresql import insert as on_postgresql  # heavy, and not for SQLite
 
         return on_postgresql(table)
-    from sqlalchemy.dialects.sqlite import insert as on_sqlite  # noqa: PLC0415  as heavy, and not for PostgreSQL
+    from sqlalchemy.dialects.sqlite import insert as on_sqlite  # as heavy, and not for PostgreSQL
 
     return on_sqlite(table)
 

@@ -46,7 +46,7 @@ def register_contract(engine: Engine, contract: str, digest: str, text: str) -> 
         insert_new(connection, t.contracts, pl.DataFrame([row]))
 
 
-def register_submissions(  # noqa: PLR0913  four frames that are one transaction
+def register_submissions(
     engine: Engine,
     submissions: pl.DataFrame,
     partitions: pl.DataFrame,
@@ -179,6 +179,19 @@ def read_rejects(engine: Engine, submission_id: str | None = None) -> pl.DataFra
 def read_contracts(engine: Engine) -> pl.DataFrame:
     """Return every contract text that was ever used: digest, contract, text, first_seen."""
     return read_frame(engine, sa.select(t.contracts).order_by(t.contracts.c.first_seen, t.contracts.c.digest))
+
+
+def read_contract_digests(engine: Engine) -> pl.DataFrame:
+    """Return contract and digest of every contract text that was ever used."""
+    return read_frame(engine, sa.select(t.contracts.c.contract, t.contracts.c.digest).order_by(t.contracts.c.digest))
+
+
+def read_contracts_in_use(engine: Engine, contract: str) -> pl.DataFrame:
+    """Return digest and text of a contract by which a submission was read that was not rejected whole."""
+    c = t.submissions.c
+    used = sa.exists().where(c.contract == contract, c.status != "rejected", c.contract_digest == t.contracts.c.digest)
+    query = sa.select(t.contracts.c.digest, t.contracts.c.text).where(t.contracts.c.contract == contract, used)
+    return read_frame(engine, query.order_by(t.contracts.c.digest))
 
 
 def read_provisional_units(engine: Engine) -> pl.DataFrame:

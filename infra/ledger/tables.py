@@ -7,17 +7,19 @@ from typing import Final
 
 from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, false
 
-from infra.ledger.columns import SERIAL, SUBMISSION_STATUS, count, metadata, one_of, text, time
+from infra.ledger.columns import SUBMISSION_STATUS, count, metadata, one_of, reject_details, serial_id, text, time
 from infra.ledger.queue_tables import backfill_partitions, backfill_readings, backfill_rejects, backfills, inbox, outbox
 from schemas.claims import BUCKETS, COUNT_COLUMNS, VERDICTS
+from schemas.overlap import SUSPECTED_VERDICTS
 
 __all__ = [
     "HEAD", "backfill_partitions", "backfill_readings", "backfill_rejects", "backfills", "contracts", "decisions",
-    "erasures", "inbox", "item_assignments", "metadata", "model_pins", "models", "outbox", "provisional_units",
+    "erasures", "inbox", "item_assignments", "metadata", "model_pins", "models", "outbox", "overlap_verdicts",
+    "provisional_units",
     "record_warnings", "rejects", "releases", "row_counts", "runs", "submission_partitions", "submissions",
 ]  # fmt: skip
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest migration: a ledger of this revision is opened as it is."""
 
 RUN_STATUS: Final = ("running", "done", "failed", "refused")
@@ -78,16 +80,9 @@ submission_partitions: Final = Table(
 rejects: Final = Table(
     "rejects",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     text("submission_id", ForeignKey("submissions.submission_id")),
-    Column("row", Integer),
-    text("column", nullable=True),
-    text("reason"),
-    text("rule", nullable=True),
-    text("severity"),
-    text("found", nullable=True),
-    text("expected"),
-    text("hint"),
+    *reject_details(),
     one_of("severity", ("critical", "warning")),
     Index(None, "submission_id"),
 )
@@ -113,7 +108,7 @@ be read.
 decisions: Final = Table(
     "decisions",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     text("kind"),
     text("a"),
     text("b"),
@@ -137,6 +132,25 @@ decisions: Final = Table(
 
 `digest` covers the decision without its withdrawal: an equal one is stored once. `in_release`: whether the current
 release counts it.
+"""
+
+overlap_verdicts: Final = Table(
+    "overlap_verdicts",
+    metadata,
+    serial_id(),
+    text("series_a"),
+    text("series_b"),
+    text("verdict"),
+    text("who"),
+    text("why"),
+    time("at"),
+    text("evidence"),
+    one_of("verdict", SUSPECTED_VERDICTS),
+    Index(None, "series_a", "series_b"),
+)
+"""What a person decided of suspected double reporting. Append-only: the last verdict on two series counts.
+
+`evidence`: the row of table `suspected` that it was given on, as JSON.
 """
 
 runs: Final = Table(
@@ -207,7 +221,7 @@ models: Final = Table(
 model_pins: Final = Table(
     "model_pins",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     text("kind"),
     text("digest", ForeignKey("models.digest")),
     text("who"),
@@ -234,7 +248,7 @@ Append-only: a report's last assignment is in force; an empty `item_id` means th
 record_warnings: Final = Table(
     "record_warnings",
     metadata,
-    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    serial_id(),
     Column("release", Integer, ForeignKey("releases.release"), nullable=False),
     text("kind"),
     text("what"),

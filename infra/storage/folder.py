@@ -156,7 +156,7 @@ def _version(found: os.stat_result) -> str:
 
 def _write(path: Path, source: Content, sha256: str | None, key: str) -> None:
     hashed = hashlib.sha256()
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:  # noqa: PTH123  its mode
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:
         for piece in _pieces(source):
             hashed.update(piece)
             file.write(piece)

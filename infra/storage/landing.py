@@ -52,7 +52,7 @@ def open_store(place: Place) -> Store:
     """Return the store at a place, without connecting to it."""
     if isinstance(place, Path):
         return FolderStore(place)
-    from infra.storage.s3 import S3Store  # noqa: PLC0415  only where S3 is used
+    from infra.storage.s3 import S3Store  # only where S3 is used
 
     return S3Store(place)
 
@@ -140,7 +140,7 @@ def read_note(store: Store, key: str) -> Note:
     """Return a delivery note; `StoreError` if the object is not one."""
     try:
         return Note(**json.loads(store.get(key)))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"landing zone: {key} is no delivery note ({error}); restore it from a copy") from error
 
 

@@ -28,6 +28,7 @@ from infra.storage.store import (
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
@@ -74,7 +75,7 @@ class S3Store:
 
     def put_once(self, key: str, source: Content, sha256: str | None = None) -> bool:
         """Store the bytes unless the key exists; large content in parts, of which none remains after a failure."""
-        from infra.storage.s3_multipart import put_parts  # noqa: PLC0415  most deliveries are small
+        from infra.storage.s3_multipart import put_parts  # most deliveries are small
 
         with self._store_errors(key):
             if size_of(source) <= MULTIPART_BYTES:
@@ -119,7 +120,7 @@ class S3Store:
         place_prefix = self.place.key("")
         query: dict[str, Any] = {"Bucket": self.place.bucket, "Prefix": f"{place_prefix}{prefix}"}
         with self._store_errors(prefix):
-            for each in self._versions(query, overwritten) if self.versioned else self._objects(query):
+            for each in self._versions(query, overwritten=overwritten) if self.versioned else self._objects(query):
                 key = each["Key"].removeprefix(place_prefix)
                 if not key.startswith(PROBE_PREFIX):
                     version = each.get("VersionId") or ETAG_VERSION + each["ETag"].strip('"')
@@ -127,7 +128,7 @@ class S3Store:
 
     def version_of(self, key: str, etag: str) -> str | None:
         """Return the version of an object's newest bytes, None if they have another ETag or the object is missing."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415  only where S3 is used
+        from botocore.exceptions import ClientError  # only where S3 is used
 
         with self._store_errors(key):
             try:
@@ -212,7 +213,7 @@ class S3Store:
     @contextmanager
     def _broken_off(self, key: str, retries: int) -> Iterator[list[bool]]:
         """Give a list that is not empty if the download in the block breaks off and, with retries left, may resume."""
-        from botocore import exceptions as e  # noqa: PLC0415  only where S3 is used
+        from botocore import exceptions as e  # only where S3 is used
 
         broken: list[bool] = []
         try:
@@ -224,7 +225,7 @@ class S3Store:
                 raise StoreError(f"{self.place}: {key!r} breaks off again and again; try again later") from error
             broken.append(True)
 
-    def _versions(self, query: dict[str, Any], overwritten: bool) -> Iterator[Any]:  # noqa: FBT001  as in `listing`
+    def _versions(self, query: dict[str, Any], *, overwritten: bool) -> Iterator[Any]:
         for page in self.client.get_paginator("list_object_versions").paginate(**query):
             yield from (each for each in page.get("Versions", ()) if overwritten or each["IsLatest"])
 
@@ -233,7 +234,7 @@ class S3Store:
             yield from page.get("Contents", ())
 
     def _exists(self, key: str) -> bool:
-        from botocore.exceptions import ClientError  # noqa: PLC0415  only where S3 is used
+        from botocore.exceptions import ClientError  # only where S3 is used
 
         try:
             self.client.head_object(**self._at(key))
@@ -249,7 +250,7 @@ class S3Store:
     @contextmanager
     def _lost_race(self, retries: int) -> Iterator[list[str]]:
         """Give a list that gets the bucket's code if the key exists or, with retries left, another write conflicts."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415  only where S3 is used
+        from botocore.exceptions import ClientError  # only where S3 is used
 
         lost: list[str] = []
         try:
@@ -262,7 +263,7 @@ class S3Store:
     @contextmanager
     def _store_errors(self, what: str) -> Iterator[None]:
         """Turn the errors of S3 and of the network into `StoreError`; `what` is the key, or what was asked."""
-        from botocore.exceptions import (  # noqa: PLC0415  only where S3 is used
+        from botocore.exceptions import (  # only where S3 is used
             BotoCoreError,
             ClientError,
             NoCredentialsError,
@@ -290,15 +291,15 @@ class S3Store:
         raise StoreError(f"{self.place}: {key!r} arrived with other bytes than its checksum says; try again") from error
 
 
-def _code(error: Any) -> str:  # noqa: ANN401  botocore's ClientError, which is imported only where S3 is used
+def _code(error: "ClientError") -> str:
     return str(error.response.get("Error", {}).get("Code", "?"))
 
 
 @lru_cache
 def _client(endpoint: str | None, _process: int) -> "S3Client":
     """Return the client of this process: a connection cannot be shared with a forked process."""
-    import boto3  # noqa: PLC0415  only where S3 is used
-    from botocore.config import Config  # noqa: PLC0415  same
+    import boto3  # only where S3 is used
+    from botocore.config import Config
 
     config = Config(
         retries={"mode": "adaptive", "total_max_attempts": 8},

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +31,7 @@ def put_parts(client: "S3Client", at: dict[str, Any], source: Content, sha256: s
     completed = False
     try:
         hashed = hashlib.sha256()
-        parts = _send_parts(client, own, source, hashed)
+        parts = _send_parts(client, own, source, hashed.update)
         if sha256 not in {None, hashed.hexdigest()}:
             problem = "its bytes changed while they were read; deliver it again when it is complete"
             raise StoreError(f"{at['Key']!r}: {problem}")
@@ -43,7 +43,7 @@ def put_parts(client: "S3Client", at: dict[str, Any], source: Content, sha256: s
 
 
 def _abort(client: "S3Client", own: dict[str, Any]) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  only where S3 is used
+    from botocore.exceptions import BotoCoreError, ClientError  # only where S3 is used
 
     try:
         client.abort_multipart_upload(**own)
@@ -51,7 +51,9 @@ def _abort(client: "S3Client", own: dict[str, Any]) -> None:
         return  # the first error is the one to raise; the bucket's lifecycle rule deletes what remains
 
 
-def _send_parts(client: "S3Client", own: dict[str, Any], source: Content, hashed: Any) -> "list[CompletedPartTypeDef]":  # noqa: ANN401  hashlib names no type
+def _send_parts(
+    client: "S3Client", own: dict[str, Any], source: Content, on_piece: Callable[[bytes], None]
+) -> "list[CompletedPartTypeDef]":
     def _send(number: int, piece: bytes) -> "CompletedPartTypeDef":
         check = base64.b64encode(hashlib.sha256(piece).digest()).decode()
         sent = client.upload_part(**own, PartNumber=number, Body=piece, ChecksumSHA256=check)
@@ -61,7 +63,7 @@ def _send_parts(client: "S3Client", own: dict[str, Any], source: Content, hashed
     pending: deque[Future[CompletedPartTypeDef]] = deque()
     with ThreadPoolExecutor(PARALLEL_PARTS) as pool:
         for number, piece in enumerate(_pieces(source), 1):
-            hashed.update(piece)
+            on_piece(piece)
             pending.append(pool.submit(_send, number, piece))
             if len(pending) >= PARALLEL_PARTS:
                 done.append(pending.popleft().result())

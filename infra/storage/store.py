@@ -28,16 +28,17 @@ class StoredObject(NamedTuple):
 
 
 class DamagedFile(NamedTuple):
-    """A stored file that is missing (`found` is None) or has another size than it was written with."""
+    """A stored file that is missing (`found` is None) or holds more or less, in `unit`, than was written."""
 
     file: str
     found: int | None
     expected: int
+    unit: str = "bytes"
 
     def __str__(self) -> str:
         """Return what was found and what was expected, as a clause."""
-        found = "nothing" if self.found is None else f"{self.found} bytes"
-        return f"{self.file}: found {found}, expected {self.expected} bytes"
+        found = "nothing" if self.found is None else f"{self.found} {self.unit}"
+        return f"{self.file}: found {found}, expected {self.expected} {self.unit}"
 
 
 class Store(Protocol):

@@ -28,13 +28,16 @@ connection = duckdb.connect()
 connection.execute(model_file["macro"])
 api = DuckDBAPI(connection)
 reports = pl.read_parquet(frame)
-counted = [c for c in reports.columns if c.startswith("tf_")]
+counted = [c for c in reports.columns if c.startswith("_tf_")]
 table = api.register(reports.drop(counted).to_arrow(), dataset_display_name="reports")
 settings = model_file["settings"] | {"blocking_rules_to_generate_predictions": model_file["rules"]}
 linker = Linker(table, settings, log_level=None)
 for name in counted:
-    field = name.removeprefix("tf_")
-    shares = api.register(reports.select(field, name).drop_nulls().unique().to_arrow(), dataset_display_name=name)
+    field = name.removeprefix("_tf_")
+    shares = api.register(
+        reports.select(field, pl.col(name).alias(f"tf_{field}")).drop_nulls().unique().to_arrow(),
+        dataset_display_name=name,
+    )
     linker.table_management.register_term_frequency_lookup(shares, field)
 started = cpu()
 pairs = linker.inference.predict(threshold_match_weight=model_file["review"])

@@ -29,17 +29,17 @@ from infra.settings import tune_allocator
 
 tune_allocator()
 
-from flows.installation import Installation  # noqa: E402  the allocator is set first
-from flows.intake import arrivals as intake  # noqa: E402  same
-from flows.intake import worker  # noqa: E402  same
-from infra.inbox import work_queue as inbox  # noqa: E402  same
-from infra.ledger import submissions as ledger_submissions  # noqa: E402  same
-from infra.ledger.open import open_ledger  # noqa: E402  same
-from infra.storage.places import S3Place  # noqa: E402  same
-from tests.support import module_process  # noqa: E402  same
-from tests.support.paths import ROOT  # noqa: E402  same
-from tests.support.servers import endpoint_of, new_bucket, postgresql  # noqa: E402  same
-from tests.support.small_installation import HEADER, open_small  # noqa: E402  same
+from flows.installation import Installation
+from flows.intake import arrivals as intake
+from flows.intake import worker
+from infra.inbox import work_queue as inbox
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.open import open_ledger
+from infra.storage.places import S3Place
+from tests.support import module_process
+from tests.support.paths import ROOT
+from tests.support.servers import endpoint_of, new_bucket, postgresql
+from tests.support.small_installation import HEADER, open_small
 
 ROOMS = tuple(str(ROOT / room) for room in ("flows", "infra", "transforms", "schemas"))
 QUEUED = 200

@@ -16,23 +16,23 @@ from infra.settings import tune_allocator
 
 tune_allocator()
 
-import polars as pl  # noqa: E402  the allocator is set first
+import polars as pl
 
-from flows.installation import Installation, open_installation  # noqa: E402  same
-from flows.intake.archives import read_files  # noqa: E402  same
-from flows.intake.deliveries import make_delivery  # noqa: E402  same
-from flows.intake.registration import receive  # noqa: E402  same
-from flows.model_in_force import model_in_force  # noqa: E402  same
-from flows.pipeline import nightly  # noqa: E402  same
-from infra.checks import engine as checks  # noqa: E402  same
-from infra.lake.item_tables import kind_tables  # noqa: E402  same
-from infra.ledger import models as ledger_models  # noqa: E402  same
-from infra.ledger import releases as ledger_releases  # noqa: E402  same
-from infra.ledger import sql as ledger_sql  # noqa: E402  same
-from transforms.linkage import scoring as match  # noqa: E402  same
-from transforms.linkage.blocking import WORD_WEIGHT_SPAN, prepare_comparison, scored_key_columns  # noqa: E402  same
-from transforms.linkage.clustering import LinkageRule, cluster_reports  # noqa: E402  same
-from transforms.linkage.model import automatic_threshold, parse_model, review_threshold  # noqa: E402  same
+from flows.installation import Installation, open_installation
+from flows.intake.archives import read_files
+from flows.intake.deliveries import make_delivery
+from flows.intake.registration import receive
+from flows.model_in_force import model_in_force
+from flows.pipeline import nightly
+from infra.checks import engine as checks
+from infra.lake.item_tables import kind_tables
+from infra.ledger import models as ledger_models
+from infra.ledger import releases as ledger_releases
+from infra.ledger import sql as ledger_sql
+from transforms.linkage.blocking import WORD_WEIGHT_SPAN, prepare_comparison, scored_key_columns
+from transforms.linkage.clustering import LinkageRule, cluster_reports
+from transforms.linkage.model import automatic_threshold, parse_model, review_threshold
+from transforms.training.estimate import estimate_model
 
 TRAINED_ON = 50_000
 REPORTS_AN_EDGE = 4
@@ -68,7 +68,7 @@ def pin(file: Path) -> Figures:
     kind = installation.kinds["encounter"]
     if not file.exists():
         rows = _records(installation).unique("report_id").sort("report_id").head(TRAINED_ON)
-        file.write_text(match.estimate_model(rows, kind).as_json(), encoding="utf-8")
+        file.write_text(estimate_model(rows, kind).model.as_json(), encoding="utf-8")
     model = replace(parse_model(file.read_text(encoding="utf-8")), match_digest=kind.match_digest())
     row: ledger_models.StoredModel = {
         "digest": model.digest, "kind": kind.kind, "text": model.as_json(),

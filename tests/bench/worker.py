@@ -11,18 +11,18 @@ from pathlib import Path
 
 STARTED = time.perf_counter()
 
-from infra.settings import tune_allocator  # noqa: E402  the clock starts first
+from infra.settings import tune_allocator
 
 tune_allocator()
 
-import generate  # noqa: E402
+import generate
 
-from flows.installation import open_installation  # noqa: E402
-from flows.intake.archives import read_files  # noqa: E402
-from flows.intake.deliveries import make_delivery  # noqa: E402
-from flows.intake.registration import receive  # noqa: E402
-from flows.pipeline import nightly  # noqa: E402
-from infra.checks import engine as checks  # noqa: E402
+from flows.installation import open_installation
+from flows.intake.archives import read_files
+from flows.intake.deliveries import make_delivery
+from flows.intake.registration import receive
+from flows.pipeline import nightly
+from infra.checks import engine as checks
 
 
 def publish(files: Path) -> dict[str, float]:

@@ -28,4 +28,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ENGANG_LEDGER", "ENGANG_CODELISTS", "ENGANG_CONTRACTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ENGANG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ENGANG_CHECK_PAGE", "off")
     return tmp_path / "home"

@@ -1,6 +1,7 @@
 """The flow `backfill` does what the command does, and waits for a person before it publishes."""
 
 import logging
+import re
 import threading
 import time
 from pathlib import Path
@@ -17,17 +18,24 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "home")
 SHIPPED = ROOT / "schemas" / "contracts" / "eiti-skatt.yml"
-OLD, NEW = "    scale: 1\n", "    scale: 1000\n"
+WRONG = (
+    ("    scale: 1000\n", "    scale: 1\n"),
+    (r"(?<=value: )(-?\d+)000\b", r"\1"),
+    ("decimals: -3", "decimals: null"),
+)
+"""Patterns and what stands for them in the wrong contract: it reads thousands as ones, and its examples expect so."""
 
 
 @pytest.fixture
 def delivered(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Installation, Path]:
     """Give an installation whose contract reads thousands as ones, released, and the file of the right contract."""
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
-    text = SHIPPED.read_text(encoding="utf-8")
-    assert NEW in text
+    text = wrong = SHIPPED.read_text(encoding="utf-8")
+    for right, instead in WRONG:
+        wrong, changed = re.subn(right, instead, wrong)
+        assert changed
     (tmp_path / "contracts").mkdir()
-    (tmp_path / "contracts" / SHIPPED.name).write_text(text.replace(NEW, OLD), encoding="utf-8")
+    (tmp_path / "contracts" / SHIPPED.name).write_text(wrong, encoding="utf-8")
     monkeypatch.setenv("ENGANG_CONTRACTS", str(tmp_path / "contracts"))
     rules = tmp_path / "new.yml"
     rules.write_text(text.replace("version: 1\n", "version: 2\n", 1), encoding="utf-8")

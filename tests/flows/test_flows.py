@@ -17,6 +17,7 @@ from flows.intake import arrivals as intake
 from flows.intake import deliveries
 from flows.intake import registration as receiving
 from flows.intake.deliveries import Delivery
+from infra.inbox.work_queue import count_done
 from infra.lake import delta as lake
 from infra.ledger import releases as ledger_releases
 from schemas.errors import StoreError, UsageError
@@ -34,8 +35,7 @@ def _without_delay(monkeypatch: pytest.MonkeyPatch, prefect_api: str) -> None:
 
     assert prefect_api
     for task in (
-        receive.land_task,
-        receive.register_task,
+        receive.receive_batch_task,
         nightly.publish_task,
         nightly.reconcile_task,
         nightly.export_task,
@@ -88,6 +88,7 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
     file = tmp_path / first.filename
     file.write_bytes(first.data)
     assert [r.status for r in receive((file,), first.contract, None, first.period)] == ["registered"]
+    assert count_done(installation.engine) == 1  # paths go through the inbox too
     deliveries.land(
         installation, [second]
     )  # cut off half-way: the nightly finds it, `receive` looks into the inbox only
@@ -226,12 +227,12 @@ class Broken:
         self.append = lake.append
         monkeypatch.setattr(lake, "append", self)
 
-    def __call__(self, root: Path, name: str, frame: Any) -> None:
+    def __call__(self, root: Path, name: str, *rows: Any) -> None:
         """Append, or fail."""
         if name in {"claims", "sources"} and self.times:
             self.times -= 1
             raise StoreError("no space left")
-        self.append(root, name, frame)
+        self.append(root, name, *rows)
 
 
 def test_a_delivery_is_no_parameter() -> None:

@@ -20,6 +20,7 @@ from flows.orchestration import serve
 from flows.orchestration.deployments import deployments
 from schemas.contract import CONTRACT_FOLDER, load_contracts
 from schemas.errors import UsageError
+from tests.support.check_page import free_port
 
 ENGANG = Path(sys.executable).with_name("engang")
 
@@ -65,11 +66,9 @@ def test_a_server_that_is_there_already_is_not_taken_over(
 
 
 def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, page = free_port(), free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    env |= {"ENGANG_HOME": str(home), "HOME": str(tmp_path)}
+    env |= {"ENGANG_HOME": str(home), "HOME": str(tmp_path), "ENGANG_CHECK_PAGE": f"127.0.0.1:{page}"}
     with (tmp_path / "serve.log").open("wb") as log:
         served = subprocess.Popen([ENGANG, "serve", "--port", str(port)], env=env, stdout=log, stderr=log)
     try:
@@ -82,13 +81,16 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
         assert _scheduled(port, nightly["id"]), "the next night is planned: Prefect's scheduler works"
         seconds = [_take_in(home, example) for example in (0, 1)]
         print("\nserved: a small file is registered after", " and then ".join(f"{s:.2f} s" for s in seconds))
+        with urllib.request.urlopen(f"http://127.0.0.1:{page}/?lang=nn", timeout=60) as answer:
+            assert "Kontroller ei fil" in answer.read().decode()
         served.send_signal(signal.SIGTERM)
         assert served.wait(60) == 0, (tmp_path / "serve.log").read_text()
     finally:
         served.kill()
         served.wait()
-    with socket.socket() as closed:
-        assert closed.connect_ex(("127.0.0.1", port)), "its server ended with it"
+    for each in (port, page):
+        with socket.socket() as closed:
+            assert closed.connect_ex(("127.0.0.1", each)), "its servers ended with it"
 
 
 def _scheduled(port: int, deployment: str) -> list[dict[str, Any]]:

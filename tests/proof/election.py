@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.support.paths import DATA
 
 FILES = DATA / "valg" / "deliveries-2021.tar.xz"
-LEVELS = {"land": "nation", "fylke": "county", "kommune": "municipality"}
+LEVELS = {"land": "nation", "fylke": "electoral_district", "kommune": "municipality"}
 
 
 class Count(NamedTuple):

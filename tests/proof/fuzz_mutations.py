@@ -28,6 +28,8 @@ TOKENS: Final = (
 """What turns up in files where nobody expects it."""
 BOMB_BYTES: Final = 70_000_000
 """More than is unpacked whatever the ratio."""
+HEADER_BYTES: Final = 512
+"""The header of a compound file, and each of its sectors."""
 BOMBS: Final = 700
 """One input in so many is a bomb: it costs as much as hundreds of others."""
 
@@ -148,6 +150,26 @@ def _changed(value: Any, rng: random.Random) -> Any:
     return {**value, (key if rng.random() < 0.9 else f"{key} "): _changed(value[key], rng)}
 
 
+def documents(data: bytes, rng: random.Random) -> bytes:
+    """Change values of one document of several, each on a line."""
+    rows = data.splitlines() or [b""]
+    n = rng.randrange(len(rows))
+    return b"\n".join([*rows[:n], values(rows[n] or b"{}", rng), *rows[n + 1 :]])
+
+
+def sectors(data: bytes, rng: random.Random) -> bytes:
+    """Change the numbers by which the sectors of a compound file refer to each other."""
+    if len(data) < HEADER_BYTES:
+        return flip(data, rng)
+    changed = bytearray(data)
+    first = int.from_bytes(data[76:80], "little")  # of the sectors that say which sector follows which
+    for _ in range(rng.randint(1, 3)):
+        start = rng.choice((0, HEADER_BYTES * (1 + first)))
+        place = start + 4 * rng.randrange(HEADER_BYTES // 4)
+        changed[place : place + 4] = rng.choice((0, 1, 2, 9, 0xFFFFFFFE, 0x7FFFFFFF)).to_bytes(4, "little")
+    return bytes(changed)
+
+
 def member(data: bytes, rng: random.Random) -> bytes:
     """Change the members of a workbook, and pack it again."""
     try:
@@ -155,7 +177,8 @@ def member(data: bytes, rng: random.Random) -> bytes:
             parts = [(info.filename, book.read(info)) for info in book.infolist()]
     except Exception:  # noqa: BLE001  it is no workbook any more: whatever is raised for that
         return flip(data, rng)
-    n = rng.choice([i for i, (name, _) in enumerate(parts) if "sheet" in name or "Strings" in name] or [0])
+    cells = ("sheet", "Strings", "content.xml", "workbook.bin")
+    n = rng.choice([i for i, (name, _) in enumerate(parts) if any(part in name for part in cells)] or [0])
     name, text = parts[n]
     parts[n] = (name, rng.choice((flip, insert, repeat, drop, cut, _cells))(text or b" ", rng))
     if rng.random() < 0.1:
@@ -204,7 +227,9 @@ TEXT: Final[tuple[Mutation, ...]] = (
 )  # fmt: skip
 BY_FORM: Final[dict[str, tuple[Mutation, ...]]] = {
     "csv": TEXT, "json": (*TEXT, values, values, values), "xlsx": (*BYTES, member, member, member, member),
-    "parquet": (*BYTES, columns, columns, columns, columns),
+    "parquet": (*BYTES, columns, columns, columns, columns), "fixed_width": TEXT, "xml": TEXT, "sdmx_csv": TEXT,
+    "ods": (*BYTES, member, member, member, member), "xls": (*BYTES, sectors, sectors, sectors, foreign),
+    "xlsb": (*BYTES, member, member, member, member), "json_lines": (*TEXT, documents, documents, documents),
 }  # fmt: skip
 
 

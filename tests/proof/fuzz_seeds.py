@@ -13,9 +13,39 @@ import xlsxwriter
 
 from schemas.contract import CONTRACT_FOLDER, Contract, Example, load_contracts
 from tests.support.paths import DATA
+from tests.support.spreadsheets import as_ods, as_xls, as_xlsb
 
 PARQUET: Final = "demo-parquet"
 """A contract of the fuzzer's own: no shipped contract reads Parquet."""
+ROWS: Final = (("unit", "year", "sum"), ("0301", "2009", "12"), ("1103", "2009", "-3.5"), ("4601", "2009", ""))
+_WIDTH: Final = 8
+_FIELDS: Final = ", ".join(f"{{name: {n}, start: {_WIDTH * i + 1}, length: {_WIDTH}}}" for i, n in enumerate(ROWS[0]))
+OTHERS: Final = {
+    "fixed_width": f"type: fixed_width, fields: [{_FIELDS}]", "xml": "type: xml, rows: Form.Row",
+    "sdmx_csv": "type: sdmx_csv", "json_lines": "type: json, lines: true",
+    "ods": "type: ods", "xls": "type: xls", "xlsb": "type: xlsb",
+}  # fmt: skip
+"""What no shipped contract reads either: each has a contract of its own, for the rows of `ROWS`; name -> format."""
+OTHERS_SHARE: Final = 8
+"""Each is a seed so many times: shipped contracts have hundreds of seeds of few formats."""
+_OTHER: Final = """
+contract: {name}
+version: 1
+obligation: {name}
+title: {{nb: Fuzz, nn: Fuzz, en: Fuzz}}
+agency: A
+legal_basis: none
+rhythm: yearly
+hours_per_report: null
+sender: {{allowed: any}}
+format: {{{format}}}
+unit: {{column: "{row}unit", kind: municipality, by: code}}
+period: {{column: "{row}year", type: year}}
+repeat: error
+claims:
+  - {{concept: population, column: "{row}sum", reported_by: {{option: sender}}, unit_measure: {{value: persons}}}}
+examples: [{{name: none, given: ""}}]
+"""
 MOST_BYTES: Final = 60_000
 """A longer real file is cut: the fuzzer's files are many and small."""
 MOST_REAL: Final = 60
@@ -43,7 +73,16 @@ def write_contracts(folder: Path) -> dict[str, Contract]:
             own = own.replace("  sheet: Kommuner\n", "").replace("  header_row: 3\n", "")
             own = own[: own.index("examples:")] + 'examples: [{name: none, given: ""}]\n'
             (folder / f"{PARQUET}.yml").write_text(own, encoding="utf-8")
+    for form, described in OTHERS.items():
+        row = "Form.Row[]." if form == "xml" else ""
+        text = _OTHER.format(name=other_contract(form), format=described, row=row)
+        (folder / f"{other_contract(form)}.yml").write_text(text, encoding="utf-8")
     return load_contracts(folder)
+
+
+def other_contract(form: str) -> str:
+    """Return the name of the contract that reads one of the `OTHERS`."""
+    return f"fuzz-{form.replace('_', '-')}"
 
 
 def seeds(contracts: dict[str, Contract]) -> list[Seed]:
@@ -51,6 +90,7 @@ def seeds(contracts: dict[str, Contract]) -> list[Seed]:
     found = [seed for contract in contracts.values() for e in contract.examples for seed in _of_example(contract, e)]
     sender = contracts[PARQUET].sender.default or "someone"
     found += [Seed(PARQUET, sender, "parquet", s.data) for s in found if s.form == "parquet"]
+    found += [Seed(other_contract(form), "someone", form, as_other(form)) for form in OTHERS] * OTHERS_SHARE
     found += list(_real(contracts))
     return [seed for seed in found if seed.data]
 
@@ -95,6 +135,25 @@ def as_json(rows: Sequence[Sequence[Any]], _: Contract) -> bytes:
     """Return a table as a JSON list of objects."""
     header, *body = rows
     return json.dumps([dict(zip(header, row, strict=False)) for row in body]).encode()
+
+
+def as_other(form: str) -> bytes:
+    """Return `ROWS` as a file of one of the `OTHERS`."""
+    names, *body = ROWS
+    match form:
+        case "fixed_width":
+            return "".join("".join(f"{text:<{_WIDTH}}" for text in row) + "\n" for row in body).encode()
+        case "xml":
+            rows = ("".join(f"<{n}>{text}</{n}>" for n, text in zip(names, row, strict=True)) for row in body)
+            return f'<?xml version="1.0"?><Form>{"".join(f"<Row>{row}</Row>" for row in rows)}</Form>'.encode()
+        case "sdmx_csv":
+            return "".join(
+                f"{start},{','.join(row)}\n" for start, row in zip(("STRUCTURE", *"DDD"), ROWS, strict=True)
+            ).encode()
+        case "json_lines":
+            return "".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in body).encode()
+        case _:
+            return {"ods": as_ods, "xls": as_xls, "xlsb": as_xlsb}[form](ROWS)
 
 
 def as_zip(*members: tuple[str, bytes]) -> bytes:

@@ -34,7 +34,7 @@ from infra.ledger import tables
 from infra.ledger.releases import Release
 from infra.storage import landing
 from tests.proof.boundaries import Boundaries
-from tests.support import killable_process, ledger_rows, wreck_installation
+from tests.support import forked_reader, killable_process, ledger_rows, wreck_installation
 
 Message = dict[str, Any]
 CHANGING = {"added", "changed", "removed"}
@@ -167,20 +167,30 @@ STEPS: dict[str, Callable[[Installation, Message], Any]] = {
 }
 
 
+READING = {"receive", "backfill", "dry run", "verify"}
+"""Steps that read files."""
+
+
 def child(command: Message, answer: Path) -> None:
     """Do the steps in a home; write what they gave, unless killed before."""
     if "proxy" in command:
         arm(command)
     os.environ.update(command["env"])
     unchecked()
+    if any(step["do"] in READING for step in command["steps"]):
+        forked_reader.start()
     home = open_installation(Path(command["home"]))
-    boundaries = Boundaries(command.get("kill_at"))
+    boundaries = Boundaries(command.get("kill_at"), command.get("kill_reader"))
     if command.get("watched"):
         boundaries.watch()
     if "kill_after" in command:  # the kernel ends the process, wherever it is: no handler runs
         signal.setitimer(signal.ITIMER_REAL, command["kill_after"])
     done = [STEPS[step["do"]](home, step) for step in command["steps"]]
-    answer.write_text(json.dumps({"done": done, "ticks": list(boundaries.ticks)}))
+    given = {
+        "done": done, "ticks": list(boundaries.ticks), "with_reader": list(boundaries.with_reader),
+        "readers_killed": boundaries.readers_killed,
+    }  # fmt: skip
+    answer.write_text(json.dumps(given))
 
 
 def arm(command: Message) -> None:

@@ -8,13 +8,17 @@ import signal
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.proof.boundaries import READ
 from tests.proof.stages import CONTRACTS, Message, Places, Stage, Talk
 
 KILLED = {-signal.SIGKILL, -signal.SIGALRM}
 """How a killed process ends: at a boundary by -9; at any moment by an alarm, for which it has no handler."""
+IDLE_STEP = 10
+"""While it is idle, a reading process is killed at every so many boundaries."""
 COMPARED = ("submissions", "landed", "inbox", "items", "sources", "conflicts", "records", "assignments", "buckets")
 """Lists of what is seen, of which nothing may be lost or doubled."""
 
@@ -35,6 +39,27 @@ class Case(NamedTuple):
 
     stage: str
     step: str
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The boundaries of a step, by name, and the numbers (from 1) of those at which there is a reading process."""
+
+    ticks: list[str]
+    with_reader: list[int]
+
+    def reader_deaths(self) -> list[int]:
+        """Return the boundaries at which a death of the reading process may be another one than at those before.
+
+        The step looks at that process when it makes a request of it, so of the boundaries from one request to the next
+        the first, the last and every tenth are enough.
+        """
+        requests = [n for n in self.with_reader if self.ticks[n - 1] == READ]
+        chosen = set(requests)
+        for first, last in pairwise([0, *requests, len(self.ticks) + 1]):
+            between = [n for n in self.with_reader if first < n < last]
+            chosen |= {*between[::IDLE_STEP], *between[-1:]}
+        return sorted(chosen)
 
 
 @dataclass
@@ -135,15 +160,16 @@ class Matrix:
             assert self.do(stage, *steps or ("look",))["ended"] == 0
             self.stages[name] = stage
 
-    def undisturbed(self, case: Case) -> tuple[list[Message], list[str], set[tuple[Any, ...]]]:
+    def undisturbed(self, case: Case) -> tuple[list[Message], Watched, set[tuple[Any, ...]]]:
         """Return what is to be seen after a step, its boundaries, and what a reader may see meanwhile."""
         stage = self.places.copy(self.stages[case.stage])
         before = self.do(stage, "look")["done"][0]
-        ticks = self.do(stage, case.step, watched=True)["ticks"]
+        given = self.do(stage, case.step, watched=True)
         looks = self.after(stage, case)
         self.places.drop(stage)
         releases = [(seen.get("digest"), len(seen.get("items", ()))) for seen in (before, *looks)]
-        return looks, ticks, {*releases, (None, 0)} if before["release"] is None else set(releases)
+        legal = {*releases, (None, 0)} if before["release"] is None else set(releases)
+        return looks, Watched(given["ticks"], given["with_reader"]), legal
 
     def after(self, stage: Stage, case: Case, *, rebuilt: bool = False, undo: bool = True) -> list[Message]:
         """Start again: do the step, do it twice, undo a part; return what is seen each time."""
@@ -167,22 +193,42 @@ class Matrix:
         pause = 0.1 if self.places.s3 is None else 0.2
         self.reader.ask({"home": str(stage.home), "env": stage.direct(self.places.s3), "pause": pause})
         where = f"{case.step} when {case.stage}, killed at {how}"
-        ended = self.do(stage, case.step, watched=True, **how)["ended"]
+        given = self.do(stage, case.step, watched=True, **how)
+        ended = given["ended"]
         assert ended in {0, *KILLED}, f"{where}: ended with {ended}"
-        self.tally.kills[case.step] += ended in KILLED
+        killed = ended in KILLED or given["readers_killed"] > 0
+        self.tally.kills[case.step] += killed
         kills = self.tally.kills.total()
         looks = self.after(stage, case, rebuilt=kills % 10 == 1, undo=kills % 3 == 1)
         for what, seen, wanted in zip(("again", "twice", "undone"), looks, expected, strict=False):
             self.tally.compare(f"{where}, {what}", seen, wanted)
         self.tally.read(where, self.reader.ask({}), legal)
         self.places.drop(stage)
-        return ended in KILLED
+        return killed
 
 
 def kill_at_each(matrix: Matrix, case: Case, step: int = 1, start: int = 1) -> None:
     """Kill a case at its boundaries, each or every so many."""
     matrix.tally = Tally()
-    expected, ticks, legal = matrix.undisturbed(case)
+    expected, watched, legal = matrix.undisturbed(case)
+    ticks = watched.ticks
     for n in range(start, len(ticks) + 1, step):
         matrix.kill(case, expected, legal, kill_at=n)
     matrix.tally.report(f"{case.step} when {case.stage}, {len(ticks)} boundaries {dict(Counter(ticks))}")
+
+
+def kill_reader_at_each(matrix: Matrix, case: Case, kind: str = "") -> None:
+    """Kill the reading process of a case at its boundaries of a kind; by default wherever a death is another one.
+
+    The step itself goes on, so it must have done all by its end.
+    """
+    matrix.tally = Tally()
+    expected, watched, legal = matrix.undisturbed(case)
+    chosen = range(1, watched.ticks.count(kind) + 1) if kind else watched.reader_deaths()
+    assert chosen, "nothing is read"
+    for n in chosen:
+        killed = matrix.kill(case, expected, legal, kill_reader=(kind, n))
+        assert killed or not kind, "its reading process was not killed"
+    assert matrix.tally.kills.total() > len(chosen) / 2, "its reading process was not killed"
+    at = f"{len(chosen)} of {len(watched.ticks)} boundaries {kind}"
+    matrix.tally.report(f"{case.step} when {case.stage}, its reading process at {at}")

@@ -129,6 +129,8 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return
         start, end = self.begin(node.test), self.end(node.test)
         self.note(start, end, f"not ({self.text[start:end]})")
         self.generic_visit(node)

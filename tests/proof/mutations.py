@@ -1,19 +1,22 @@
-"""Mutation run: whether the tests see it when a module of the core is wrong.
+"""Mutation run: whether the tests see it when a module is wrong.
 
-    .venv/bin/python tests/proof/mutations.py --module transforms/observations/agreement.py --seed 7 --count 20
+    .venv/bin/python tests/proof/mutations.py --module transforms/numbers.py --seed 7 --count 20
 
-Each mutant is tried in a copy of the tree, never in place, with the tests of `TESTS` that should see it. A survivor is
-a hole in the tests, or a change that makes nothing wrong; `mutations_equivalent.txt` lists those judged so, and why.
+Each mutant is tried in a copy of the tree, never in place, with the tests that run the changed line, the quickest
+first. A survivor is a hole in the tests, or a change that makes nothing wrong; `mutations_equivalent.txt` lists those
+judged so, and why. `--again FILE` tries once more what survived an earlier run, whose output the file holds.
 """
 
 import argparse
-import os
+import compileall
+import py_compile
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,100 +25,129 @@ ROOT: Final = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # run as a script
     sys.path.insert(0, str(ROOT))
 
-from tests.proof.mutants import Mutant, sample  # noqa: E402
+from tests.proof.fork_server import ForkServer, fork_server  # noqa: E402
+from tests.proof.line_contexts import ROOMS, Measured, file_of, is_near, own_test_file, statement_lines  # noqa: E402
+from tests.proof.mutants import Mutant, mutants_of, sample  # noqa: E402
 
-UNIT, LAWS = "tests/unit/transforms", "tests/properties/transforms"
-RELEASES = ("tests/properties/test_release_laws.py",)
-RECORDS = ("tests/properties/test_record_release_laws.py",)
-RESOLVING = (f"{UNIT}/linkage/test_clustering.py", f"{LAWS}/test_clustering_laws.py")
-NORMALISING = (f"{UNIT}/normalisation", "tests/contracts")
-CONSOLIDATING = (f"{UNIT}/records/test_consolidate.py", f"{LAWS}/test_record_consolidation_laws.py")
-TESTS: Final[dict[str, tuple[str, ...]]] = {
-    "transforms/observations/agreement.py": (f"{UNIT}/observations", f"{LAWS}/test_agreement_laws.py"),
-    "transforms/observations/consolidate.py": (f"{UNIT}/observations", f"{LAWS}/test_reason_laws.py", *RELEASES),
-    "transforms/observations/corrections.py": (f"{UNIT}/observations", *RELEASES),
-    "transforms/observations/changes.py": (f"{UNIT}/observations", *RELEASES),
-    "transforms/observations/reasons.py": (f"{LAWS}/test_reason_laws.py",),
-    "transforms/records/reasons.py": (f"{LAWS}/test_reason_laws.py",),
-    "transforms/records/survivorship.py": (f"{LAWS}/test_reason_laws.py", *CONSOLIDATING),
-    "transforms/records/consolidate.py": (*CONSOLIDATING, *RECORDS),
-    "transforms/records/item_ids.py": (f"{UNIT}/records/test_item_ids.py", f"{LAWS}/test_item_id_laws.py", *RECORDS),
-    "transforms/linkage/clustering.py": (*RESOLVING, f"{UNIT}/linkage"),
-    "transforms/linkage/average_linkage.py": (*RESOLVING, f"{UNIT}/linkage"),
-    "transforms/normalisation/cells.py": NORMALISING,
-    "transforms/numbers.py": (f"{UNIT}/test_numbers.py", *NORMALISING),
-    "transforms/normalisation/rules.py": (*NORMALISING, "tests/integration/standards/test_rule_engines_agree.py"),
-    "transforms/submissions.py": (f"{UNIT}/test_submissions.py", *RELEASES),
-    "transforms/deadlines.py": (f"{UNIT}/test_deadlines.py",),
-    "transforms/identity.py": (f"{UNIT}/test_identity.py", *NORMALISING, f"{LAWS}/test_item_id_laws.py", *RELEASES),
-    "transforms/register/lookup.py": (f"{UNIT}/register", f"{LAWS}/test_register_laws.py", *NORMALISING),
-    "transforms/parsing/csv.py": (f"{UNIT}/parsing", f"{LAWS}/test_parsing_laws.py"),
-    "transforms/clean_text.py": (f"{UNIT}/test_clean_text.py", *NORMALISING),
-    "transforms/rejects.py": (f"{UNIT}/test_rejects.py", *NORMALISING),
-    "transforms/placeholders.py": (f"{UNIT}/normalisation", f"{UNIT}/linkage"),
-    "transforms/normalisation/authority.py": NORMALISING,
-    "transforms/normalisation/personal.py": (f"{UNIT}/normalisation/test_personal.py", *NORMALISING),
-    "transforms/normalisation/rejected_twins.py": NORMALISING,
-    "transforms/normalisation/repeated_reports.py": NORMALISING,
-    "transforms/observations/confidentiality.py": (f"{UNIT}/observations", *CONSOLIDATING),
-    "transforms/parsing/csv_header.py": (f"{UNIT}/parsing", f"{LAWS}/test_parsing_laws.py"),
-    "transforms/parsing/workbook/cells.py": (f"{UNIT}/parsing", f"{UNIT}/normalisation/test_conformance.py"),
-    "flows/intake/reading.py": ("tests/integration/intake/test_isolated_reading.py", "tests/integration/intake"),
-    "flows/intake/isolation.py": ("tests/integration/intake/test_isolated_reading.py", "tests/integration/intake"),
-    "flows/intake/archives.py": ("tests/integration/intake/test_archive_budgets.py", "tests/integration/intake"),
-    "flows/intake/earlier.py": ("tests/integration/intake/test_earlier.py",),
-    "flows/release/erase.py": ("tests/integration/release/test_erase.py",),
-    "infra/child_process.py": ("tests/unit/infra/test_child_process.py",),
-    "flows/release/build.py": ("tests/integration/release/test_staging.py", *RELEASES, "tests/integration/release"),
-    "infra/inbox/work_queue.py": ("tests/integration/inbox/test_work_queue.py", "tests/integration/intake"),
-    "infra/checks/engine.py": ("tests/integration/checks",),
-}
-"""Module -> the tests that should see its mutants, the quickest first."""
+MODULES: Final = (
+    "transforms/*.py", "transforms/observations/*.py", "transforms/records/*.py", "transforms/normalisation/*.py",
+    "transforms/parsing/*.py", "transforms/parsing/workbook/*.py", "transforms/linkage/*.py",
+    "transforms/register/*.py",
+    "flows/intake/*.py", "flows/monitoring/*.py", "flows/release/build.py", "flows/release/publish.py",
+    "infra/child_*.py", "infra/inbox/*.py", "infra/checks/*.py",
+)  # fmt: skip
+"""The modules whose mutants must be seen: the core, and what decides whether a delivery is read, kept and told."""
 EQUIVALENT: Final = Path(__file__).with_name("mutations_equivalent.txt")
 SKIPPED: Final = (".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis", "*.egg-info")
-SLACK: Final = 4
-"""A run that takes so many times as long as without a mutant has been stopped: the mutant is seen."""
+BUDGET: Final = 20.0
+"""A mutant meets tests of so many seconds at most, besides the unit tests of its module's folder."""
+FIRST_FILES: Final = 2
+"""So many test files are tried first: most mutants are seen there, and no others need to be imported."""
+SLACK: Final = 6
+"""A run that takes so many times as long as without a mutant, and 20 s more, has been stopped: the mutant is seen."""
+CAUGHT: Final = ("killed", "stopped")
+SURVIVED: Final = re.compile(r"^SURVIVED (\S+):\d+ (.*?) *$", re.MULTILINE)
+"""How a survivor is printed: its module, and the change."""
 
 
 class Tried(NamedTuple):
-    """A mutant and what became of it: killed, timeout, survived, or judged (equivalent, by the list)."""
+    """A mutant and what became of it: killed, stopped, SURVIVED, or judged (equivalent, by the list)."""
 
     module: str
     mutant: Mutant
     what: str
     fate: str
+    by: str | None = None
+    """the test that failed"""
 
     def __str__(self) -> str:
         return f"{self.fate} {self.module}:{self.mutant.line} {self.what}"
 
 
+class Course:
+    """The copy of the tree in which mutants run, its server, and the tests of each line."""
+
+    def __init__(self, tree: Path, server: ForkServer, measured: Measured) -> None:
+        self.tree, self._server, self._measured = tree, server, measured
+        self._equivalent = judged()
+
+    def try_mutants(self, module: str, count: int, seed: int) -> Iterator[Tried]:
+        """Yield mutants of a module, drawn by the seed, each tried."""
+        text = (self.tree / module).read_text(encoding="utf-8")
+        return self._try(module, text, sample(text, count, seed))
+
+    def try_again(self, module: str, changes: Iterable[str]) -> Iterator[Tried]:
+        """Yield the mutants of a module that are described so, each tried."""
+        text = (self.tree / module).read_text(encoding="utf-8")
+        described = set(changes)
+        return self._try(module, text, [m for m in mutants_of(text) if m.describe(text) in described])
+
+    def _try(self, module: str, text: str, mutants: Iterable[Mutant]) -> Iterator[Tried]:
+        path = self.tree / module
+        self._measured.contexts(module)  # before the module is changed: what fails without a mutant sees none
+        try:
+            for mutant in mutants:
+                what = mutant.describe(text)
+                if (module, what) in self._equivalent:
+                    yield Tried(module, mutant, what, "judged")
+                    continue
+                path.write_text(mutant.applied(text), encoding="utf-8")
+                yield Tried(module, mutant, what, *self._meet(module, statement_lines(text, mutant.line)))
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+    def _meet(self, module: str, lines: range) -> tuple[str, str | None]:
+        """Return what becomes of the mutant at these lines, and the test that saw it."""
+        contexts = self._measured.contexts(module)
+        for tests in _stages(module, contexts.tests(module, lines), contexts.seconds):
+            limit = 20 + SLACK * sum(contexts.seconds[test] for test in tests)
+            answer = self._server.run(sorted({file_of(test) for test in tests}), tests, seconds=limit)
+            if answer.fate in {"failed", "stopped"}:
+                return {"failed": "killed"}.get(answer.fate, answer.fate), answer.failed
+        return "SURVIVED", None
+
+
+def _stages(module: str, tests: list[str], seconds: dict[str, float]) -> list[list[str]]:
+    """Return the tests that a mutant meets, those of few files before the others."""
+    own, spent = own_test_file(module), 0.0
+    chosen: list[str] = []
+    for test in tests:
+        spent += 0 if is_near(test, module) else seconds[test]
+        if spent <= BUDGET or not chosen:
+            chosen.append(test)
+    files = list(dict.fromkeys(file_of(test) for test in chosen))
+    first = files[:1] if files[:1] == [own] else files[:FIRST_FILES]
+    stages = [[t for t in chosen if file_of(t) in first], [t for t in chosen if file_of(t) not in first]]
+    return [stage for stage in stages if stage]
+
+
 @contextmanager
 def copied_tree() -> Iterator[Path]:
-    """Give a copy of the tree, beside it the real data, removed at the end."""
+    """Give a copy of the tree, compiled, beside it the real data, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="engang-mutations-") as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*SKIPPED), symlinks=True)
         shared = ROOT.parent / "shared"
         if shared.is_dir():
             (Path(folder) / "shared").symlink_to(shared)
+        # By content: a mutant of the same size and second would be taken for the module before.
+        by_content = py_compile.PycInvalidationMode.CHECKED_HASH
+        for room in (*ROOMS, "tests"):
+            compileall.compile_dir(tree / room, quiet=1, invalidation_mode=by_content)
         yield tree
 
 
-def passes(tree: Path, tests: tuple[str, ...], seconds: float) -> bool | None:
-    """Return whether tests pass in the tree; None if they take longer than that."""
-    options = ["-x", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore"]
-    # No compiled modules are kept: a mutant of the same size and second would be taken for the module before.
-    more = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "TEST_SEED": "1", "LAW_EXAMPLES": "5"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *options, *tests],
-        cwd=tree, env=os.environ | more, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        return process.wait(seconds) == 0
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
-        return None
+@contextmanager
+def course(kept: Path | None = None) -> Iterator[Course]:
+    """Give the course, ready; `kept` is a file that keeps what ran without a mutant for the next time."""
+    with copied_tree() as tree, fork_server(tree) as server:
+        yield Course(tree, server, Measured(server, tree, kept))
+
+
+def modules() -> list[str]:
+    """Return the modules whose mutants must be seen."""
+    paths = sorted({path for pattern in MODULES for path in ROOT.glob(pattern)} - set(ROOT.rglob("__init__.py")))
+    return [str(path.relative_to(ROOT)) for path in paths]
 
 
 def judged() -> set[tuple[str, str]]:
@@ -125,53 +157,55 @@ def judged() -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in rows}
 
 
-def try_mutants(tree: Path, module: str, count: int, seed: int) -> Iterator[Tried]:
-    """Yield the mutants of a module, each tried; raises `RuntimeError` if the tests fail without any."""
-    path, equivalent = tree / module, judged()
-    text, tests = path.read_text(encoding="utf-8"), TESTS[module]
-    started = time.monotonic()
-    if not passes(tree, tests, 3600):
-        message = f"{module}: its tests fail without any mutant: {' '.join(tests)}"
-        raise RuntimeError(message)
-    limit = 30 + SLACK * (time.monotonic() - started)
-    try:
-        for mutant in sample(text, count, seed):
-            what = mutant.describe(text)
-            if (module, what) in equivalent:
-                yield Tried(module, mutant, what, "judged")
-                continue
-            path.write_text(mutant.applied(text), encoding="utf-8")
-            passed = passes(tree, tests, limit)
-            yield Tried(module, mutant, what, {True: "SURVIVED", False: "killed", None: "timeout"}[passed])
-    finally:
-        path.write_text(text, encoding="utf-8")
+def survivors_of(output: str) -> dict[str, list[str]]:
+    """Return what survived an earlier run, by module, out of what it printed."""
+    found: dict[str, list[str]] = {}
+    for module, change in dict.fromkeys(SURVIVED.findall(output)):
+        found.setdefault(module, []).append(change)
+    return found
 
 
 def share_caught(tried: list[Tried]) -> float:
     """Return the share of the mutants that were caught, of those not judged to be harmless."""
     wrong = [one for one in tried if one.fate != "judged"]
-    return sum(one.fate != "SURVIVED" for one in wrong) / max(len(wrong), 1)
+    return sum(one.fate in CAUGHT for one in wrong) / max(len(wrong), 1)
+
+
+def table(tried: list[Tried]) -> str:
+    """Return, as Markdown, of each module and of all: mutants, caught, equivalent, survived, share caught."""
+    lines = ["| module | mutants | caught | equivalent | survived | share |", "| --- | --- | --- | --- | --- | --- |"]
+    for module in [*dict.fromkeys(one.module for one in tried), "all"]:
+        own = [one for one in tried if module in {one.module, "all"}]
+        fates = Counter("caught" if one.fate in CAUGHT else one.fate for one in own)
+        figures = (module, len(own), fates["caught"], fates["judged"], fates["SURVIVED"], f"{share_caught(own):.1%}")
+        lines.append(f"| {' | '.join(map(str, figures))} |")
+    return "\n".join(lines)
 
 
 def main() -> int:
-    """Try the mutants that the arguments ask for; print the survivors and the share that was caught."""
+    """Try the mutants that the arguments ask for; print the survivors and the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--module", action="append", choices=sorted(TESTS), help="a module; all by default")
+    parser.add_argument("--module", action="append", choices=modules(), metavar="MODULE", help="all by default")
     parser.add_argument(
         "--seed", type=int, default=int(time.time()) % 10**6, help="draws the mutants; changes if left out"
     )
     parser.add_argument("--count", type=int, default=10, help="mutants of each module")
+    parser.add_argument("--contexts", type=Path, help="file that keeps which tests run which line for the next time")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="try what survived the run that printed this file")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
+    before = survivors_of(arguments.again.read_text(encoding="utf-8")) if arguments.again else {}
     tried: list[Tried] = []
-    with copied_tree() as tree:
-        for module in arguments.module or TESTS:
-            for one in try_mutants(tree, module, arguments.count, arguments.seed):
+    with course(arguments.contexts) as ready:
+        started = time.monotonic()
+        for module in arguments.module or (before if arguments.again else modules()):
+            again = ready.try_again(module, before.get(module, ()))
+            for one in again if arguments.again else ready.try_mutants(module, arguments.count, arguments.seed):
                 tried.append(one)
-                print(one, flush=True)
+                print(one, f"[{one.by}]" if one.by else "", flush=True)
     survivors = [one for one in tried if one.fate == "SURVIVED"]
-    print(f"\n{len(tried)} mutants, {len(survivors)} survived, {share_caught(tried):.1%} caught")
     print(*survivors, sep="\n")
+    print(f"\n{table(tried)}\n\n{(time.monotonic() - started) / max(len(tried), 1):.1f} s a mutant")
     return 1 if survivors else 0
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import select
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from flows.installation import Installation, open_installation
 from flows.release.verify import lake_digest
 from flows.releases import read_table
 from infra.ledger import releases as ledger_releases
+
+IDLE_SHARE = 3
+"""A reader waits at least so many times as long as its last poll took."""
 
 
 def poll(home: Installation) -> list[Any]:
@@ -33,14 +37,17 @@ def watch(command: dict[str, Any]) -> dict[str, Any]:
     os.environ.update(command["env"])
     home = open_installation(Path(command["home"]))
     print(json.dumps({"began": True}), flush=True)
-    polls, problems, seen = 0, [], []
-    while not polls or not select.select([sys.stdin], [], [], command["pause"])[0]:
+    polls, problems, seen, pause = 0, [], [], 0.0
+    while not polls or not select.select([sys.stdin], [], [], pause)[0]:
         polls += 1
+        began = time.monotonic()
         try:
             found = poll(home)
         except BaseException as error:  # noqa: BLE001  Polars' panic is no Exception: whatever it is, a reader could not read
             problems.append(f"{type(error).__name__}: {error}"[:500])
             continue
+        finally:  # on a busy machine a poll takes long: the step that is killed needs the processor more
+            pause = max(command["pause"], IDLE_SHARE * (time.monotonic() - began))
         if not seen or seen[-1] != found:
             seen.append(found)
     home.engine.dispose()

@@ -1,5 +1,7 @@
 """Kill -9 at every boundary of receive, nightly and backfill: nothing lost, nothing twice, no half release.
 
+The process that reads the files is killed as well, while the step goes on.
+
 After each death the step is started again and done, then done once more, then undone; what an undisturbed
 installation shows at each point must be there to the last row. Another process reads the current release all the while.
 
@@ -11,7 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.proof.matrix import Case, Deliveries, Matrix, Tally, kill_at_each
+from tests.proof.boundaries import READ
+from tests.proof.matrix import Case, Deliveries, Matrix, Tally, kill_at_each, kill_reader_at_each
 from tests.proof.servers import faulty_s3, postgres
 from tests.proof.stages import Buckets, Folders, helper
 
@@ -43,6 +46,8 @@ CASES = [
     Case("end", "backfill"),
 ]
 NAMES = [f"{c.step} when {c.stage}" for c in CASES]
+READING = [case for case in CASES if not case.stage.startswith("received")]
+"""Those in which files are read: what was received has been."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +69,16 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_killed_at_some_boundaries(folders: Matrix, case: Case) -> None:
     kill_at_each(folders, case, step=31, start=5)
+
+
+def test_its_reading_process_is_killed_while_it_reads(folders: Matrix) -> None:
+    kill_reader_at_each(folders, CASES[0], READ)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", READING, ids=[f"{c.step} when {c.stage}" for c in READING])
+def test_its_reading_process_is_killed_before_during_and_after_each_reading(folders: Matrix, case: Case) -> None:
+    kill_reader_at_each(folders, case)
 
 
 @pytest.mark.slow

@@ -7,11 +7,15 @@ The seed is printed; `ENGANG_MUTATION_SEED` fixes it, `ENGANG_MUTANTS` sets how 
 
 import os
 import time
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
+from tests.proof.fork_server import Answer
+from tests.proof.line_contexts import NIGHTLY, PURE, STORED, Measured, files_of, own_test_file, statement_lines
 from tests.proof.mutants import mutants_of, sample
-from tests.proof.mutations import ROOT, TESTS, copied_tree, share_caught, try_mutants
+from tests.proof.mutations import ROOT, Tried, course, judged, modules, share_caught, survivors_of, table
 
 LEAST_CAUGHT = 0.97
 CODE = """def f(rows, n):
@@ -33,9 +37,81 @@ def test_the_mutants_are_of_every_kind() -> None:
     assert list(sample(CODE, 5, 1)) == list(sample(CODE, 5, 1)) != list(sample(CODE, 5, 2))
 
 
-def test_the_modules_and_their_tests_exist() -> None:
-    named = {name for module, tests in TESTS.items() for name in (module, *tests)}
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+def test_the_lines_of_a_statement_are_those_of_its_head() -> None:
+    lines = [
+        "def f(a):",
+        "    if (a and",
+        "            a):",
+        "        return g(",
+        "            a",
+        "        )",
+        "    return 0",
+    ]
+    text = "\n".join(lines)
+    assert [list(statement_lines(text, n)) for n in (1, 3, 5, 7)] == [[1], [2, 3], [4, 5, 6], [7]]
+
+
+def test_mutants_of_every_room_meet_tests() -> None:
+    for folders in (PURE, STORED, NIGHTLY):
+        assert len(files_of(ROOT, folders)) > len(folders)
+    assert own_test_file("transforms/parsing/csv.py") == "tests/unit/transforms/parsing/test_csv.py"
+
+
+@pytest.mark.slow
+def test_what_is_judged_is_a_mutant_of_today() -> None:
+    changes = {}
+    for module in modules():
+        text = (ROOT / module).read_text(encoding="utf-8")
+        changes[module] = {mutant.describe(text) for mutant in mutants_of(text)}
+    assert [one for one in sorted(judged()) if one[1] not in changes.get(one[0], ())] == []
+
+
+def test_the_table_counts_what_was_caught() -> None:
+    (mutant, *_) = mutants_of(CODE)
+    fates = [("a", "killed"), ("a", "stopped"), ("a", "judged"), ("b", "SURVIVED")]
+    tried = [Tried(module, mutant, "x", fate) for module, fate in fates]
+    assert table(tried).splitlines()[2:] == [
+        "| a | 3 | 2 | 1 | 0 | 100.0% |", "| b | 1 | 0 | 0 | 1 | 0.0% |", "| all | 4 | 2 | 1 | 1 | 66.7% |",
+    ]  # fmt: skip
+
+
+def test_what_survived_is_read_from_what_was_printed() -> None:
+    (first, second, *_) = mutants_of(CODE)
+    tried = [Tried("a", first, "x = 1 => x = 2", "SURVIVED"), Tried("a", second, "y", "killed")]
+    tried += [Tried("b", second, "z", "SURVIVED")]
+    printed = "".join(f"{one} {one.by or ''}\n" for one in [*tried, *tried])
+    assert survivors_of(printed) == {"a": ["x = 1 => x = 2"], "b": ["z"]}
+
+
+class FailingServer:
+    """Fails at the first of these tests that is not left out."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing = failing
+
+    def run(self, paths: list[str], *, but: list[str], measured: bool) -> Answer:
+        assert (paths, measured) == (["tests/unit/test_a.py"], True)
+        failed = next((test for test in self.failing if test not in but), None)
+        return Answer("passed" if failed is None else "failed", failed, {"sound": 0.1}, {})
+
+
+A_TEST = "tests/unit/test_a.py::test_"
+
+
+@pytest.mark.parametrize(("failing", "sound"), [
+    ((), True), ((A_TEST + "x", A_TEST + "y"), True), ((A_TEST + "x", A_TEST + "y", A_TEST + "z"), False),
+    (("tests/unit/test_a.py",), False),
+])  # fmt: skip
+def test_a_few_tests_that_fail_without_a_mutant_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], failing: tuple[str, ...], sound: bool
+) -> None:
+    (tmp_path / "tests/unit").mkdir(parents=True)
+    (tmp_path / "tests/unit/test_a.py").write_text("")
+    measured = Measured(FailingServer(*failing), tmp_path, None)  # type: ignore[arg-type]
+    with nullcontext() if sound else pytest.raises(RuntimeError, match=r"test_a.py fails without any mutant"):
+        assert measured._answer("tests/unit/test_a.py").fate == "passed"  # noqa: SLF001  one file of those of a module
+    left_out = [line for line in capsys.readouterr().out.splitlines() if line.endswith("it is left out")]
+    assert len(left_out) == (min(len(failing), 2) if "::" in "".join(failing) else 0)
 
 
 @pytest.mark.slow
@@ -44,10 +120,11 @@ def test_nearly_every_mutant_fails_a_test() -> None:
     count = int(os.environ.get("ENGANG_MUTANTS", "12"))
     print(f"\nENGANG_MUTATION_SEED={seed}")
     tried = []
-    with copied_tree() as tree:
-        for module in TESTS:
-            for one in try_mutants(tree, module, count, seed):
+    with course() as ready:
+        for module in modules():
+            for one in ready.try_mutants(module, count, seed):
                 tried.append(one)
                 print(one, flush=True)
+    print(table(tried))
     survivors = "\n".join(str(one) for one in tried if one.fate == "SURVIVED")
     assert share_caught(tried) >= LEAST_CAUGHT, survivors

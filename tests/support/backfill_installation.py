@@ -25,6 +25,7 @@ FILES: Final = {
 V2: Final = (
     ("version: 1", "version: 2"),
     ("measure: {value: persons}\n", "measure: {value: persons}\n    scale: 1000\n"),
+    ("value: 709037", "value: 709037000"),
 )
 """Changes that make version 2: figures are in thousands."""
 

@@ -261,6 +261,10 @@ def _pin(installation: Installation, match_model: MatchModel) -> None:
     ledger_models.write_pin(installation.engine, match_model.kind, match_model.digest, who="Kari", why="set by hand")
 
 
+SORT_COLUMNS = ("item_id", "claim_id", "field", "report_id", "submission_id", "a", "b", "release", "event", "other_id")
+"""A table is read in the order of those of them that it has."""
+
+
 class Home(Life):
     """An installation of the small kind, its model pinned. No night loses a row or breaks a constraint."""
 
@@ -309,9 +313,11 @@ class Home(Life):
         if release is not None:
             current = reading.find_release(self.installation, release)
         tables = current["tables"] if current else {}
-        found = kind_tables(self.installation.settings.lake, KIND).live(name, tables).collect()
-        keys = ("item_id", "claim_id", "field", "report_id", "submission_id", "a", "b", "release", "event", "other_id")
-        return found.sort([c for c in keys if c in found.columns])
+        key = (name, current["release"] if current else 0)
+        if key not in self.read_since_night:
+            found = kind_tables(self.installation.settings.lake, KIND).live(name, tables).collect()
+            self.read_since_night[key] = found.sort([column for column in SORT_COLUMNS if column in found.columns])
+        return self.read_since_night[key]
 
     def ids(self) -> dict[frozenset[str], str]:
         """Return the id of each item of the current release, by its reports."""
@@ -348,14 +354,21 @@ def assert_balanced(installation: Installation, release: int) -> None:
     assert counts["rows"].to_list() == counts["delivered"].to_list()
 
 
+Rebuilt = tuple[Home, nights.Night]
+"""A home that was made from scratch, and its only night."""
+
+
 def new_home() -> AbstractContextManager[Home]:
     """Give an empty home; it is gone after the block."""
     return lived(Path(_template().name) / "home", Home)
 
 
 @contextmanager
-def made_from_scratch(home: Home, sent: Collection[Sent], *, other: bool = False) -> Iterator[Home]:
-    """Give a home to which all came at once that lives in another: the same deliveries, decisions and model."""
+def made_from_scratch(home: Home, sent: Collection[Sent], *, other: bool = False) -> Iterator[Rebuilt]:
+    """Give a home to which all came at once that lives in another, and its only night.
+
+    It has the same deliveries, decisions and model.
+    """
     with new_home() as fresh:
         live = (
             mark_counting(ledger_submissions.read_submissions(home.installation.engine))
@@ -369,5 +382,4 @@ def made_from_scratch(home: Home, sent: Collection[Sent], *, other: bool = False
         ledger_decisions.add_decisions(fresh.installation.engine, made.select(ledger_decisions.DECISION_CONTENT))
         if other:
             fresh.pin(other=True)
-        fresh.night()
-        yield fresh
+        yield fresh, fresh.night()

@@ -4,6 +4,7 @@ It imports once and then only forks: a child does one step and may kill itself w
 boundary function, so that a few dozen deaths take seconds. Commands and answers are lines of JSON.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -25,10 +26,15 @@ from infra.checks import engine as checks
 from infra.lake import delta as lake
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
-from tests.support import ledger_rows
+from tests.support import forked_reader, ledger_rows, swiftness
 from tests.support.small_installation import open_small
 
 DEATH = signal.SIGKILL
+LATE = (
+    "cloudevents.core.formats.json", "cloudevents.core.v1.event", "cloudpickle", "infra.codelists", "infra.inbox.sqs",
+    "infra.lake.sampling", "infra.storage.s3", "pyarrow.ipc", "transforms.register.build",
+)  # fmt: skip
+"""Modules that a step imports as it runs: they are imported once, not by every child."""
 
 
 class Clock:
@@ -135,6 +141,8 @@ STEPS: dict[str, Callable[[opening.Installation, dict[str, Any]], Any]] = {
 def child(command: dict[str, Any], answer: Path) -> None:
     """Do one step in a home; write what it gave, unless killed before."""
     unchecked()
+    if command["step"] == "submit":
+        forked_reader.start()
     clock = Clock(command.get("kill_at"))
     home = open_small(Path(command["home"]))
     clock.watch(home.engine)
@@ -159,6 +167,9 @@ def forked(command: dict[str, Any], answer: Path) -> Iterator[int]:
 
 
 def main() -> None:
+    for name in LATE:
+        importlib.import_module(name)
+    swiftness.spare_collections()
     for line in sys.stdin:
         command = json.loads(line)
         answer = Path(command["home"]).with_suffix(".answer")

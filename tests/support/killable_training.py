@@ -12,15 +12,15 @@ from flows.matching import training
 from infra.ledger import models as ledger_models
 from tests.support import killable_process
 from tests.support.matching_installation import open_matching
-from transforms.linkage import scoring as match
 from transforms.linkage.model import parse_model
+from transforms.training import estimate, sessions
 
 
 def train(home: Installation, command: dict[str, Any]) -> dict[str, Any]:
     """Train; with `model`, the estimating is done already and only the keeping is left."""
     if "model" in command:
         text = Path(command["model"]).read_text(encoding="utf-8")
-        match.estimate_model = lambda *_: parse_model(text)
+        estimate.estimate_model = lambda *_: estimate.TrainedModel(parse_model(text), [], [])
     done = training.train(home, home.kind("mishap"))
     return {"digest": done.model.digest, "new": done.new, "pinned": done.pinned, "before": done.before}
 
@@ -28,7 +28,7 @@ def train(home: Installation, command: dict[str, Any]) -> dict[str, Any]:
 def train_until_killed(home: Installation, command: dict[str, Any]) -> None:
     """Train for real, and be killed in the middle of estimating: before the n-th round."""
     clock = killable_process.Clock(command["rounds"])
-    clock.before(match, "_bounded")
+    clock.before(sessions, "bounded")
     training.train(home, home.kind("mishap"))
 
 

@@ -249,14 +249,19 @@ class Home(Life):
 
     def __init__(self, installation: Installation) -> None:
         """Take an installation."""
-        super().__init__(installation, contracts=contracts(), register=_register())
+        super().__init__(installation, contracts=contracts(), kinds={}, register=_register())
 
     def table(self, name: str, release: int | None = None) -> pl.DataFrame:
         """Return a table of a release, the current one by default; empty where there is none."""
         if release is None and ledger_releases.current_release(self.installation.engine) is None:
             return empty(PUBLISHED_TABLES[name])
-        found = reading.read_table(self.installation, name, reading.find_release(self.installation, release)).collect()
-        return found.sort([c for c in ("item_id", "claim_id", "release") if c in found.columns])
+        found = reading.find_release(self.installation, release)
+        key = (name, found["release"])
+        if key not in self.read_since_night:
+            rows = reading.read_table(self.installation, name, found).collect()
+            in_order = rows.sort([c for c in ("item_id", "claim_id", "release") if c in rows.columns])
+            self.read_since_night[key] = in_order
+        return self.read_since_night[key]
 
     def buckets(self, release: int | None = None) -> dict[str, dict[str, int]]:
         """Return a release's buckets, the current one's by default, submission by submission."""

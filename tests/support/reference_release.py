@@ -22,9 +22,9 @@ from tests.support.observation_deliveries import (
     in_order,
     written,
 )
+from tests.support.reference_corrections import ends_of
 from tests.support.temporary_installation import receipt_of
 
-RANK = {"append": 0, "replace": 1, "withdraw": 2}
 OLDEST = -(10**9)
 
 Item = tuple[str, str, str]
@@ -249,38 +249,6 @@ def replaced(accounts: Mapping[str, Account], live: Collection[str]) -> set[str]
     """Return the submissions that a live one of the same sender and contract replaces."""
     stated = {(*accounts[s].sent[:2], accounts[s].sent.replaces) for s in live}
     return {s for s in accounts if (*accounts[s].sent[:2], s) in stated}
-
-
-def ends_of(claims: Collection[Claim]) -> dict[Claim, str]:
-    """Return the claims that do not stand, and why: withdrawn, superseded, or a duplicate of what the sender states."""
-    ends: dict[Claim, str] = {}
-    newest: dict[object, tuple[Any, ...]] = {}
-    by_key: dict[object, list[Claim]] = defaultdict(list)
-    for claim in claims:
-        by_key[claim.statement].append(claim)
-        if claim.slot:
-            newest[claim.slot] = max(claim.newness, newest.get(claim.slot, claim.newness))
-    for key in by_key.values():
-        ends |= _ends_of_key(key)
-    ends |= {c: "superseded" for c in claims if c.slot and c.newness < newest[c.slot]}
-    return ends | {c: "withdrawn" for c in claims if c.action == "withdraw"}
-
-
-def _ends_of_key(claims: Collection[Claim]) -> dict[Claim, str]:
-    statements: dict[tuple[Any, ...], list[Claim]] = defaultdict(list)
-    for claim in claims:
-        statements[*claim.newness, RANK[claim.action]].append(claim)
-    in_order_of_time = [statements[at] for at in sorted(statements)]
-    stands = len(in_order_of_time) - 1
-    while stands and _repeats(in_order_of_time[stands], in_order_of_time[stands - 1]):
-        stands -= 1
-    ends = {c: "superseded" for statement in in_order_of_time[:stands] for c in statement}
-    return ends | {c: "duplicate" for statement in in_order_of_time[stands + 1 :] for c in statement}
-
-
-def _repeats(one: list[Claim], other: list[Claim]) -> bool:
-    """Return whether two statements, not of a whole unit, say the same in one line each."""
-    return len(one) == len(other) == 1 and not one[0].slot and one[0].stated == other[0].stated
 
 
 def release(accounts: Mapping[str, Account], withdrawn: Collection[str]) -> ExpectedRelease:

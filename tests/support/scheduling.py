@@ -1,4 +1,7 @@
-"""How the tests are spread over two workers: module by module, and on one worker what shares an expensive fixture."""
+"""How the tests are spread over two workers, and which of them measure coverage.
+
+A worker gets whole modules, and what shares an expensive fixture is on one worker.
+"""
 
 from typing import Final
 
@@ -8,11 +11,15 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 WORKERS: Final = 2
 """A machine of CI has two cores. Each worker starts its own PostgreSQL and its own moto_server."""
 TOGETHER: Final = {
+    "tests/browser/": "a browser",
     "tests/flows/": "a Prefect server",
     "tests/integration/cli/test_golden_output.py": "a run of the demo",
+    "tests/integration/deploy/test_operating.py": "a run of the demo",
     "tests/unit/test_docs.py": "a run of the demo",
 }
 """Folders and modules that share a fixture of the session, and which."""
+MEASURED: Final = ("tests/contracts/", "tests/unit/", "tests/properties/transforms/")
+"""Folders whose tests measure coverage where that is asked for: fast ones, for it takes a third more time."""
 
 
 class ModuleScheduling(LoadScopeScheduling):

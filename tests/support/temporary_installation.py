@@ -59,6 +59,8 @@ class Life:
     def __init__(self, installation: Installation, **known: object) -> None:
         """Take an installation and spare it the reading of what is known: of what never changes."""
         self.installation = installation.with_presets(**known)
+        self.read_since_night: dict[tuple[str, int], Any] = {}
+        """Tables by name and release, so that each is read once between two nights."""
 
     def deliver(self, several: Iterable[Any]) -> list[Receipt]:
         """Deliver, the product deciding what is one batch."""
@@ -77,6 +79,7 @@ class Life:
 
     def night(self) -> nights.Night:
         """Publish; the digest is that of what the lake holds, every night."""
+        self.read_since_night.clear()
         done = nights.night(self.installation)
         if done.release is not None:
             assert done.digest == lake_digest(self.installation, reading.find_release(self.installation))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ import pytest
 import typer
 from pydantic import TypeAdapter
 
-from flows.cli.app import COMMANDS, app, main
+from flows.cli.app import COMMANDS, app
 from flows.installation import Installation, open_installation
 from flows.queries.sql import query
 from flows.release.export import export_release
@@ -31,6 +31,7 @@ from schemas.contract import Contract
 from schemas.errors import UsageError
 from schemas.kind import Kind
 from schemas.strict_yaml import read_mapping
+from tests.support.cli_runner import engang
 
 ROOT = Path(__file__).parents[2]
 PAGES: Final = ("README.md", "schemas/README.md", "transforms/README.md", "flows/README.md", "infra/README.md")
@@ -47,8 +48,8 @@ PINNED = re.compile(r"([a-z0-9][a-z0-9._-]*)==[0-9][^\s;]*( ; .+)?")
 HOST = re.compile(r"pypi[.]|python[h]osted|index[-_]url|find[-]links|file:/{2}[\w/]", re.IGNORECASE)
 """Registries, and files of one machine as URLs: the scheme alone names none."""
 LOCAL = re.compile(r"""(?<![\w.}>:/*-])/(?:root|home|work|Users|opt)/""")
-NOT_RUN = ("engang serve",)
-"""Commands that run until they are stopped: tests/flows starts them."""
+NOT_RUN = ("engang serve", "engang check-page")
+"""Commands that run until they are stopped: tests/flows and tests/browser start them."""
 README_BYTES: Final = 12 * 1024
 
 
@@ -75,14 +76,8 @@ def _examples(page: str) -> Iterator[tuple[str, str, str]]:
 
 def _engang(command: str) -> tuple[int, str]:
     """Run `engang ...` in this process and return its exit code and its output."""
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-        patch.setattr(sys, "argv", shlex.split(command))
-        try:
-            main()
-        except SystemExit as ended:
-            return int(ended.code or 0), output.getvalue()
-    raise AssertionError(f"{command} did not end")
+    result = engang(*shlex.split(command)[1:])
+    return result.code, result.out + result.err
 
 
 def _run(line: str, patch: pytest.MonkeyPatch) -> Iterator[Run]:
@@ -171,7 +166,7 @@ def _assert_contract_passes_its_examples(folder: Path) -> None:
 def test_the_pages_have_examples() -> None:
     assert {page: sum(1 for _ in _runnable(page)) for page in PAGES if page != "infra/README.md"} == {
         "README.md": 4,
-        "schemas/README.md": 9,
+        "schemas/README.md": 10,
         "transforms/README.md": 4,
         "flows/README.md": 1 + len(COMMAND.findall(TEXTS["flows/README.md"])) - len(NOT_RUN),
     }
@@ -256,10 +251,11 @@ def test_every_command_is_documented() -> None:
 
 
 def _leaves(command: click.Command, path: str) -> Iterator[str]:
+    """Yield the commands; a group that runs by itself is one, unless that is what its `list` does."""
     commands = getattr(command, "commands", {})
     for name, below in commands.items():
         yield from _leaves(below, f"{path} {name}")
-    if not commands:
+    if not commands or ("list" not in commands and getattr(command, "invoke_without_command", False)):
         yield path
 
 

@@ -1,1 +1,1 @@
-"""Record linkage: blocking, scoring of pairs, clusters and their evaluation."""
+"""Record linkage: blocking, scoring of pairs, and clusters."""

@@ -1,10 +1,37 @@
-"""Constrained average linkage: the part of `transforms.linkage.clustering` that goes pair by pair.
+"""Constrained average linkage and connected components: the parts of `transforms.linkage.clustering` on bare nodes.
 
 Nodes are 0, 1, ... in the order of their report ids. Weights are whole numbers, so sums are exact and a mean does not
 depend on the order of addition. Nothing here depends on the order in which pairs are given.
 """
 
 from heapq import heapify, heappop, heappush
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+
+NodeArray: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def connected_nodes(pairs: pl.DataFrame, nodes: int) -> NodeArray:
+    """Return, per node, the least node of its connected component over pairs (a, b)."""
+    label, a, b = np.arange(nodes), pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    while a.size:
+        np.minimum.at(label, np.maximum(a, b), np.minimum(a, b))  # each node points to a lesser one, or to itself
+        while (label != label[label]).any():
+            label = label[label]
+        a, b = label[a], label[b]  # each component found so far becomes one node
+        a, b = a[a != b], b[a != b]
+    return label
+
+
+def cannot_link_marks(reporters: list[int | None], separate: list[tuple[int, int]]) -> list[dict[int, int]]:
+    """Return the marks of each node: its reporter's number, and a negative number for each separate pair."""
+    marks = [{} if reporter is None else {reporter: place} for place, reporter in enumerate(reporters)]
+    for number, pair in enumerate(separate):
+        for place in pair:
+            marks[place][-1 - number] = place
+    return marks
 
 
 def _root(parents: dict[int, int] | list[int], node: int) -> int:
@@ -56,33 +83,54 @@ class ConstrainedGroups:
 def link_by_mean_weight(
     groups: ConstrainedGroups, pairs: list[tuple[int, int]], weights: list[int], least: int
 ) -> None:
-    """Join groups by weight: repeatedly the two cores of the highest mean weight, as long as it is at least `least`.
+    """Join groups by weight, down to `least` (`MeanLinkage`)."""
+    MeanLinkage(groups, pairs, weights, least).join_down_to(least)
 
-    pairs: each pair of nodes once; a pair that is not given weighs 0, so `least` is above 0. A core is a set of nodes
-    that weight alone holds together; each node starts as one. Cores whose groups share a mark never join. Of equal
-    means, the pair of cores whose last nodes are least goes first.
+
+class MeanLinkage:
+    """Joins groups by weight: repeatedly the two cores of the highest mean weight, as long as it is high enough.
+
+    A core is a set of nodes that weight alone holds together; each node starts as one. Cores whose groups share a mark
+    never join. Of equal means, the pair of cores whose last nodes are least goes first.
     """
-    cores = _Cores(pairs, weights)
-    queue = [(-w / 1, min(pair), max(pair)) for pair, w in zip(pairs, weights, strict=True) if w >= least]
-    heapify(queue)
-    seen: set[tuple[float, int, int]] = set()
-    while queue:
-        # An entry may be outdated, because its cores have grown since. It is then never too late in the queue: a join
-        # can only lower a mean below the higher of the two, and only raise the last node. So an entry that comes first
-        # and is up to date is the pair to join. An outdated one is queued again with its current mean.
-        entry = heappop(queue)
-        a, b = cores.find(entry[1]), cores.find(entry[2])
-        if a == b:
-            continue
-        total, count = cores.between(a, b)
-        ends = (cores.last[a], cores.last[b])
-        current = (-total / count, min(ends), max(ends))
-        if current == entry:
-            if groups.join(a, b):
+
+    def __init__(
+        self, groups: ConstrainedGroups, pairs: list[tuple[int, int]], weights: list[int], lowest: int
+    ) -> None:
+        """Start with one core per node. pairs: each pair of nodes once; one that is not given weighs 0.
+
+        lowest: the least mean weight, above 0, that will be asked for.
+        """
+        self._groups, self._lowest = groups, lowest
+        self._cores = _Cores(pairs, weights)
+        self._queue = [(-w / 1, min(pair), max(pair)) for pair, w in zip(pairs, weights, strict=True) if w >= lowest]
+        heapify(self._queue)
+        self._seen: set[tuple[float, int, int]] = set()
+
+    def join_down_to(self, least: int) -> None:
+        """Join all that a mean weight of at least `least` joins; the next call goes on from there, for a lower one."""
+        cores, queue, seen, later = self._cores, self._queue, self._seen, []
+        while queue and queue[0][0] <= -least:
+            # An entry may be outdated, because its cores have grown since. It is then never too late in the queue: a
+            # join can only lower a mean below the higher of the two, and only raise the last node. So an entry that
+            # comes first and is up to date is the pair to join. An outdated one is queued again with its current mean.
+            entry = heappop(queue)
+            a, b = cores.find(entry[1]), cores.find(entry[2])
+            if a == b:
+                continue
+            total, count = cores.between(a, b)
+            ends = (cores.last[a], cores.last[b])
+            current = (-total / count, min(ends), max(ends))
+            if current != entry:
+                if total >= self._lowest * count and current not in seen:
+                    seen.add(current)
+                    heappush(queue, current)
+            elif total < least * count:  # by less than a float shows
+                later.append(entry)
+            elif self._groups.join(a, b):
                 cores.join(a, b)
-        elif total >= least * count and current not in seen:
-            seen.add(current)
-            heappush(queue, current)
+        for entry in later:
+            heappush(queue, entry)
 
 
 class _Cores:

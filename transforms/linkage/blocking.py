@@ -11,72 +11,77 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from schemas.comparisons import Words
-from schemas.kind import FieldSpec, Key, Kind
-from transforms.identity import SEPARATOR
+from schemas.comparisons import Contact, Names, Words, counts_words
+from schemas.kind import FieldSpec, Kind
 from transforms.linkage.model import MatchModel
+from transforms.preparation.block_keys import (
+    BLOCK_PREFIX,
+    LIST_PREFIX,
+    WORD_PATTERN,
+    blocking_keys,
+    distinct_words,
+    key_columns,
+    list_key_columns,
+    part_values,
+    scored_key_columns,
+    with_blocking_keys,
+)
+from transforms.preparation.cleaning import clean_folded, fold
+from transforms.preparation.derived import derived_values, joined_texts, steps_of, words_column
+from transforms.preparation.reporters import linked_reporter
 
-WORD_PATTERN: Final = r"[\p{L}\p{N}]{2,}"
-"""A word of a free text: two or more letters or digits."""
 MIN_WORD_BITS: Final = 3.0
 """Words in more than an eighth of the texts are ignored: sharing one is no evidence."""
 WORD_STEPS_PER_BIT: Final = 10
 """A word's weight is stored in tenths of a bit."""
 WORD_WEIGHT_SPAN: Final = 1024
 """A word as a number: its hash times this, plus its weight."""
-SPACE_RUNS: Final = r"\s{2,}|[^\S ]"
-"""White space that folding replaces by one space."""
 FOLDED_TYPES: Final = ("text", "code", "list")
-BLOCK_PREFIX: Final = "block_"
-FREQUENCY_PREFIX: Final = "tf_"
+FREQUENCY_PREFIX: Final = "_tf_"
+"""Begins the name of a column of frequencies; no field has such a name."""
 
 
 def prepare_comparison(reports: pl.DataFrame, kind: Kind, model: MatchModel | None = None) -> pl.DataFrame:
-    """Return report_id, reported_by, the compared fields, `tf_<field>` and the blocking keys, ready to be scored.
+    """Return report_id, reported_by, the compared fields, `_tf_<field>` and the blocking keys, ready to be scored.
 
     Texts are folded (case, white space), numbers are floats, words of free texts are numbers that contain their weight.
-    `tf_<field>` is the share of reports with the value, as counted in training. Without a model, texts stay texts and
+    `_tf_<field>` is the share of reports with the value, as counted in training. Without a model, texts stay texts and
     there are no frequencies. Key columns that `reports` has are used unchanged.
     """
-    fields = _compared_fields(kind)
+    fields, derived = _compared_fields(kind), derived_values(kind)
     folded = reports.lazy().with_columns(_folded(reports, comparison_fields(kind), kind))
     if not {*key_columns(kind)} <= {*reports.columns}:
-        folded = folded.with_columns(blocking_keys(kind))
+        folded = with_blocking_keys(folded, kind)
+    if kind.comparisons or derived:
+        folded = folded.with_columns(joined_texts(kind)).with_columns(e.alias(name) for name, e in derived.items())
     numbers = [pl.col(name).cast(pl.Float64) for name, f in fields.items() if f.type in {"integer", "number"}]
-    columns = ["report_id", "reported_by", *fields]
-    frame = folded.with_columns(numbers).select(*columns, *key_columns(kind)).collect()
-    if model is None:
-        return frame
+    columns = [pl.col("report_id"), linked_reporter(kind), *map(pl.col, (*fields, *derived, *key_columns(kind)))]
+    frame = folded.with_columns(numbers).select(columns).collect()
+    return frame if model is None else _with_learnt(frame, kind, model)
+
+
+def _with_learnt(frame: pl.DataFrame, kind: Kind, model: MatchModel) -> pl.DataFrame:
+    """Return the frame with what a model counted: weights of words, and frequencies of values."""
     for name, field in kind.compared().items():
-        if isinstance(field.compare, Words):
-            frame = _weighed_words(frame, name, model)
-        elif field.term_frequency:
+        if counts_words(field.compare):
+            frame = _weighed_words(frame, name, words_column(name, field.compare), model)
+        if field.term_frequency and not isinstance(field.compare, Words):
             frame = _with_frequency(frame, name, model)
     return frame
 
 
 def blocking_index(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return the rows of the blocking index: report_id and the blocking keys."""
-    fields = {key.field for rule in kind.rules() for key in rule}
-    return (
-        reports.lazy().with_columns(_folded(reports, fields, kind)).select("report_id", *blocking_keys(kind)).collect()
-    )
+    fields = {name for rule in kind.rules() for key in rule for name in key.fields()}
+    folded = reports.lazy().with_columns(_folded(reports, fields, kind))
+    return with_blocking_keys(folded, kind).select("report_id", *key_columns(kind)).collect()
 
 
 def comparison_fields(kind: Kind) -> list[str]:
     """Return the fields that `prepare_comparison` reads, in the kind's order."""
-    fields = {*_compared_fields(kind), *(key.field for rule in kind.rules() for key in rule)}
+    fields = {*_compared_fields(kind), *(name for rule in kind.rules() for key in rule for name in key.fields())}
+    fields |= {name for joint in (kind.comparisons or {}).values() for name in joint.fields}
     return [name for name in kind.fields if name in fields]
-
-
-def key_columns(kind: Kind) -> list[str]:
-    """Return the names of the key columns, one for each of `Kind.rules` (blocking rules, then identities)."""
-    return [f"{BLOCK_PREFIX}{n}" for n in range(len(kind.rules()))]
-
-
-def scored_key_columns(kind: Kind) -> list[str]:
-    """Return the key columns of the blocking rules, without those of the identities, which need no scoring."""
-    return key_columns(kind)[: len(kind.blocking)]
 
 
 def declared_identities(index: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -89,15 +94,10 @@ def declared_identities(index: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema={"report_id": pl.String, "key": pl.String}), *parts])
 
 
-def blocking_keys(kind: Kind) -> list[pl.Expr]:
-    """Return `block_<n>` (Int64) for each rule; null where one of its parts is null."""
-    return [_key(rule).alias(name) for rule, name in zip(kind.rules(), key_columns(kind), strict=True)]
-
-
 def key_values(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return the values of each rule as text: report_id, then `block_<n>` (List(String), one entry a part)."""
     folded = reports.with_columns(_folded(reports, kind.fields, kind))
-    parts = ([_part(key).cast(pl.String) for key in rule] for rule in kind.rules())
+    parts = ([*part_values(rule)] for rule in kind.rules())
     columns = zip(key_columns(kind), parts, strict=True)
     return folded.select("report_id", *(pl.concat_list(values).alias(name) for name, values in columns))
 
@@ -105,7 +105,7 @@ def key_values(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 def block_sizes(keys: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return how many reports share each key: rule (Int32), key (Int64), reports (UInt32)."""
     parts = [
-        keys.lazy().select(key=name).drop_nulls().group_by("key").agg(pl.len().alias("reports"))
+        _each_key(keys.lazy().select(key=name)).drop_nulls().group_by("key").agg(pl.len().alias("reports"))
         .select(pl.lit(n, dtype=pl.Int32).alias("rule"), "key", "reports")
         for n, name in enumerate(key_columns(kind))
     ]  # fmt: skip
@@ -120,20 +120,29 @@ def without_capped_keys(keys: pl.DataFrame, capped: pl.DataFrame, kind: Kind) ->
         return keys
     by_rule = {n: capped.filter(pl.col("rule") == n)["key"].implode() for n in capped["rule"].unique()}
     names = key_columns(kind)
-    return keys.with_columns(
-        pl.when(~pl.col(names[n]).is_in(values)).then(pl.col(names[n])).alias(names[n]) for n, values in by_rule.items()
-    )
+    return keys.with_columns(_without_keys(names[n], values) for n, values in by_rule.items())
 
 
-def distinct_words(text: pl.Expr) -> pl.Expr:
-    """Return the distinct words of a folded text, as a list."""
-    return text.str.extract_all(WORD_PATTERN).list.unique()
+def _without_keys(name: str, keys: pl.Expr | pl.Series) -> pl.Expr:
+    """Return a key column without these keys; null where none remains."""
+    if not name.startswith(LIST_PREFIX):
+        return pl.when(~pl.col(name).is_in(keys)).then(pl.col(name)).alias(name)
+    others = pl.col(name).list.eval(pl.element().filter(~pl.element().is_in(keys)))
+    return pl.when(others.list.len() > 0).then(others).alias(name)
+
+
+def _each_key(keys: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a row a key, where a report has several."""
+    return keys.explode("key") if keys.collect_schema()["key"] == pl.List(pl.Int64) else keys
 
 
 def _compared_fields(kind: Kind) -> dict[str, FieldSpec]:
-    """Return the compared fields, and the longitude of each compared latitude."""
-    longitudes = [f.compare.longitude for f in kind.compared().values() if f.compare and f.compare.by == "kilometres"]
-    return kind.compared() | {name: kind.fields[name] for name in longitudes}
+    """Return what is compared, the longitude of each compared latitude, and the fields that are read one by one."""
+    compared = kind.compared()
+    longitudes = [f.compare.longitude for f in compared.values() if f.compare and f.compare.by == "kilometres"]
+    joints = (kind.comparisons or {}).values()
+    single = [name for joint in joints if isinstance(joint.compare, Names | Contact) for name in joint.fields]
+    return compared | {name: kind.fields[name] for name in (*longitudes, *single)}
 
 
 def _folded(reports: pl.DataFrame, names: Iterable[str], kind: Kind) -> Iterator[pl.Expr]:
@@ -142,47 +151,13 @@ def _folded(reports: pl.DataFrame, names: Iterable[str], kind: Kind) -> Iterator
         if kind.fields[name].type == "list":
             yield pl.col(name).list.eval(pl.element().str.to_lowercase())
         elif kind.fields[name].type in FOLDED_TYPES:
-            folded = _fold(reports[name]).str.strip_chars()
-            yield pl.when(folded != "").then(folded).alias(name)
+            folded, steps = fold(reports[name]).str.strip_chars(), steps_of(kind.fields[name])
+            yield (clean_folded(folded, steps) if steps else pl.when(folded != "").then(folded)).alias(name)
 
 
-def _fold(texts: pl.Series) -> pl.Expr:
-    """Return the texts in lower case, in composed Unicode form, with single spaces."""
-    column = pl.col(texts.name)
-    ascii_ = column.str.len_bytes() == column.str.len_chars()  # normalising, the slowest step, would not change these
-    present = texts.to_frame().select(ascii_=ascii_.all(), spaces=column.str.contains(SPACE_RUNS).any())
-    if present.row(0) == (True, False):
-        return column.str.to_lowercase()  # most fields: the check is cheaper than replacing nothing
-    composed = pl.coalesce(pl.when(ascii_).then(column), pl.when(~ascii_).then(column).str.normalize("NFKC"))
-    return composed.str.to_lowercase().str.replace_all(SPACE_RUNS, " ")
-
-
-def _key(rule: tuple[Key, ...]) -> pl.Expr:
-    parts = [_part(key).cast(pl.String) for key in rule]
-    joined = plh.concat_str(pl.concat_str(*parts, separator=SEPARATOR)).nchash.xxhash64()
-    whole = pl.all_horizontal(part.is_not_null() for part in parts)
-    return pl.when(whole).then(joined.reinterpret(signed=True))
-
-
-def _part(key: Key) -> pl.Expr:
-    column = pl.col(key.field)
-    if key.prefix is not None:
-        return column.str.slice(0, key.prefix)
-    if key.unit is not None:
-        return column.dt.strftime({"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}[key.unit])
-    if key.width is not None:
-        return (column.cast(pl.Float64) / key.width).floor().cast(pl.Int64)
-    if key.longest_word is not None:
-        words = distinct_words(column).list.sort()
-        longest = pl.element().sort_by(pl.element().str.len_chars(), descending=True, maintain_order=True)
-        by_length = words.list.eval(longest)
-        return by_length.list.get(key.longest_word - 1, null_on_oob=True)
-    return column
-
-
-def _weighed_words(frame: pl.DataFrame, name: str, model: MatchModel) -> pl.DataFrame:
-    """Replace a text by its words as numbers (`WORD_WEIGHT_SPAN`)."""
-    learnt = model.words[name]
+def _weighed_words(frame: pl.DataFrame, field: str, name: str, model: MatchModel) -> pl.DataFrame:
+    """Replace the text of a column by its words as numbers (`WORD_WEIGHT_SPAN`), by the field's weights."""
+    learnt = model.words[field]
     bits = _lookup_table(learnt.bits, "word", "bits")
     frame = frame.with_row_index("_row")
     words = frame.lazy().select("_row", distinct_words(pl.col(name)).alias("word")).explode("word").drop_nulls()
@@ -204,3 +179,11 @@ def _with_frequency(frame: pl.DataFrame, name: str, model: MatchModel) -> pl.Dat
 
 def _lookup_table(values: dict[str, float], key: str, value: str) -> pl.DataFrame:
     return pl.DataFrame({key: list(values), value: list(values.values())}, schema={key: pl.String, value: pl.Float64})
+
+
+__all__ = [
+    "BLOCK_PREFIX", "FOLDED_TYPES", "FREQUENCY_PREFIX", "LIST_PREFIX", "MIN_WORD_BITS", "WORD_PATTERN",
+    "WORD_STEPS_PER_BIT", "WORD_WEIGHT_SPAN", "block_sizes", "blocking_index", "blocking_keys", "comparison_fields",
+    "declared_identities", "distinct_words", "key_columns", "key_values", "list_key_columns", "prepare_comparison",
+    "scored_key_columns", "without_capped_keys",
+]  # fmt: skip

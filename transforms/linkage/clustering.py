@@ -10,30 +10,35 @@ algorithm is constrained average linkage:
    overruled: left out, and listed in the result. Decisions come first, then keys, each in the order of report ids.
 3. Every report starts as a core. The two cores of the highest mean match weight, at least `automatic` bits, become one
    unless that would join separate reports; this repeats until no such two remain. The mean is over all pairs of a
-   report of one core and a report of the other; a pair without an edge weighs `NO_EDGE_BITS`.
+   report of one core and a report of the other, those that blocking did not find included (`pairs_to_score`). A pair
+   without a weight counts `NO_EDGE_BITS`: `transforms.linkage.unblocked` has which pairs are not scored.
 4. A cluster is all that ties and cores hold together.
 
 So the mean weight over all pairs of a core is at least `automatic`: a chain of weak links does not join its ends. A
 decision that two reports are the same joins the cores of both, and splits off only what must be separate.
 
-Reports that `linking_pairs` does not connect do not influence each other: clustering works one component at a time.
+Reports that `linking_pairs` does not connect do not influence each other: each component is clustered by itself.
 """
 
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from transforms.identity import text_sort_keys
-from transforms.linkage.average_linkage import ConstrainedGroups, link_by_mean_weight
+from transforms.linkage.average_linkage import (
+    ConstrainedGroups,
+    NodeArray,
+    cannot_link_marks,
+    connected_nodes,
+    link_by_mean_weight,
+)
+from transforms.linkage.pairs import split_unblocked
+from transforms.linkage.rule import NO_EDGE_BITS, STEPS_PER_BIT, LinkageRule
 
-NO_EDGE_BITS: Final = -10.0
-"""Match weight of a pair without an edge in a mean, in bits: odds of one to a thousand; or one bit below `automatic`,
-if that is less. Such a pair shares no block, or scored below the review threshold.
-"""
-STEPS_PER_BIT: Final = 10**6
-"""Weights are whole numbers of millionths of a bit, so their sums are exact."""
+MAX_SCORED_GROUP: Final = 200
+"""Reports of a component of strong edges up to which all its pairs are scored: at most 100 pairs a report."""
 MAX_WEIGHT_BITS: Final = 10.0**6
 """Weights are limited to this many bits, and to its negative."""
 
@@ -52,26 +57,6 @@ OVERRULED_TIE: Final = {
 (a decision) or reporter. apart_a, apart_b: the two separate reports that it would join.
 """
 
-NodeArray: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
-
-
-@dataclass(frozen=True)
-class LinkageRule:
-    """automatic: match weight (bits) from which weight alone joins. one_report_per_item: as the kind declares it."""
-
-    automatic: float
-    one_report_per_item: bool
-
-    @property
-    def threshold(self) -> int:
-        """The automatic threshold in steps."""
-        return round(self.automatic * STEPS_PER_BIT)
-
-    @property
-    def no_edge(self) -> int:
-        """The weight of a pair without an edge, in steps; always less than the threshold."""
-        return min(round(NO_EDGE_BITS * STEPS_PER_BIT), self.threshold - STEPS_PER_BIT)
-
 
 @dataclass(frozen=True)
 class Clustering:
@@ -82,18 +67,19 @@ class Clustering:
 
 
 @dataclass(frozen=True)
-class _Graph:
+class LinkageGraph:
     """Reports as nodes, numbered by the order of their ids, and pairs of nodes (a < b).
 
     nodes: report_id, place (its row among the reports), node (its row here), reporter (the least node of its reporter,
     null unless a reporter reports an item once).
-    edges: a, b, weight (steps above that of a pair without an edge); no pair that is decided separate. ties: a, b,
-    decision (null for a key), in the order in which they are tried. separate: a, b as decided. least: the weight that
-    joins.
+    edges: a, b, weight (steps above that of a pair without a weight); no pair that is decided separate. unblocked: the
+    same of pairs that are no edges. ties: a, b, decision (null for a key), in the order in which they are tried.
+    separate: a, b as decided. least: the weight that joins.
     """
 
     nodes: pl.DataFrame
     edges: pl.DataFrame
+    unblocked: pl.DataFrame
     ties: pl.DataFrame
     separate: pl.DataFrame
     least: int
@@ -109,29 +95,51 @@ def cluster_reports(
     """Return the clusters of the reports, by the algorithm that the module docstring describes.
 
     reports: report_id, reported_by; each report once. edges: a, b, weight (bits); of a repeated pair the greatest
-    weight counts. decisions: id, a, b, verdict (same, different, unsure), without withdrawn ones. identities:
-    `IDENTITY_KEY`. Rows about a report that is not among `reports` are ignored.
+    weight counts. Where `UNBLOCKED` marks a pair as no edge, it counts within a component of strong edges and connects
+    none. decisions: id, a, b, verdict (same, different, unsure), without withdrawn ones. identities: `IDENTITY_KEY`.
+    Rows about a report that is not among `reports` are ignored.
     """
     identities = pl.DataFrame(schema=IDENTITY_KEY) if identities is None else identities
-    ends = _ends(reports, edges, decisions)
+    edges, unblocked = split_unblocked(edges)
+    ends = _ends(reports, edges, decisions, unblocked)
     constrained = [*ends[1], _places_of(reports, identities["report_id"])]
     label, rest = _join_simple_pairs(reports, edges, ends[0], constrained, rule)
     nodes = _nodes(reports, rest, rule)
-    decided = _numbered(decisions, ends[1], nodes).with_columns(decision=pl.col("id").cast(pl.String))
+    graph, disputed = _graph((edges, decisions, unblocked), ends, nodes, rule, identities)
+    found, overruled = _clusters(graph)
+    overruled = _with_ids(pl.concat([overruled, disputed]), nodes["report_id"]).sort("tie", "a", "b", "decision")
+    return Clustering(_labelled(reports, label, nodes, found, "cluster"), overruled)
+
+
+def linkage_graph(
+    reports: pl.DataFrame, edges: pl.DataFrame, decisions: pl.DataFrame, rule: LinkageRule, identities: pl.DataFrame
+) -> LinkageGraph:
+    """Return the graph of all reports. Arguments as in `cluster_reports`, without pairs that are no edges."""
+    frames = (edges, decisions, edges.clear())
+    nodes = _nodes(reports, np.arange(reports.height), rule)
+    return _graph(frames, _ends(reports, *frames), nodes, rule, identities)[0]
+
+
+def _graph(
+    frames: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame], ends: list[tuple[NodeArray, NodeArray]],
+    nodes: pl.DataFrame, rule: LinkageRule, identities: pl.DataFrame,
+) -> tuple[LinkageGraph, pl.DataFrame]:  # fmt: skip
+    """Return the graph of nodes, and the disputed keys (`_key_ties`). frames: edges, decisions, unblocked."""
+    edges, decisions, unblocked = (_numbered(pairs, at, nodes) for pairs, at in zip(frames, ends, strict=True))
+    decided = decisions.with_columns(decision=pl.col("id").cast(pl.String))
     separate = decided.filter(pl.col("verdict") == "different").select("a", "b").unique().sort("a", "b")
     same = decided.filter(pl.col("verdict") == "same").select("a", "b", "decision").sort("a", "b", "decision")
     keyed, disputed = _key_ties(identities, nodes, separate)
     by_key = _stars(keyed, "key").with_columns(decision=pl.lit(None, pl.String))
-    graph = _Graph(
+    graph = LinkageGraph(
         nodes=nodes,
-        edges=_graph_edges(_numbered(edges, ends[0], nodes), separate, rule),
+        edges=_graph_edges(edges, separate, rule),
+        unblocked=_graph_edges(unblocked, separate, rule),
         ties=pl.concat([same, by_key]),
         separate=separate,
         least=rule.threshold - rule.no_edge,
     )
-    found, overruled = _clusters(graph)
-    overruled = _with_ids(pl.concat([overruled, disputed]), nodes["report_id"]).sort("tie", "a", "b", "decision")
-    return Clustering(_labelled(reports, label, nodes, found, "cluster"), overruled)
+    return graph, disputed
 
 
 def linking_pairs(
@@ -158,13 +166,7 @@ def connected_components(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.DataF
     known = np.unique(np.concatenate(ends))
     nodes = _in_order(reports.select("report_id"), known[known >= 0]).with_columns(reporter=pl.lit(None, pl.Int64))
     joined = _numbered(pairs.select("a", "b"), ends, nodes)
-    return _labelled(reports, np.arange(reports.height), nodes, _connected(joined, nodes.height), "component")
-
-
-def unconstrained_clusters(reports: pl.DataFrame, edges: pl.DataFrame, automatic: float) -> pl.DataFrame:
-    """Return report_id, cluster by plain connected components: a baseline for evaluation, never published."""
-    strong = edges.filter(_steps("weight") >= round(automatic * STEPS_PER_BIT))
-    return connected_components(strong, reports).rename({"component": "cluster"})
+    return _labelled(reports, np.arange(reports.height), nodes, connected_nodes(joined, nodes.height), "component")
 
 
 # From reports to nodes and back
@@ -301,36 +303,31 @@ def _key_ties(
 # Clusters
 
 
-def _clusters(graph: _Graph) -> tuple[NodeArray, pl.DataFrame]:
+def _clusters(graph: LinkageGraph) -> tuple[NodeArray, pl.DataFrame]:
     """Return, per node, the least node of its cluster; and the overruled ties, as `OVERRULED_TIE` in nodes."""
     strong = graph.edges.filter(pl.col("weight") >= graph.least)
-    label = _connected(pl.concat([strong.select("a", "b"), graph.ties.select("a", "b")]), graph.nodes.height)
+    label = connected_nodes(pl.concat([strong.select("a", "b"), graph.ties.select("a", "b")]), graph.nodes.height)
     parts = graph.nodes.select("node", "reporter", part=pl.lit(pl.Series(label)))
     simple = _simple(graph, strong, parts)
     others = parts.with_columns(part=pl.when(~pl.col("part").is_in(simple.implode())).then("part"))
-    found, overruled = _one_by_one(graph, others)
+    found, overruled = _one_by_one(_with_unblocked(graph, strong), others)
     return np.where(others["part"].is_null(), label, found), overruled
 
 
-def _connected(pairs: pl.DataFrame, nodes: int) -> NodeArray:
-    """Return, per node, the least node of its connected component over pairs (a, b)."""
-    label, a, b = np.arange(nodes), pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    while a.size:
-        np.minimum.at(label, np.maximum(a, b), np.minimum(a, b))  # each node points to a lesser one, or to itself
-        while (label != label[label]).any():
-            label = label[label]
-        a, b = label[a], label[b]  # each component found so far becomes one node
-        a, b = a[a != b], b[a != b]
-    return label
+def _with_unblocked(graph: LinkageGraph, strong: pl.DataFrame) -> LinkageGraph:
+    """Return the graph with the pairs that are no edges as edges, where strong edges connect their ends already."""
+    part = pl.Series(connected_nodes(strong, graph.nodes.height))
+    new = _inside(graph.unblocked, part).join(graph.edges, on=["a", "b"], how="anti")
+    return replace(graph, edges=pl.concat([graph.edges, new]))
 
 
-def _simple(graph: _Graph, strong: pl.DataFrame, parts: pl.DataFrame) -> pl.Series:
+def _simple(graph: LinkageGraph, strong: pl.DataFrame, parts: pl.DataFrame) -> pl.Series:
     """Return the components (parts) that are one cluster, in whatever order they are joined.
 
     They have no separate pair, and either ties alone connect them or every pair of them is strong.
     """
     part = parts["part"]
-    bound = parts.select("part", bound=pl.lit(pl.Series(_connected(graph.ties, parts.height))) == pl.col("part"))
+    bound = parts.select("part", bound=pl.lit(pl.Series(connected_nodes(graph.ties, parts.height))) == pl.col("part"))
     counted = bound.group_by("part").agg(pl.len().cast(pl.Int64).alias("nodes"), pl.col("bound").all())
     pairs = strong.select(part=part.gather(strong["a"])).group_by("part").agg(pl.len().alias("pairs"))
     every = pl.col("pairs") * 2 == pl.col("nodes") * (pl.col("nodes") - 1)
@@ -346,14 +343,14 @@ def _inside(pairs: pl.DataFrame, part: pl.Series) -> pl.DataFrame:
     return pairs.filter(part.gather(pairs["a"]) == part.gather(pairs["b"]))
 
 
-def _one_by_one(graph: _Graph, parts: pl.DataFrame) -> tuple[NodeArray, pl.DataFrame]:
+def _one_by_one(graph: LinkageGraph, parts: pl.DataFrame) -> tuple[NodeArray, pl.DataFrame]:
     """Return, per node, the least node of its cluster (itself if it has no part); and the overruled ties."""
     members = parts.drop_nulls("part").sort("part", "node")
     nodes = members["node"].to_numpy()
     place = np.zeros(parts.height, dtype=np.int64)
     place[nodes] = np.arange(len(nodes))
     ties, edges, separate = (_inside(pairs, parts["part"]) for pairs in (graph.ties, graph.edges, graph.separate))
-    groups = ConstrainedGroups(_marks(members["reporter"], _places(separate, place)))
+    groups = ConstrainedGroups(cannot_link_marks(members["reporter"].to_list(), _places(separate, place)))
     overruled = [
         (decision, a, b, *groups.shared_mark(a, b))
         for (a, b), decision in zip(_places(ties, place), ties["decision"], strict=True)
@@ -374,15 +371,6 @@ def _places(pairs: pl.DataFrame, place: NodeArray) -> list[tuple[int, int]]:
     return list(zip(*(place[pairs[end].to_numpy()].tolist() for end in ("a", "b")), strict=True))
 
 
-def _marks(reporters: pl.Series, separate: list[tuple[int, int]]) -> list[dict[int, int]]:
-    """Return the marks of each place: its reporter's number, and a negative number for each separate pair."""
-    marks = [{} if reporter is None else {reporter: place} for place, reporter in enumerate(reporters)]
-    for number, pair in enumerate(separate):
-        for place in pair:
-            marks[place][-1 - number] = place
-    return marks
-
-
 def _overruled_ties(ties: list[tuple[str | None, int, int, int, int, int]], nodes: pl.Series) -> pl.DataFrame:
     """Return `OVERRULED_TIE` in nodes; ties: decision, a, b, mark, apart_a, apart_b in places."""
     places = dict.fromkeys(("a", "b", "mark", "apart_a", "apart_b"), pl.Int64)
@@ -395,3 +383,9 @@ def _overruled_ties(ties: list[tuple[str | None, int, int, int, int, int]], node
 def _with_ids(ties: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
     """Return a frame of overruled ties with each number replaced by the id at it."""
     return ties.with_columns(ids.gather(ties[end]).alias(end) for end in ("a", "b", "apart_a", "apart_b"))
+
+
+__all__ = [
+    "IDENTITY_KEY", "MAX_SCORED_GROUP", "NO_EDGE_BITS", "OVERRULED_TIE", "STEPS_PER_BIT", "Clustering", "LinkageGraph",
+    "LinkageRule", "cluster_reports", "connected_components", "linkage_graph", "linking_pairs",
+]  # fmt: skip

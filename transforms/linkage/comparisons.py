@@ -2,13 +2,17 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.comparisons import Compare
+from schemas.comparisons import Compare, Contact, parts_of
 from schemas.kind import FieldSpec, Kind
 from transforms.linkage.blocking import WORD_STEPS_PER_BIT
 from transforms.linkage.model import MatchModel
+from transforms.preparation.derived import derived_name, words_column
+from transforms.preparation.levels import Compared, contact_missing, fixed_levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from splink.internals.comparison_level_creator import ComparisonLevelCreator
 
 PROBABILITIES: Final = ("m_probability", "u_probability")
 """What training estimates for each comparison level."""
@@ -32,16 +36,25 @@ NEAR_LABELS: Final = {
     "code": "begin alike ({})",
 }
 """The `by` of a comparison -> the label of a level with this limit."""
+WORDLESS_EQUAL: Final = ("words", "overlap", "kilometres", "model_numbers", "contact")
+"""Comparisons for which equality is no more evidence than the nearest declared level."""
+SPLINK_FREQUENCY: Final = "tf_"
+"""Begins the name of Splink's own column of the frequencies of a field."""
+SQL_WORD_PREFIX: Final = "_"
+"""Begins the second name of a column whose own name is a word of SQL."""
+NEAR_FREQUENCY_WEIGHT: Final = 0.5
+"""How much of the rarity of a value counts where two values are near, not equal: half, as they may be two values."""
 
 
 def splink_settings(kind: Kind) -> dict[str, Any]:
     """Return Splink's settings for a kind, without any estimated probability."""
-    import splink.comparison_library as cl  # noqa: PLC0415  takes a second: only where it runs
-    from splink import SettingsCreator  # noqa: PLC0415  same
+    import splink.comparison_library as cl  # takes a second: only where it runs
+    from splink import SettingsCreator
 
     comparisons: list[Any] = [
-        cl.CustomComparison(output_column_name=name, comparison_levels=_levels(name, field))
+        cl.CustomComparison(output_column_name=name, comparison_levels=_levels(kind, name, field, field.compare))
         for name, field in kind.compared().items()
+        if field.compare is not None
     ]
     return SettingsCreator(
         link_type="dedupe_only", comparisons=comparisons, blocking_rules_to_generate_predictions=[],
@@ -49,29 +62,64 @@ def splink_settings(kind: Kind) -> dict[str, Any]:
     ).create_settings_dict("duckdb")  # fmt: skip
 
 
-def _levels(name: str, field: FieldSpec) -> list[Any]:
+def _levels(kind: Kind, name: str, field: FieldSpec, compare: Compare) -> list[Any]:
     """Return the comparison levels, nearest first: null, equal, each declared level, all else."""
-    import splink.comparison_level_library as cll  # noqa: PLC0415  takes a second: only where it runs
+    import splink.comparison_level_library as cll  # takes a second: only where it runs
 
-    compare = field.compare
-    assert compare is not None  # noqa: S101  a field of role comparison has one: `FieldSpec`
-    same = cll.ExactMatchLevel(name, term_frequency_adjustments=field.term_frequency).configure(
+    column = _frequency_column(kind, name) if field.term_frequency else name
+    same = cll.ExactMatchLevel(column, term_frequency_adjustments=bool(field.term_frequency)).configure(
         label_for_charts=EQUAL_LABEL
     )
-    null = cll.NullLevel(name).configure(label_for_charts=MISSING_LABEL)
+    equal = [] if compare.by in WORDLESS_EQUAL else [same]
+    sources = kind.sources_of(name)
+    near = [level for part in parts_of(compare) for level in _near_levels(Compared(name, sources, compare), part)]
+    if field.term_frequency == "near":
+        near = [
+            level.configure(tf_adjustment_column=column, tf_adjustment_weight=NEAR_FREQUENCY_WEIGHT) for level in near
+        ]
+    other = cll.ElseLevel().configure(label_for_charts=DIFFERENT_LABEL)
+    return [_null_level(Compared(name, sources, compare)), *equal, *near, other]
+
+
+def _frequency_column(kind: Kind, name: str) -> str:
+    """Return the column of the values whose frequency counts: the field's own, but for a word of SQL.
+
+    Or for a field `x` of a kind that has a field `tf_x` too: Splink gives that name to the column of its frequencies.
+
+    Splink does not find the level of equal values by a name that it has to quote (`order`, `full`). The column then has
+    a name that no field can have; `scoring.open_linker` adds it.
+    """
+    from splink.internals.input_column import InputColumn
+
+    is_plain = InputColumn(name, sqlglot_dialect_str="duckdb").unquote().name == name
+    is_free = f"{SPLINK_FREQUENCY}{name}" not in {*kind.fields, *kind.compared()}
+    return name if is_plain and is_free else f"{SQL_WORD_PREFIX}{name}"
+
+
+def _null_level(compared: Compared) -> "ComparisonLevelCreator":
+    """Return the level of a pair of which one report has no value."""
+    import splink.comparison_level_library as cll
+
+    name, compare = compared.name, compared.compare
+    if isinstance(compare, Contact):
+        null = cll.CustomLevel(contact_missing(compared, compare))
+        return null.configure(is_null_level=True, label_for_charts=MISSING_LABEL)
     if compare.by == "kilometres":
         null = cll.CustomLevel(" OR ".join(f'"{c}_{s}" IS NULL' for c in (name, compare.longitude) for s in "lr"))
-        null = null.configure(is_null_level=True, label_for_charts=MISSING_LABEL)
-    # For these, equality is no more evidence than the nearest declared level.
-    equal = [] if compare.by in {"words", "overlap", "kilometres"} else [same]
-    return [null, *equal, *_near_levels(name, compare), cll.ElseLevel().configure(label_for_charts=DIFFERENT_LABEL)]
+        return null.configure(is_null_level=True, label_for_charts=MISSING_LABEL)
+    column = derived_name("numbers", name) if compare.by == "model_numbers" else name
+    return cll.NullLevel(column).configure(label_for_charts=MISSING_LABEL)
 
 
-def _near_levels(name: str, compare: Compare) -> list[Any]:
-    """Return the declared levels between equal and different."""
-    import splink.comparison_level_library as cll  # noqa: PLC0415  takes a second: only where it runs
+def _near_levels(compared: Compared, compare: Compare) -> list[Any]:
+    """Return the declared levels between equal and different of one comparison, or one part of it."""
+    import splink.comparison_level_library as cll
 
-    this, other = f'"{name}_l"', f'"{name}_r"'
+    fixed = fixed_levels(compared, compare)
+    if fixed:
+        return [cll.CustomLevel(sql).configure(label_for_charts=label) for label, sql in fixed]
+    name, this, other = compared.name, f'"{compared.name}_l"', f'"{compared.name}_r"'
+    words = words_column(name, compared.compare)
     seconds, longitude = f"abs(epoch({this}) - epoch({other}))", getattr(compare, "longitude", "")
     build: dict[str, Callable[[Any], Any]] = {
         "similarity": lambda v: cll.JaroWinklerLevel(name, v),
@@ -80,7 +128,7 @@ def _near_levels(name: str, compare: Compare) -> list[Any]:
         "minutes": lambda v: cll.CustomLevel(f"{seconds} <= {v * 60}"),
         "difference": lambda v: cll.CustomLevel(f"abs({this} - {other}) <= {v}"),
         "proportion": lambda v: cll.PercentageDifferenceLevel(name, v),
-        "words": lambda v: cll.CustomLevel(f"shared_bits({this}, {other}) >= {v * WORD_STEPS_PER_BIT}"),
+        "words": lambda v: cll.CustomLevel(f'shared_bits("{words}_l", "{words}_r") >= {v * WORD_STEPS_PER_BIT}'),
         "kilometres": lambda v: cll.DistanceInKMLevel(name, longitude, v),
         "overlap": lambda v: cll.ArrayIntersectLevel(name, v),
         "code": lambda v: cll.CustomLevel(f"{this}[:{v}] = {other}[:{v}]"),

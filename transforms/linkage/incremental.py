@@ -13,7 +13,7 @@ The steps are pure. Each returns what the next one needs to know; the caller rea
    is looked at.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
@@ -21,31 +21,32 @@ import polars as pl
 from schemas.kind import Kind
 from transforms.linkage import scoring
 from transforms.linkage.blocking import (
+    block_sizes,
     blocking_index,
     comparison_fields,
     declared_identities,
-    key_columns,
-    key_values,
     prepare_comparison,
     without_capped_keys,
 )
 from transforms.linkage.candidates import (
     BLOCKING_KEY,
+    block_warnings,
     blocks_over_limit,
     capped_blocks,
     crossed_limit,
     distinct_blocking_keys,
     has_partner,
+    limited_kind,
     shares_blocking_key,
 )
 from transforms.linkage.clustering import LinkageRule, connected_components, linking_pairs
 from transforms.linkage.model import MatchModel, linkage_rule
+from transforms.preparation.reporters import linked_columns
 
 ROUNDS: Final = 20
 """Steps from report to connected report that are taken one by one, before all pairs of a kind are taken."""
 CHUNK_COMPARED: Final = 250_000
 """How many reports are made comparable at once."""
-_WARNING: Final = {"kind": pl.String, "what": pl.String, "detail": pl.String, "count": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class LinkageInputs:
 
     decisions: id, a, b, verdict, before, after (whether the last release counts it, whether this one does). rematch:
     the kind or its model differs from the last release's, so all pairs are scored again. first: no release has the
-    kind yet.
+    kind yet. new_rules: the version of the rules if the last release follows another one, so that nothing of it holds.
     """
 
     kind: Kind
@@ -62,11 +63,12 @@ class LinkageInputs:
     decisions: pl.DataFrame
     rematch: bool
     first: bool
+    new_rules: str | None = field(default=None, kw_only=True)
 
     @property
     def everything(self) -> bool:
         """Whether every report is looked at."""
-        return self.rematch or self.first
+        return self.rematch or self.first or self.new_rules is not None
 
     @property
     def changed_decisions(self) -> pl.DataFrame:
@@ -121,12 +123,12 @@ def score_everything(before: pl.Series, reports: pl.DataFrame, inputs: LinkageIn
 
     before: ids of the reports that stand in the last release.
     """
-    kind = inputs.kind
-    index = blocking_index(reports, kind)
+    index = blocking_index(reports, inputs.kind)
+    kind = limited_kind(inputs.kind, block_sizes(index, inputs.kind), index.height)
     oversized = blocks_over_limit(index, kind)
     values = _compared_fields(reports, kind).hstack(index.drop("report_id"))
     edges = _score(values.filter(has_partner(index, oversized, kind)), None, oversized, inputs)
-    return ScoredPairs(index, edges, before, _block_warnings(oversized, index, reports, kind))
+    return ScoredPairs(index, edges, before, block_warnings(oversized, index, reports, kind))
 
 
 # The rows of the index to compare again
@@ -176,6 +178,18 @@ def index_change(before: pl.DataFrame, after: pl.DataFrame, kind: Kind) -> Index
     return IndexChange(entering, leaving)
 
 
+def with_limits(inputs: LinkageInputs, index: pl.DataFrame, change: IndexChange) -> LinkageInputs | None:
+    """Return the inputs with the limits of blocks that follow from all reports; None if a night changes a limit.
+
+    Blocks that no report of the night is in may then cross it, so that all pairs are scored again. index: the whole
+    index of the last release.
+    """
+    kind = inputs.kind
+    after = pl.concat([index.join(change.leaving, on="report_id", how="anti"), change.entering.select(index.columns)])
+    limits = [limited_kind(kind, block_sizes(side, kind), side.height).block_limits() for side in (index, after)]
+    return replace(inputs, kind=kind.limited(limits[1])) if limits[0] == limits[1] else None
+
+
 def affected_blocks(change: IndexChange, members: pl.DataFrame, kind: Kind) -> AffectedBlocks:
     """Return the blocks that a change affects. members: the rows of its keys that stay in the index."""
     keys = change.keys(kind)
@@ -223,7 +237,7 @@ def score_changed(
     kind, again = inputs.kind, blocks.again(change)
     edges = _score(_compared_fields(reports, kind), again["report_id"], blocks.oversized, inputs)
     outdated = pl.concat([change.leaving["report_id"], blocks.reactivated["report_id"]])
-    return ScoredPairs(again, edges, outdated, _block_warnings(blocks.oversized, again, reports, kind))
+    return ScoredPairs(again, edges, outdated, block_warnings(blocks.oversized, again, reports, kind))
 
 
 def _score(
@@ -237,25 +251,12 @@ def _score(
     frame = pl.concat(prepare_comparison(part, inputs.kind, inputs.model) for part in slices)
     frame = without_capped_keys(frame, oversized, inputs.kind)
     if again is not None:
-        frame = frame.with_columns(dirty=pl.col("report_id").is_in(again.implode()))
+        frame = frame.with_columns(_dirty=pl.col("report_id").is_in(again.implode()))
     return scoring.score_pairs(frame, inputs.kind, inputs.model)
 
 
 def _compared_fields(reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    return reports.select("report_id", "reported_by", *comparison_fields(kind))
-
-
-def _block_warnings(oversized: pl.DataFrame, index: pl.DataFrame, reports: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return a warning for each block over the limit: its rule, its value unless personal, its number of reports."""
-    rows = []
-    for rule, key, count in oversized.sort("reports", "rule", "key", descending=[True, False, False]).iter_rows():
-        column, fields = key_columns(kind)[rule], " + ".join(part.in_words() for part in kind.rules()[rule])
-        member = index.filter(pl.col(column) == key).head(1).select("report_id").join(reports, on="report_id")
-        shown = not kind.personal and member.height
-        value = ", ".join(key_values(member, kind)[column].item(0)) if shown else "not shown"
-        row = {"what": "block over the limit", "detail": f"{fields} = {value}", "count": count}
-        rows.append({"kind": kind.kind, **row})
-    return pl.DataFrame(rows, schema=_WARNING)
+    return reports.select("report_id", *linked_columns(kind), *comparison_fields(kind))
 
 
 # All reports whose item may change

@@ -85,7 +85,7 @@ def review_threshold(kind: Kind, model: MatchModel) -> float:
 
 def linkage_rule(kind: Kind, model: MatchModel | None) -> LinkageRule:
     """Return the rule by which reports of a kind become items."""
-    return LinkageRule(automatic_threshold(kind, model) if model else NO_MODEL_BITS, kind.one_report_per_item)
+    return LinkageRule(automatic_threshold(kind, model) if model else NO_MODEL_BITS, bool(kind.one_report_per_item))
 
 
 def parse_model(text: str) -> MatchModel:

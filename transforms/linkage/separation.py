@@ -3,12 +3,13 @@
 Pure: it reads the inputs of the clustering again, for few reports, and decides nothing.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import polars as pl
 
 from transforms.linkage.clustering import STEPS_PER_BIT, LinkageRule, cluster_reports
+from transforms.linkage.pairs import mark_unblocked, no_pairs
 
 SeparationReason = Literal["decision", "reporter", "coherence", "weight", "nothing"]
 """What separates two reports: a decision; one reporter that reported both items; a mean weight over the reports around
@@ -23,6 +24,7 @@ class LinkageEvidence:
 
     reports: report_id, reported_by, item_id of standing reports. edges: a, b, weight (bits). decisions: id, a, b,
     verdict, as the release counts them. identities: `clustering.IDENTITY_KEY`, None if the kind declares none.
+    unblocked: a, b, weight of the pairs without an edge that were scored (`transforms.linkage.unblocked`).
     """
 
     reports: pl.DataFrame
@@ -30,6 +32,12 @@ class LinkageEvidence:
     decisions: pl.DataFrame
     rule: LinkageRule
     identities: pl.DataFrame | None = None
+    unblocked: pl.DataFrame = field(default_factory=no_pairs)
+
+    @property
+    def pairs(self) -> pl.DataFrame:
+        """Every pair with a weight, as the clustering takes them."""
+        return mark_unblocked(self.edges, self.unblocked)
 
     def item_of(self, report: str) -> str:
         """Return the item of a report."""
@@ -41,7 +49,7 @@ class LinkageEvidence:
 
     def overruled(self) -> pl.DataFrame:
         """Return the overruled ties (`clustering.OVERRULED_TIE`)."""
-        return cluster_reports(self.reports, self.edges, self.decisions, self.rule, self.identities).overruled
+        return cluster_reports(self.reports, self.pairs, self.decisions, self.rule, self.identities).overruled
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Separation:
 
     decisions: ids of those that call a report of one item and a report of the other different. reporters: those who
     reported both, where a reporter reports an item once. mean: mean match weight in bits between the two cores (the
-    reports that weight alone holds together with each), over `pairs` pairs, of which `weighed` have an edge; every
+    reports that weight alone holds together with each), over `pairs` pairs, of which `weighed` were scored; every
     other pair counts `absent` bits. joins: whether weight alone would join the cores.
     """
 
@@ -81,7 +89,7 @@ def separation_of(evidence: LinkageEvidence, a: str, b: str) -> Separation:
     """Return what separates two reports of different items."""
     first, second = (evidence.members(evidence.item_of(report)) for report in (a, b))
     cores = [_core(evidence, side, report) for side, report in ((first, a), (second, b))]
-    weights = pairs_across(evidence.edges, *cores)["weight"]
+    weights = pairs_across(evidence.pairs, *cores)["weight"]
     pairs = len(cores[0]) * len(cores[1])
     absent = evidence.rule.no_edge / STEPS_PER_BIT
     mean = (sum(weights) + absent * (pairs - len(weights))) / pairs
@@ -130,7 +138,7 @@ def _core(evidence: LinkageEvidence, members: pl.DataFrame, report: str) -> pl.S
     An item holds no separate reports, so its cores do not depend on any constraint.
     """
     ids = members["report_id"]
-    within = evidence.edges.filter(pl.col("a").is_in(ids.implode()), pl.col("b").is_in(ids.implode()))
+    within = evidence.pairs.filter(pl.col("a").is_in(ids.implode()), pl.col("b").is_in(ids.implode()))
     by_weight = LinkageRule(evidence.rule.automatic, one_report_per_item=False)
     clusters = cluster_reports(members, within, NO_DECISIONS, by_weight).clusters
     mine = clusters.filter(report_id=report)["cluster"].item()

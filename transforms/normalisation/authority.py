@@ -7,8 +7,9 @@ from typing import Final
 import polars as pl
 
 from schemas.contract import Contract, Take
-from transforms.normalisation.cells import CODES_SHOWN, mapped_text
+from transforms.normalisation.cells import CODES_SHOWN
 from transforms.normalisation.problems import Problem
+from transforms.normalisation.texts.take_text import mapped_text
 
 RECEIVED_AT: Final = "_received_at"
 """The column of a batch with the receipt time (UTC, of the landing note), where `needs_receipt_time`."""
@@ -26,7 +27,7 @@ def authority_problems(contract: Contract, columns: list[str]) -> list[Problem]:
     takes = [claim.reported_by for claim in contract.claims] + (
         [contract.record.reported_by] if contract.record else []
     )
-    stated = {take.model_dump_json(): take for take in takes if take.column is not None}
+    stated = {take.model_dump_json(): take for take in takes if take.source_columns()}
     problems = [_not_authorised(take, contract) for take in stated.values()] if contract.sender.speaks_for else []
     if RECEIVED_AT in columns:
         problems += [_from_the_future(column, time) for column, time in _instants(contract)]
@@ -53,7 +54,7 @@ def _not_authorised(take: Take, contract: Contract) -> Problem:
     bad = (reporter != "") & ~reduce(or_, may)
     expected = pl.concat_str(pl.lit("the sender itself"), others, separator=", ", ignore_nulls=True)
     hint = "name a reporter for whom this sender may speak, or add it to `sender.speaks_for` of the contract"
-    return Problem("not-authorised", take.column, bad, reporter, expected, hint)
+    return Problem("not-authorised", take.source_columns()[0], bad, reporter, expected, hint)
 
 
 def _from_the_future(column: str, time: pl.Expr) -> Problem:

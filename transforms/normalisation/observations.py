@@ -4,24 +4,32 @@ One call takes a batch: the raw frames of many submissions under one contract, e
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
 
 from schemas.claims import CLAIM, frame_schema
 from schemas.contract import ClaimSpec, Contract, Take
+from schemas.contract_terms import conversions_of
 from transforms import identity
 from transforms.normalisation.authority import authority_problems
-from transforms.normalisation.cells import accuracy, mapped_text, read_cells
+from transforms.normalisation.cells import accuracy, read_cells, withdraws
+from transforms.normalisation.personal import person_number_problems, searched_columns
 from transforms.normalisation.problems import Findings, Problem, find_rejects
 from transforms.normalisation.rejected_twins import reject_twins
 from transforms.normalisation.repeated_keys import handle_repeats
 from transforms.normalisation.row_counts import count_rows, sunk_files
+from transforms.normalisation.terms import measure_text, term_accuracy, term_problems
+from transforms.normalisation.texts.cell_rows import cell_column_of, count_by_row, number_cells
+from transforms.normalisation.texts.figure_cells import applies, has_marks
+from transforms.normalisation.texts.take_text import mapped_text
 from transforms.numbers import decimals_written
 from transforms.register.lookup import Register
 
 CLAIM_CONTENT = ("item_id", "reported_by", "value", "decimals")
 """The content of a claim, whatever its format, encoding and order: a second submission with the same is rewrapped."""
+_ESCAPED = r'[\\"\x00-\x1f]'
 USUAL_VALUES = {"action": "append", "obs_status": "A", "confidential": False, "additive": False}
 """What most claims have in these columns; any other value is part of the content too."""
 
@@ -46,11 +54,12 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     The batch has `row` Int32 and, all String, the contract's columns, `submission_id`, `sender` and `option_period`
     (may be null).
     """
-    cells, problems = read_cells(batch, contract, register)
+    cells, problems = read_cells(number_cells(batch) if contract.unpivot else batch, contract, register)
     rows = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
-    rule_problems = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
-    problems += [*rule_problems, *authority_problems(contract, cells.columns)]
-    findings = find_rejects(rows, problems)
+    rule_problems = _rule_problems(contract)
+    problems += [*rule_problems, *term_problems(contract), *authority_problems(contract, cells.columns)]
+    problems += person_number_problems(rows, searched_columns(contract, None))
+    findings = find_rejects(rows, problems, cell_column_of(contract))
     lost = rows.clear()
     if findings.rejected.height:
         lost = rows.join(findings.rejected, on=["submission_id", "row"], how="semi")
@@ -63,22 +72,39 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     findings = findings.plus(repeated)
     sunk = sunk_files(findings.rejects, rule_problems)
     claims = claims.join(sunk, on="submission_id", how="anti") if sunk.height else claims
+    if contract.unpivot:
+        cells, claims, findings = count_by_row(cells, claims, findings, contract)
     counts = count_rows(cells, _content(claims), findings, sunk)
     return Normalised(claims.select(frame_schema(CLAIM).names()), findings.rejects, counts)
 
 
+def _rule_problems(contract: Contract) -> list[Problem]:
+    """Return the problems that the contract's rules find in a batch; a change is found from period to period."""
+    numbers = {
+        claim.column: pl.col(f"_value_{i}")
+        for i, claim in enumerate(contract.claims)
+        if claim.scale == 1 and not conversions_of(contract, claim)
+    }
+    return [Problem.of_rule(rule, contract, numbers) for rule in contract.rules if rule.check != "change"]
+
+
 def _claims(cells: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Return one row per claim: each figure of a wide row with its own reporter."""
-    lead = pl.lit(True)
+    lead, withdrawal = pl.lit(True), withdraws(contract)
     parts = []
+    escaped = _columns_to_escape(cells, contract)
     for i, claim in enumerate(contract.claims):
-        given = cells.filter(pl.col(claim.column) != "") if claim.missing == "skip" else cells
+        stated = (pl.col(claim.column) != "") | withdrawal
+        condition = applies(claim)
+        given = cells.filter(stated) if claim.missing == "skip" or has_marks(claim) else cells
+        if condition is not None:
+            given, stated = given.filter(condition), stated & condition
         parts.append(
             given.lazy()
-            .select(*_row_columns(contract), *_claim_columns(i, claim, contract), lead.alias("lead"))
+            .select(*_row_columns(contract), *_claim_columns(i, claim, contract, escaped), lead.alias("lead"))
             .collect()
         )
-        lead = lead & (pl.col(claim.column) == "")
+        lead = lead & ~stated
     return pl.concat(parts) if len(parts) > 1 else parts[0]
 
 
@@ -90,28 +116,41 @@ def _row_columns(contract: Contract) -> list[pl.Expr]:
         "period_end": pl.col("_end"),
         **{f: pl.col(f"_{f}") for f in ("unit_id", "unit_code", "unit_name", "version", "reported_at", "action")},
         "unit_kind": pl.col("_kind_text"),
+        "copy_of": pl.lit(contract.copy_of, dtype=pl.String),
         "additive": pl.lit(False),
     }
     return [pl.col("submission_id", "sender", "row"), *(e.alias(name) for name, e in values.items())]
 
 
-def _claim_columns(index: int, claim: ClaimSpec, contract: Contract) -> list[pl.Expr]:
+def _claim_columns(index: int, claim: ClaimSpec, contract: Contract, escaped: Collection[str]) -> list[pl.Expr]:
     confidential = mapped_text(claim.confidential) == "true" if claim.confidential else pl.lit(False)
     values = {
         "reported_by": mapped_text(claim.reported_by),
-        "column": pl.lit(claim.column),
+        "column": pl.col("cell_column") if claim.column == cell_column_of(contract) else pl.lit(claim.column),
         "original": pl.col(f"_original_{index}"),
         "confidential": confidential,
         "concept": pl.lit(claim.concept),
-        "breakdown": breakdown_text(contract.breakdown | claim.breakdown),
-        "unit_measure": mapped_text(claim.unit_measure),
-        "value": pl.col(f"_value_{index}"),
-        "decimals": _decimals(claim, contract).cast(pl.Int16),
-        "obs_status": mapped_text(claim.obs_status).fill_null("A") if claim.obs_status else pl.lit("A"),
-        "precedence": pl.lit(claim.precedence, dtype=pl.Int16),
+        "breakdown": breakdown_text(contract.breakdown | claim.breakdown, escaped),
+        "unit_measure": measure_text(claim, contract),
+        # A withdrawal may state no value; what it states is never published.
+        "value": pl.col(f"_value_{index}").fill_null(0) if contract.action else pl.col(f"_value_{index}"),
+        "decimals": term_accuracy(_decimals(claim, contract), claim, contract).cast(pl.Int16),
+        "obs_status": _status(index, claim),
+        "precedence": _precedence(claim.precedence),
+        "tolerance": pl.lit(claim.tolerated(), dtype=pl.Int32),
         "position": pl.lit(index, dtype=pl.Int16),
     }
     return [e.alias(name) for name, e in values.items()]
+
+
+def _status(index: int, claim: ClaimSpec) -> pl.Expr:
+    """Return the observation status: of the mark after the figure, else as the row states it, else normal."""
+    stated = mapped_text(claim.obs_status).fill_null("A") if claim.obs_status else pl.lit("A")
+    return pl.coalesce(f"_flag_{index}", stated) if claim.flags else stated
+
+
+def _precedence(rank: int | Take | None) -> pl.Expr:
+    return mapped_text(rank).cast(pl.Int16) if isinstance(rank, Take) else pl.lit(rank, dtype=pl.Int16)
 
 
 def _decimals(claim: ClaimSpec, contract: Contract) -> pl.Expr:
@@ -130,15 +169,33 @@ def _decimals(claim: ClaimSpec, contract: Contract) -> pl.Expr:
     return pl.lit(None)
 
 
-def breakdown_text(parts: dict[str, Take]) -> pl.Expr:
-    """Return the breakdown as JSON object text with sorted keys, {} for none."""
+def _columns_to_escape(cells: pl.DataFrame, contract: Contract) -> list[str]:
+    """Return the columns of breakdowns with a text that JSON cannot hold as it is: most batches have none."""
+    breakdowns = [contract.breakdown, *(claim.breakdown for claim in contract.claims)]
+    parts = [take for breakdown in breakdowns for take in breakdown.values()]
+    columns = sorted({column for take in parts if _is_delivered(take) for column in take.source_columns()})
+    return [name for name in columns if cells[name].str.contains(_ESCAPED).any()]
+
+
+def _is_delivered(take: Take) -> bool:
+    """Return whether a text may come from the delivery: those of a map come from the contract."""
+    return take.map is None or take.unmapped == "keep"
+
+
+def breakdown_text(parts: dict[str, Take], escaped: Collection[str]) -> pl.Expr:
+    """Return the breakdown as JSON object text with sorted keys, {} for none.
+
+    escaped: the columns in which JSON's own characters are escaped; an option is always looked at.
+    """
     if not parts:
         return pl.lit("{}")
     pieces: list[pl.Expr] = []
+    escaped_columns = set(escaped)
     for i, key in enumerate(sorted(parts)):
         pieces.append(pl.lit(("," if i else "{") + json.dumps(key, ensure_ascii=False) + ':"'))
         text = mapped_text(parts[key])
-        if parts[key].map is None:  # delivered text; the codes of a map come from the contract
+        columns = parts[key].source_columns()
+        if _is_delivered(parts[key]) and (not columns or not escaped_columns.isdisjoint(columns)):
             text = text.str.replace_all(r'([\\"])', r"\$1").str.replace_all(r"[\x00-\x1f]", " ")
         pieces += [text, pl.lit('"')]
     return pl.concat_str(*pieces, pl.lit("}"))

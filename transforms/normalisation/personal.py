@@ -8,25 +8,31 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import add, and_, or_
 from typing import Final
 
 import polars as pl
 
-from schemas.claims import REJECT, empty
 from schemas.contract import Contract
 from schemas.contract_parts import Personal
+from schemas.contract_record import RecordSpec
 from schemas.kind import Kind
-from transforms.rejects import reject_columns
+from transforms.normalisation.problems import Problem
+from transforms.register.lookup import HYPHENS
+from transforms.rejects import MASKED
 
 STRICTEST_FIRST: Final[tuple[Personal, ...]] = ("drop", "pseudonymise", "keep")
 OBSERVATIONS_DOMAIN: Final = "observations"
 PSEUDONYM_HEX: Final = 32
 PERSON_NUMBER_DIGITS: Final = 11
 CONTROL_DIVISOR: Final = 11
-_CANDIDATE: Final = r"(?:^|[^0-9])[0-9]{6}[ -]{0,2}[0-9]{5}(?:$|[^0-9])"
+_BIRTH: Final = "(?:[0-9]{6}|[0-9]{2}[ .]{1,2}[0-9]{2}[ .]{1,2}[0-9]{2})"
+_PERSONAL: Final = "[0-9]{3} {0,2}[0-9]{2}"
+_GROUPED: Final = "[0-9]{2}(?:[ .,']{1,2}[0-9]{3}){3}"
+_CANDIDATE: Final = f"(?:^|[^0-9])(?:{_BIRTH}[ -]{{0,6}}{_PERSONAL}|{_GROUPED})(?:$|[^0-9])"
+"""Eleven digits, in the groups in which people write them, and as a number with thousands separators."""
 _WHOLE: Final = re.compile(r"[0-9]{6}[ -]?[0-9]{5}")
 _CONTROLS: Final = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
 """The weights of the two control digits: each weighted sum is a multiple of 11."""
@@ -43,13 +49,25 @@ def personal_columns(contract: Contract, kind: Kind | None) -> dict[str, Persona
         (column, take.personal) for take in contract.takes() if take.personal for column in take.source_columns()
     ]
     if contract.record is not None and kind is not None:
-        for name, take in contract.record.fields.items():
-            how = kind.fields[name].personal if name in kind.fields else None
-            declared += [(column, how) for column in take.source_columns() if how and not take.personal]
+        declared += _columns_by_kind(contract.record, kind)
     found: dict[str, Personal] = {}
     for how in reversed(STRICTEST_FIRST):
         found |= {column: how for column, given in declared if given == how}
     return found
+
+
+def _columns_by_kind(record: RecordSpec, kind: Kind) -> Iterator[tuple[str, Personal]]:
+    """Yield the columns of the kind's personal fields for which the contract itself declares nothing."""
+    for name, take in record.fields.items():
+        how = kind.fields[name].personal if name in kind.fields else None
+        if how and not take.personal:
+            yield from ((column, how) for column in take.source_columns())
+
+
+def searched_columns(contract: Contract, kind: Kind | None) -> list[str]:
+    """Return the mapped columns in which no person number may stand: the contract does not declare them as personal."""
+    declared = personal_columns(contract, kind)
+    return [column for column in contract.columns() if column not in declared]
 
 
 def pseudonym_domain(contract: Contract) -> str:
@@ -85,41 +103,49 @@ def _canonical(text: str) -> str:
     return re.sub(r"[ -]", "", plain) if _WHOLE.fullmatch(plain) else plain
 
 
-def person_number_alarms(batch: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
-    """Return a warning (`REJECT`) for each column and submission with a Norwegian person number; it quotes none.
+def person_number_problems(rows: pl.DataFrame, columns: Iterable[str]) -> list[Problem]:
+    """Return the problem of a Norwegian person number in a cell, for each column with one; it quotes none.
 
-    columns: those to search. Numbers count whose day, month and control digits are right: real and D-numbers, and
-    synthetic ones (month + 40, month + 80).
+    columns: those to search, cleaned. Numbers count whose day, month and control digits are right: real and D-numbers,
+    and synthetic ones (month + 40, month + 80).
     """
-    alarms = [empty(REJECT)]
-    for column in columns:
-        if batch[column].dtype != pl.String:
-            continue
-        length = pl.col(column).str.len_bytes() >= PERSON_NUMBER_DIGITS
-        if not batch.select(length.any()).item():
-            continue  # as cheap as can be: the texts of most columns are shorter
-        long = batch.lazy().filter(length)
-        # A match includes the character after it, which may be the one before the next: so each is there twice.
-        spread = pl.col(column).str.replace_all("([^0-9])", "$1$1")
-        texts = long.filter(pl.col(column).str.contains(_CANDIDATE)).select(
-            "submission_id", "row", spread.str.extract_all(_CANDIDATE).alias("_number")
-        )
-        numbers = texts.filter(pl.col("_number").list.len() > 0).explode("_number")
-        found = numbers.filter(is_person_number(pl.col("_number").str.replace_all("[^0-9]", "")))
-        rows = found.group_by("submission_id").agg(pl.col("row").min(), pl.col("row").n_unique().alias("_rows"))
-        alarms.append(rows.sort("submission_id").select(_alarm(column)).collect())
-    return pl.concat(alarms)
+    found = ((column, _person_number_rows(rows[column])) for column in columns)
+    return [_person_number(column, at, rows.height) for column, at in found if at.len()]
 
 
-def _alarm(column: str) -> list[pl.Expr]:
-    hint = f"declare the column under `personal` of the contract, and erase what is delivered already: {column}"
-    return reject_columns(
+def _person_number_rows(texts: pl.Series) -> pl.Series:
+    """Return the places of the texts with a person number."""
+    none = pl.Series([], dtype=pl.UInt32)
+    if texts.dtype != pl.String:
+        return none
+    long = texts.str.len_bytes() >= PERSON_NUMBER_DIGITS
+    if not long.any():
+        return none  # as cheap as can be: the texts of most columns are shorter
+    plain = pl.when(pl.col("text").str.contains("[^ -~]")).then(_plain("text")).otherwise("text")
+    candidates = texts.to_frame("text").lazy().with_row_index("at").filter(long).with_columns(plain.alias("text"))
+    candidates = candidates.filter(pl.col("text").str.contains(_CANDIDATE))
+    # A match includes the character after it, which may be the one before the next: so each is there twice.
+    spread = pl.col("text").str.replace_all("([^0-9])", "$1$1").str.extract_all(_CANDIDATE)
+    numbers = candidates.select("at", spread.alias("text")).explode("text")
+    sound = is_person_number(pl.col("text").str.replace_all("[^0-9]", ""))
+    return numbers.filter(sound).collect()["at"].unique()
+
+
+def _plain(column: str) -> pl.Expr:
+    """Return texts with plain digits, blanks and hyphens."""
+    return pl.col(column).str.normalize("NFKC").str.replace_all(HYPHENS, "-")
+
+
+def _person_number(column: str, at: pl.Series, rows: int) -> Problem:
+    bad = pl.repeat(False, rows, dtype=pl.Boolean, eager=True).scatter(at, values=True)
+    return Problem(
         "person-number",
-        found=pl.format("a person number in {} rows", "_rows"),
-        expected="none outside the columns that the contract declares as personal",
-        hint=hint,
-        column=column,
-        severity="warning",
+        column,
+        pl.lit(bad),
+        pl.lit(MASKED),
+        "no person number outside the columns that the contract declares as personal",
+        "declare the column under `personal` of the contract (`keep` if such numbers are none), and erase the "
+        "submission if it may not be held",
     )
 
 

@@ -11,8 +11,8 @@ from transforms.normalisation.rules import change_breaks, rule_expectation
 from transforms.numbers import decimal_text
 from transforms.rejects import reject_columns
 
-PERIOD_MONTHS: Final = {"year": 12, "quarter": 3, "month": 1}
-"""Months in a period of each type; a day has none."""
+PERIOD_MONTHS: Final = {"year": 12, "school_year": 12, "half_year": 6, "quarter": 3, "month": 1}
+"""Months in a period of each type; a week and a day have none."""
 
 
 def change_rules(contract: Contract) -> list[ChangeRule]:
@@ -27,7 +27,10 @@ def previous_items(claims: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """
     checked = claims.filter(pl.col("concept").is_in([rule.concept for rule in change_rules(contract)]))
     start, end = pl.col("period_start"), pl.col("period_end")
-    if contract.place()[1].type in PERIOD_MONTHS:
+    period = contract.place()[1]
+    if period.as_of is not None:
+        before, start = start.dt.offset_by("-1y"), end.dt.offset_by("-1y")
+    elif period.type in PERIOD_MONTHS:
         months = (end.dt.year() - start.dt.year()) * 12 + end.dt.month() - start.dt.month()
         before = start.dt.offset_by(pl.format("-{}mo", months))
     else:

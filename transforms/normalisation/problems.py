@@ -1,5 +1,6 @@
 """Problems: what can be wrong with a row, as expressions, and the rejects that they produce."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -9,7 +10,7 @@ import polars as pl
 
 from schemas.claims import REJECT, empty
 from schemas.contract import Contract
-from transforms.normalisation.rules import RowRule, rule_breaks, rule_columns, rule_expectation
+from transforms.normalisation.rules import NO_NUMBERS, RowRule, rule_breaks, rule_columns, rule_expectation
 from transforms.rejects import bound_rejects, build_rejects, reject_columns
 
 
@@ -17,8 +18,8 @@ from transforms.rejects import bound_rejects, build_rejects, reject_columns
 class Problem:
     """One thing that can be wrong: which rows have it, and the message of their rejects.
 
-    `bad` is Boolean, `found` and `expected` are String, over the cells frame; `reason` is a code of `REASONS` or an
-    expression that gives one. `sinks_file`: a row with the problem rejects its whole file.
+    `bad` is Boolean, `found`, `expected` and `hint` are String, over the cells frame; `reason` is a code of `REASONS`
+    or an expression that gives one. `sinks_file`: a row with the problem rejects its whole file.
     """
 
     reason: str | pl.Expr
@@ -26,19 +27,19 @@ class Problem:
     bad: pl.Expr
     found: pl.Expr
     expected: str | pl.Expr
-    hint: str
+    hint: str | pl.Expr
     rule: str | None = None
     severity: str = "critical"
     sinks_file: bool = False
 
     @classmethod
-    def of_rule(cls, rule: RowRule, contract: Contract) -> Self:
-        """Return the problem of breaking a contract's rule."""
+    def of_rule(cls, rule: RowRule, contract: Contract, numbers: Mapping[str, pl.Expr] = NO_NUMBERS) -> Self:
+        """Return the problem of breaking a contract's rule; `numbers` as `rule_breaks` takes them."""
         columns = rule_columns(rule)
         return cls(
             reason="duplicate-key" if rule.check == "unique" else "rule",
             column=columns[0],
-            bad=rule_breaks(rule, contract),
+            bad=rule_breaks(rule, contract, numbers),
             found=pl.concat_str(*(pl.col(c) for c in columns), separator=" | "),
             expected=rule_expectation(rule),
             hint="correct the value and deliver again",
@@ -88,24 +89,37 @@ class Findings:
         return type(self)(*(pl.concat([getattr(self, name), getattr(other, name)]) for name in frames))
 
 
-def find_rejects(cells: pl.DataFrame, problems: list[Problem]) -> Findings:
+def find_rejects(cells: pl.DataFrame, problems: list[Problem], cell: str | None = None) -> Findings:
     """Return what is wrong with the rows: of each problem that a row has, one reject.
 
-    `cells` has submission_id, row and every column that the problems use.
+    `cells` has submission_id, row and every column that the problems use. cell: where rows are the cells of delivered
+    rows, the column that holds them; of a problem with another column a delivered row has one reject.
     """
-    if not problems:
-        return Findings.none()
-    names = [f"_bad_{i}" for i in range(len(problems))]
-    flags = cells.lazy().select(p.bad.fill_null(False).alias(f) for p, f in zip(problems, names, strict=True)).collect()
-    found = [(p, flags[f]) for p, f in zip(problems, names, strict=True) if flags[f].any()]
+    found = _flagged(cells, problems) if problems else []
     if not found:
         return Findings.none()
-    parts = [build_rejects(cells.filter(flag), p.reject_columns()) for p, flag in found]
+    shown = [(p, flag if cell in {None, p.column} else _first_cells(cells, flag)) for p, flag in found]
+    parts = [build_rejects(cells.filter(flag), p.reject_columns()) for p, flag in shown]
     return Findings(
         pl.concat(parts).sort("submission_id", "row", "column", "reason", maintain_order=True),
         _rejected_rows(cells, [flag for p, flag in found if p.severity == "critical"]),
-        _warnings(cells, [flag for p, flag in found if p.severity != "critical"]),
+        _warnings(cells, [flag for p, flag in shown if p.severity != "critical"]),
     )
+
+
+def _flagged(cells: pl.DataFrame, problems: list[Problem]) -> list[tuple[Problem, pl.Series]]:
+    """Return the problems that some row has, each with a flag for every row."""
+    names = [f"_bad_{i}" for i in range(len(problems))]
+    flags = cells.lazy().select(p.bad.fill_null(False).alias(f) for p, f in zip(problems, names, strict=True)).collect()
+    return [(p, flags[f]) for p, f in zip(problems, names, strict=True) if flags[f].any()]
+
+
+def _first_cells(cells: pl.DataFrame, flag: pl.Series) -> pl.Series:
+    """Return a flag only for the first of the cells of a delivered row that have it."""
+    rows = cells.select("submission_id", "delivered_row", flag.alias("bad"))
+    return rows.select(
+        pl.col("bad") & pl.struct("submission_id", "delivered_row", "bad").is_first_distinct()
+    ).to_series()
 
 
 def _rejected_rows(cells: pl.DataFrame, flags: list[pl.Series]) -> pl.DataFrame:

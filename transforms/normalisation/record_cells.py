@@ -18,20 +18,16 @@ from schemas.contract import Contract, FieldTake, Format, RecordSpec
 from schemas.kind import FieldSpec, Kind
 from transforms.clean_text import clean, clean_columns
 from transforms.normalisation.cells import (
-    ISO_DATE,
-    YEARS,
-    apply_map,
     ignored_rows,
     instant_problems,
-    iso_date,
-    iso_datetime,
     report_columns,
     scale_value,
-    source_text,
     text_problems,
     unknown_code,
 )
 from transforms.normalisation.problems import Problem
+from transforms.normalisation.texts.dates import ISO_DATE, DateForm, read_date, read_datetime, to_utc
+from transforms.normalisation.texts.take_text import apply_map, padded, source_text
 from transforms.numbers import number, number_problem, without_noise
 from transforms.placeholders import is_placeholder
 
@@ -60,7 +56,7 @@ def read_record_cells(
 
 def _cell(column: str, take: FieldTake) -> pl.Expr:
     """Return a cell's text, "" where it is one of the declared missing values."""
-    text = pl.col(column)
+    text = padded(pl.col(column), dict(zip(take.source_columns(), take.widths(), strict=True))[column])
     if not take.missing_values:
         return text
     return pl.when(text.is_in([clean(value) for value in take.missing_values])).then(pl.lit("")).otherwise(text)
@@ -70,7 +66,8 @@ def _text(take: FieldTake, spec: FieldSpec) -> pl.Expr:
     """Return a field's text as delivered, before it is mapped and read."""
     if take.columns or take.flags:
         cells = [_cell(column, take) for column in take.source_columns()]
-        joined = pl.concat_str([pl.when(c != "").then(c) for c in cells], separator=" ", ignore_nulls=True)
+        between = " " if take.between is None else take.between
+        joined = pl.concat_str([pl.when(c != "").then(c) for c in cells], separator=between, ignore_nulls=True)
         if spec.type not in {"date", "datetime"}:
             return joined
         return pl.when(pl.all_horizontal([c != "" for c in cells])).then(joined).otherwise(pl.lit(""))
@@ -95,9 +92,10 @@ def _value(name: str, take: FieldTake, spec: FieldSpec, form: Format) -> pl.Expr
         case "boolean":
             value = text.replace_strict(list(BOOLEAN_TEXTS), [True, False], default=None, return_dtype=pl.Boolean)
         case "date":
-            value = iso_date(text, take.format)
+            value = read_date(text, DateForm.of(take, form))
         case "datetime":
-            value = iso_datetime(text, take.format)
+            time = read_datetime(text, DateForm.of(take, form))
+            value = time if take.time_zone is None else to_utc(time, take.time_zone)
     return value
 
 
@@ -109,11 +107,16 @@ def _figure(text: pl.Expr, take: FieldTake, form: Format) -> pl.Expr:
 
 
 def _shortened(text: pl.Expr, take: FieldTake, form: Format) -> pl.Expr:
-    """Return a number's text cut to the decimals of a value, if the contract rounds it to fewer anyway."""
+    """Return a number's text cut to the decimals of a value, if the contract rounds it to fewer anyway.
+
+    What is cut off still rounds: a last digit 0 or 5 that is followed by more than zeros becomes 1 or 6.
+    """
     if take.decimals is None:
         return text
     mark = re.escape(form.decimal)
-    return text.str.replace(f"^([^{mark}]*{mark}[0-9]{{{VALUE_SCALE}}})[0-9]+$", "$1")
+    head, more = f"^([^{mark}]*{mark}[0-9]{{{VALUE_SCALE - 1}}})", "[0-9]*[1-9][0-9]*$"
+    text = text.str.replace(f"{head}0{more}", "${1}1").str.replace(f"{head}5{more}", "${1}6")
+    return text.str.replace(f"{head}([0-9])[0-9]+$", "$1$2")
 
 
 def _list(name: str, take: FieldTake) -> pl.Expr:
@@ -188,6 +191,7 @@ def _unmapped(name: str, take: FieldTake, spec: FieldSpec, column: str | None) -
 
 def _unreadable(spec: FieldSpec, take: FieldTake, form: Format, text: pl.Expr) -> tuple[str | pl.Expr, str]:
     """Return the reason for a text that cannot be read as the field's type, and what was expected."""
+    years = DateForm.of(take, form).years()
     limits = f"with at most {VALUE_DIGITS} digits and {VALUE_SCALE} decimals, decimal mark {form.decimal!r}"
     match spec.type:
         case "integer":
@@ -200,6 +204,6 @@ def _unreadable(spec: FieldSpec, take: FieldTake, form: Format, text: pl.Expr) -
         case "boolean":
             return "unknown-code", " or ".join(BOOLEAN_TEXTS)
         case "date":
-            return "not-a-date", f"a date ({take.format or ISO_DATE}), {YEARS[0]} to {YEARS[1]}"
+            return "not-a-date", f"a date ({take.format or ISO_DATE}), {years}"
         case _:
-            return "not-a-date", f"a date and time ({take.format or 'as 2024-12-31T23:59:59'})"
+            return "not-a-date", f"a date and time ({take.format or 'as 2024-12-31T23:59:59'}), {years}"

@@ -9,18 +9,24 @@ from typing import Final
 
 import polars as pl
 
-from schemas.claims import VALUE, VALUE_DIGITS, frame_schema
+from schemas.claims import REJECT, empty, frame_schema
 from schemas.contract import Contract, RecordSpec
 from schemas.errors import ContractError
 from schemas.kind import FieldSpec, Kind
 from schemas.record_tables import SINGLE_PARTITION, record_columns
 from transforms import identity
 from transforms.normalisation.authority import authority_problems
-from transforms.normalisation.cells import mapped_text
+from transforms.normalisation.personal import person_number_problems, searched_columns
 from transforms.normalisation.problems import Findings, Problem, find_rejects
 from transforms.normalisation.record_cells import read_record_cells
-from transforms.normalisation.repeated_reports import handle_repeated_reports
+from transforms.normalisation.repeated_reports import (
+    handle_repeated_reports,
+    reject_large_sums,
+    summed_fields,
+    withhold_short_sums,
+)
 from transforms.normalisation.row_counts import count_rows, sunk_files
+from transforms.normalisation.texts.take_text import mapped_text
 from transforms.numbers import decimal_text
 
 DELIVERY: Final = ("submission_id", "report_id", "version", "action")
@@ -57,12 +63,17 @@ def read_records(batch: pl.DataFrame, contract: Contract, kind: Kind) -> Normali
     rule_problems = [Problem.of_rule(rule, contract) for rule in contract.rules if rule.check != "change"]
     problems += [*rule_problems, *authority_problems(contract, cells.columns)]
     rows = cells.filter(~pl.col("_ignored"))
+    problems += person_number_problems(rows, searched_columns(contract, kind))
     findings = find_rejects(rows, problems)
     sunk = sunk_files(findings.rejects, rule_problems)
+    lost = rows.join(findings.rejected, on=["submission_id", "row"], how="semi")
     accepted = rows.join(findings.rejected, on=["submission_id", "row"], how="anti")
     parts = _parts(accepted.join(sunk, on="submission_id", how="anti"), contract, spec, kind)
+    parts, short = _with_whole_sums(parts, lost, contract, spec, kind)
     parts, repeated = handle_repeated_reports(parts, DELIVERY, contract, kind)
-    findings = findings.plus(Findings.of(repeated))
+    parts, large = reject_large_sums(parts, DELIVERY, contract, kind)
+    for more in (short, repeated, large):
+        findings = findings.plus(Findings.of(more))
     reports = _join_parts(parts, kind)
     records = reports.select(frame_schema(record_columns(kind)).names())
     counts = count_rows(cells, _content(reports), findings, sunk)
@@ -111,6 +122,18 @@ def _as_text(name: str, spec: FieldSpec) -> pl.Expr:
     if spec.type == "list":
         return pl.concat_str(pl.lit("["), pl.col(name).list.eval(json_text(pl.element())).list.join(","), pl.lit("]"))
     return decimal_text(pl.col(name)) if spec.type == "number" else pl.col(name).cast(pl.String)
+
+
+def _with_whole_sums(
+    parts: pl.DataFrame, lost: pl.DataFrame, contract: Contract, record_spec: RecordSpec, kind: Kind
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the parts without the sums that lack a rejected row, and the warnings. lost: the cells of such rows."""
+    summed = summed_fields(contract, kind)
+    if lost.is_empty() or not summed:
+        return parts, empty(REJECT)
+    texts = lost.select(f"_text_{name}" for name in summed)
+    parts, short = withhold_short_sums(parts, _parts(lost, contract, record_spec, kind).hstack(texts), contract, kind)
+    return parts.with_columns(_part(kind).alias("_part")), short
 
 
 def json_text(text: pl.Expr) -> pl.Expr:
@@ -162,7 +185,7 @@ def _field_of_parts(name: str, spec: FieldSpec) -> pl.Expr:
     value = pl.col(name)
     match spec.parts:
         case "sum":
-            return _summed(value, spec)
+            return pl.when(value.is_not_null().any()).then(value.sum().cast(spec.dtype()))
         case "greatest":
             return value.max()
         case "least":
@@ -172,14 +195,6 @@ def _field_of_parts(name: str, spec: FieldSpec) -> pl.Expr:
             return pl.when(value.is_not_null().any()).then(elements.implode())
         case _:
             return value.drop_nulls().first()
-
-
-def _summed(value: pl.Expr, spec: FieldSpec) -> pl.Expr:
-    """Return the sum of the parts; null where it has more digits than a value may have."""
-    limit = 10.0**VALUE_DIGITS if spec.type == "number" else 2.0**63
-    fits = value.cast(pl.Float64).abs().sum() < limit  # an exact sum that is too large would wrap around silently
-    dtype = VALUE if spec.type == "number" else pl.Int64
-    return pl.when(fits & value.is_not_null().any()).then(value.sum().cast(dtype))
 
 
 def _part_values(kind: Kind) -> pl.Expr:

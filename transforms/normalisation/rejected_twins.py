@@ -6,7 +6,7 @@ import polars as pl
 
 from schemas.claims import IDENTITY
 from transforms.normalisation.repeated_keys import CLAIM_KEY
-from transforms.rejects import reject_columns
+from transforms.rejects import LOST_LINES, LOST_LINES_HINT, WHOLE_SUMS, reject_columns
 
 EXPECTED: Final = {
     "sum": "a sum of which every line can be read",
@@ -23,7 +23,7 @@ def reject_twins(
     lost: the claims that the rejected rows would make, null in what cannot be read. A sum without one of its lines is
     too small, and of two rows of one key nobody knows that the one that can be read is right.
     """
-    found = []
+    found = [_lost_keys(lost)] if repeat == "sum" else []
     while True:  # a row that is rejected here may be a line of other sums too
         keys = lost.select(CLAIM_KEY).drop_nulls().unique()
         twins = claims.join(keys, on=CLAIM_KEY, how="semi").unique(["submission_id", "row"], keep="first")
@@ -32,6 +32,21 @@ def reject_twins(
             return claims, pl.concat(found).sort("submission_id", "row")
         lost = claims.join(twins, on=["submission_id", "row"], how="semi")
         claims = claims.join(twins, on=["submission_id", "row"], how="anti")
+
+
+def _lost_keys(lost: pl.DataFrame) -> pl.DataFrame:
+    """Return a warning for each submission with rejected rows whose key cannot be read."""
+    unknown = lost.filter(pl.any_horizontal(pl.col(CLAIM_KEY).is_null()))
+    counts = unknown.group_by("submission_id").agg(pl.col("row").n_unique().alias("rows"))
+    warning = reject_columns(
+        "rejected-twin",
+        found=pl.format(LOST_LINES, "rows"),
+        expected=WHOLE_SUMS,
+        hint=LOST_LINES_HINT,
+        rule="repeat: sum",
+        severity="warning",
+    )
+    return counts.sort("submission_id").with_columns(row=pl.lit(None, pl.Int32)).select(warning)
 
 
 def _reject(repeat: Literal["sum", "error", "distinct"]) -> list[pl.Expr]:

@@ -1,10 +1,10 @@
-"""A report key that repeats inside one file: parts of one report, or two reports under one number."""
+"""A report key that repeats inside one file: parts of one report, whose sums must fit, or two reports of one number."""
 
 from typing import Final
 
 import polars as pl
 
-from schemas.claims import REJECT, empty
+from schemas.claims import REJECT, VALUE_DIGITS, empty
 from schemas.contract import Contract
 from schemas.kind import Kind
 from transforms.rejects import reject_columns
@@ -44,4 +44,81 @@ def _reject(contract: Contract) -> list[pl.Expr]:
         column=pl.lit(contract.record.report_key[0] if contract.record else None, dtype=pl.String),
         rule=f"repeat: {contract.repeat or 'parts'}",
         severity="warning" if contract.repeat == "warn" else "critical",
+    )
+
+
+def reject_large_sums(
+    rows: pl.DataFrame, key: tuple[str, ...], contract: Contract, kind: Kind
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows and the rejects (`REJECT`): of reports in which the sum of a field has too many digits.
+
+    Rows that are equal in the columns of `key` are parts of one report.
+    """
+    found = [empty(REJECT)]
+    for name in summed_fields(contract, kind):
+        # An exact sum that is too large would wrap around silently; of absolute values none is missed.
+        total = pl.col(name).cast(pl.Float64).abs().sum().over(key)
+        bad = rows.filter(total >= _LIMITS[kind.fields[name].type], pl.len().over(key) > 1)
+        if bad.height:
+            found.append(bad.select(_large_sum(name, _column(name, contract))).sort("submission_id", "row"))
+            rows = rows.join(bad, on=["submission_id", "row"], how="anti")
+    return rows, pl.concat(found)
+
+
+def withhold_short_sums(
+    rows: pl.DataFrame, lost: pl.DataFrame, contract: Contract, kind: Kind
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows without the values of sums that lack a rejected part, and a warning (`REJECT`) for each report.
+
+    lost: the rejected rows with their report_id, and of each summed field its text as `_text_NAME`.
+    """
+    found = [empty(REJECT)]
+    for name in summed_fields(contract, kind):
+        short = lost.filter(pl.col(f"_text_{name}") != "").select(_REPORT).drop_nulls().unique()
+        parts = rows.filter(pl.col(name).is_not_null()).join(short, on=_REPORT, how="semi")
+        if parts.is_empty():
+            continue
+        reports = parts.unique(_REPORT, keep="first", maintain_order=True).sort("submission_id", "row")
+        found.append(reports.select(_short_sum(name, _column(name, contract))))
+        places = short.with_columns(_short=pl.lit(value=True))
+        rows = rows.join(places, on=_REPORT, how="left", maintain_order="left")
+        rows = rows.with_columns(pl.when(pl.col("_short").is_null()).then(name).alias(name)).drop("_short")
+    return rows, pl.concat(found)
+
+
+def summed_fields(contract: Contract, kind: Kind) -> list[str]:
+    """Return the fields of a contract's record that are summed over the parts of a report."""
+    fields = contract.record.fields if contract.record else {}
+    return [name for name in fields if kind.fields[name].parts == "sum"]
+
+
+def _column(name: str, contract: Contract) -> str | None:
+    return next(iter(contract.record.fields[name].source_columns()), None) if contract.record else None
+
+
+_REPORT: Final = ["submission_id", "report_id"]
+_LIMITS: Final = {"number": 10.0**VALUE_DIGITS, "integer": 2.0**63}
+"""The least absolute value that a field of this type cannot hold."""
+
+
+def _large_sum(name: str, column: str | None) -> list[pl.Expr]:
+    return reject_columns(
+        "out-of-range",
+        found=pl.col(name),
+        expected=f"parts whose sum of {name} has at most {VALUE_DIGITS} digits, and 18 if it is a whole number",
+        hint="correct the number",
+        column=column,
+        rule="parts: sum",
+    )
+
+
+def _short_sum(name: str, column: str | None) -> list[pl.Expr]:
+    return reject_columns(
+        "rejected-twin",
+        found=pl.lit(None, pl.String),
+        expected=f"a sum of {name} of which every part can be read",
+        hint="correct the rejected row of the report, and deliver the file again; the sum is left empty",
+        column=column,
+        rule="parts: sum",
+        severity="warning",
     )

@@ -1,7 +1,8 @@
 """Agreement of duplicate claims: how the claims of one item agree, and which of them is published.
 
 A claim means any number in the closed interval value ± ½·10^-decimals, and exactly its value when decimals is null. A
-sum of lines means the sum of their intervals: four thousands of ±500 each are 4000 ± 2000.
+sum of lines means the sum of their intervals: four thousands of ±500 each are 4000 ± 2000. Where its contract declares
+a tolerance, a claim means value ± that share of it, if this is more; claims with one need not be equal to agree.
 Following the XBRL working group's note on duplicate facts and the SEC's EDGAR manual 6.5.12, an item is
 
 - `single`: one claim;
@@ -23,6 +24,7 @@ _TENTHS: Final = 10
 """Bounds have one place more than values, so half of a value's last place is a whole number of bound units."""
 _EDGE: Final = 10 ** (VALUE_DIGITS + VALUE_SCALE + 1) - 1
 """The largest bound that `BOUND` holds. Clipping there changes no comparison: every value is nearer to zero."""
+_MILLION: Final = 10**6
 _COARSEST: Final = -VALUE_DIGITS
 """An accuracy below this has no information: its interval contains every possible value."""
 _HALVES: Final = {decimals: 5 * 10 ** (VALUE_SCALE - decimals) for decimals in range(_COARSEST, VALUE_SCALE + 1)}
@@ -39,14 +41,22 @@ The value is not among them: claims that agree and are equally accurate have the
 """
 
 
-def bounds(value: str = "value", decimals: str = "decimals", slack: str | None = None) -> tuple[pl.Expr, pl.Expr]:
+def bounds(
+    value: str = "value", decimals: str = "decimals", slack: str | None = None, tolerance: str | None = None
+) -> tuple[pl.Expr, pl.Expr]:
     """Return the ends of the closed interval that a claim stands for, least and greatest, as `BOUND`.
 
     slack: a column with half the width of the interval where the accuracy does not give it (`sum_slack`), else null.
+    tolerance: a column with the share of the value that half the width is at least, in millionths, or null.
     """
     accuracy = pl.col(decimals)
     middle = pl.col(value).to_physical() * _TENTHS
     half = _half(decimals, slack)
+    if tolerance is not None:
+        # In two parts, each without a loss and of a size that 128 bits hold, as the ends are up to `_WIDEST`.
+        size, share = middle.abs(), pl.col(tolerance).cast(pl.Int128)
+        tolerated = size // _MILLION * share + size % _MILLION * share // _MILLION
+        half = pl.max_horizontal(half, tolerated.clip(upper_bound=_WIDEST))
     everything = accuracy < _COARSEST
     lower = pl.when(everything).then(-_EDGE).otherwise((middle - half).clip(-_EDGE, _EDGE))
     upper = pl.when(everything).then(_EDGE).otherwise((middle + half).clip(-_EDGE, _EDGE))
@@ -83,9 +93,9 @@ def accuracy_aggs() -> list[pl.Expr]:
     ]
 
 
-def agreement_aggs(slack: str | None = None) -> list[pl.Expr]:
+def agreement_aggs(slack: str | None = None, tolerance: str | None = None) -> list[pl.Expr]:
     """Return the second step: aggregations over the accuracies of one item, on the result of `accuracy_aggs`."""
-    lower, upper = bounds(slack=slack)
+    lower, upper = bounds(slack=slack, tolerance=tolerance)
     return [
         pl.col("reports").sum(),
         pl.len().alias("accuracies"),
@@ -119,7 +129,8 @@ def judge_claims(statements: pl.DataFrame, items: pl.DataFrame | None = None) ->
     The most accurate claim is chosen, by `TIE_BREAKERS` among equals. If the claims conflict, only those of the lowest
     declared precedence count: the most accurate of them is chosen if they agree, none if they do not or if none is
     declared. Statements have item_id, value, decimals, the columns of `TIE_BREAKERS` and, if there are sums of lines,
-    `slack` (`sum_slack`); (submission_id, row, column) is unique among the claims of one item.
+    `slack` (`sum_slack`), if there are tolerances, `tolerance`; (submission_id, row, column) is unique among the claims
+    of one item.
     """
     gathered = group_by_item(statements) if items is None else items
     single = gathered.filter(pl.col("reports") == 1).select(
@@ -132,10 +143,16 @@ def judge_claims(statements: pl.DataFrame, items: pl.DataFrame | None = None) ->
     )
     several = gathered.filter(pl.col("reports") > 1)
     slack = "slack" if "slack" in statements.columns else pl.lit(None, pl.Int128).alias("slack")
-    claims = statements.select("value", "decimals", slack, *TIE_BREAKERS)[several["at"]]
+    tolerance = ("tolerance",) if has_tolerance(statements) else ()
+    claims = statements.select("value", "decimals", slack, *tolerance, *TIE_BREAKERS)[several["at"]]
     claims = claims.hstack(several.select("at", "group"))
     verdicts = pl.concat([single, _judge(_rank(claims)).select(single.columns)]).sort("at")
     return statements.hstack(verdicts.drop("at"))
+
+
+def has_tolerance(statements: pl.DataFrame) -> bool:
+    """Return whether any of these claims declares a tolerance: most data have none."""
+    return "tolerance" in statements.columns and statements["tolerance"].count() > 0
 
 
 def group_by_item(statements: pl.DataFrame) -> pl.DataFrame:
@@ -164,8 +181,14 @@ def _rank(claims: pl.DataFrame) -> pl.DataFrame:
 
 
 def _classify(claims: pl.DataFrame) -> pl.DataFrame:
-    steps = claims.lazy().group_by("group", "decimals", "slack").agg(accuracy_aggs())
-    return steps.group_by("group").agg(agreement_aggs("slack")).select("group", "reports", agreement()).collect()
+    like, tolerance = ["group", "decimals", "slack"], None
+    if "tolerance" in claims.columns:
+        # claims that tolerate a difference are each compared by their intervals, never for equal values
+        tolerance, own = "tolerance", pl.when(pl.col("tolerance").is_not_null()).then("value").alias("_own")
+        claims, like = claims.with_columns(own), [*like, "tolerance", "_own"]
+    steps = claims.lazy().group_by(like).agg(accuracy_aggs())
+    grouped = steps.group_by("group").agg(agreement_aggs("slack", tolerance))
+    return grouped.select("group", "reports", agreement()).collect()
 
 
 def _judge(ranked: pl.DataFrame) -> pl.DataFrame:

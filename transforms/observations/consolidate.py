@@ -5,28 +5,41 @@ it twice on the items it touches, for the claims that counted before and for tho
 difference.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import polars as pl
 
-from schemas.claims import CONFLICT, OBSERVATION, SOURCE, VALUE, frame_schema
+from schemas.claims import BOUND, CONFLICT, OBSERVATION, SOURCE, VALUE, frame_schema
 from transforms import identity
 from transforms.observations import agreement
 from transforms.observations.confidentiality import HIDDEN, conf_status, mark_hidden, without_confidential
+from transforms.observations.copies import is_copy
 from transforms.observations.corrections import corrected_buckets
+
+_TEXTS: Final = ("item_id", "obligation", "sender", "reported_by", "concept", "unit_id", "unit_kind")
+STATEMENT: Final = pl.Schema([
+    *((name, pl.String()) for name in _TEXTS),
+    *((name, pl.Date()) for name in ("period_start", "period_end")),
+    ("value", VALUE), ("lower", BOUND), ("upper", BOUND), ("reports", pl.UInt32()),
+])  # fmt: skip
+"""The columns of `ConsolidatedClaims.statements`."""
 
 
 @dataclass(frozen=True)
 class ConsolidatedClaims:
     """The published tables of some claims (columns as in `schemas.claims`, without `release`), and the row buckets.
 
-    buckets: submission_id, bucket, rows (Int64: how many delivered rows are counted in that bucket).
+    buckets: submission_id, bucket, rows (Int64: how many delivered rows are counted in that bucket). statements: what
+    each obligation's standing claims say of each item, additive lines summed, as
+    `transforms.overlap.statements.read_statements` reads them from a release: the columns that overlap is counted from.
     """
 
     observations: pl.DataFrame
     sources: pl.DataFrame
     conflicts: pl.DataFrame
     buckets: pl.DataFrame
+    statements: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STATEMENT))
 
 
 def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
@@ -38,7 +51,11 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
     claims = claims.with_columns(corrected_buckets(claims, items).alias("bucket"))
     live = claims.filter(pl.col("bucket").is_null()) if claims["bucket"].count() else claims
     statements = _statements(live)
-    judged = agreement.judge_claims(statements, items if statements is claims else None)
+    copies = is_copy(statements)
+    if copies is None:
+        judged = agreement.judge_claims(statements, items if statements is claims else None)
+    else:
+        judged = _with_copies(agreement.judge_claims(statements.filter(~copies)), statements.filter(copies))
     sources = _sources(live, judged)
     observations = _observations(judged)
     names = [n for n in frame_schema(SOURCE).names() if n != "release"]
@@ -47,6 +64,7 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
         sources=sources.select(names),
         conflicts=_conflicts(judged),
         buckets=_buckets(claims, sources),
+        statements=_stated(judged),
     )
 
 
@@ -90,6 +108,24 @@ def _statements(live: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([single, summed])
 
 
+def _stated(judged: pl.DataFrame) -> pl.DataFrame:
+    """Return the statements (and how many each item has, `reports`) without the values of confidential ones."""
+    slack = "slack" if "slack" in judged.columns else None
+    tolerance = "tolerance" if agreement.has_tolerance(judged) else None
+    rows = judged.lazy().with_columns(*agreement.bounds(slack=slack, tolerance=tolerance))
+    if (judged["agreement"] == "copy").any():  # a copy asks for the item too, though it confirms nothing
+        rows = rows.with_columns(pl.len().over("item_id").alias("reports"))
+    return rows.with_columns(without_confidential("value", "lower", "upper")).select(*STATEMENT).collect()
+
+
+def _with_copies(judged: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
+    """Return the judged claims and the copies, which are sources of their items and nothing else."""
+    counts = {name: pl.lit(0, judged.schema[name]).alias(name) for name in ("reports", "reporters")}
+    flags = {name: pl.lit(value=False).alias(name) for name in ("chosen", "represents")}
+    aside = copies.with_columns(*counts.values(), *flags.values(), agreement=pl.lit("copy"))
+    return pl.concat([judged, aside.select(judged.columns)])
+
+
 def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     """Return one row per live claim, each additive line included: its relation to the item, whether it is chosen."""
     if live["additive"].any():
@@ -131,7 +167,9 @@ def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
     )
     names = [n for n in frame_schema(CONFLICT).names() if n != "release"]
     slack = "slack" if "slack" in judged.columns else None
-    rows = claims.with_columns(*agreement.bounds(slack=slack), identity.claim_id(), outcome.alias("outcome"))
+    tolerance = "tolerance" if agreement.has_tolerance(judged) else None
+    bounds = agreement.bounds(slack=slack, tolerance=tolerance)
+    rows = claims.with_columns(*bounds, identity.claim_id(), outcome.alias("outcome"))
     rows = rows.with_columns(without_confidential("value", "decimals", "lower", "upper"))
     return rows.select(names).sort("item_id", "claim_id").collect()
 
@@ -169,10 +207,18 @@ def lane_sums(observations: pl.DataFrame, sources: pl.DataFrame) -> tuple[int, .
     return tuple(sum(lanes) for lanes in zip(*sums, strict=True))
 
 
-def observation_content(observations: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per item, to detect changes: item_id, partition, value, agreement and its four lanes."""
-    sums = sources.lazy().select("item_id", *identity.lanes(*map(pl.col, SOURCE_CONTENT)))
-    sums = sums.group_by("item_id").agg(pl.col(identity.LANES).sum().name.suffix("_s"))
+def observation_content(
+    observations: pl.DataFrame, sources: pl.DataFrame, conflicts: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Return one row per item, to detect changes: item_id, partition, value, agreement and its four lanes.
+
+    conflicts: covered too where given; by the same rules they follow from the sources.
+    """
+    rows = [sources.lazy().select("item_id", *identity.lanes(*map(pl.col, SOURCE_CONTENT)))]
+    if conflicts is not None:
+        names = [n for n in frame_schema(CONFLICT).names() if n != "release"]
+        rows.append(conflicts.lazy().select("item_id", *identity.lanes(*map(pl.col, names))))
+    sums = pl.concat(rows).group_by("item_id").agg(pl.col(identity.LANES).sum().name.suffix("_s"))
     facts = observations.lazy().with_columns(identity.lanes(*map(pl.col, FACT_CONTENT)))
     both = facts.join(sums, on="item_id", how="left")
     lanes = [(pl.col(lane) + pl.col(f"{lane}_s")).alias(lane) for lane in identity.LANES]

@@ -2,7 +2,8 @@
 
 A statement is what one submission claims of one item by one reporter. Statements of one contract, sender and reporter
 about one item are in order: by the report's own version (none is the oldest), then by `arrival`
-(`transforms.submissions`), within a submission by action. The newest stands, or none if it is a withdrawal. Under
+(`transforms.submissions`), within a submission by action. The newest stands, or none if it is a withdrawal. Where it
+has no version, an older statement of the same value is no correction but a repetition, and stands too. Under
 `correction: whole` the newest statement in a slot supersedes all older ones in it, whatever items they are about. The
 claims of another sender, contract or reporter are never touched.
 """
@@ -14,7 +15,9 @@ import polars as pl
 from schemas.claims import ACTION_RANK
 
 STATED: Final = ("version", "value", "decimals", "obs_status", "confidential", "reported_at", "precedence", "action")
-"""What a statement says of its item: a later one that is equal in all of it adds nothing, and the first stays."""
+"""What a statement says of its item: of versions, a later one that is equal in all of it adds nothing."""
+REPEATED: Final = ("value", "obs_status", "confidential", "precedence")
+"""What a statement without a version repeats, however exactly it is written."""
 _KEY: Final = ("group", "stream", "reported_by")
 _OLDEST: Final = -(2**62)
 _VERSION: Final = pl.col("version").fill_null(_OLDEST)
@@ -26,7 +29,7 @@ def corrected_buckets(claims: pl.DataFrame, items: pl.DataFrame) -> pl.Series:
     claims: all counted claims of some whole items and slots, with `arrival` and `stream` of their submissions. items:
     `agreement.group_by_item` of them. Only claims that share item and stream with another are compared.
     """
-    names = ("stream", "arrival", "reported_by", "slot_id", *STATED)
+    names = ("stream", "arrival", "reported_by", "slot_id", "additive", *STATED)
     several = items.filter(pl.col("reports") > 1)
     stream = claims["stream"].gather(several["at"])
     repeated = several.with_columns(stream).filter(pl.struct("group", "stream").is_duplicated())
@@ -51,19 +54,49 @@ def _in_slots(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_item(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return `at`, `bucket` of the claims that are not in the standing statement of their key, or only repeat it.
+    """Return `at`, `bucket` of the claims that are not in a standing statement of their key.
 
-    Of statements in a row that equal the newest one, the first stands.
+    If the newest has a version, the first of those in a row that equal it stands and the others are duplicates. If not,
+    all that repeat its value stand, as far back as the last one that replaces or withdraws.
     """
     rank = pl.col("action").replace_strict(ACTION_RANK, return_dtype=pl.Int8).alias("_rank")
     order = ("version", "arrival", "_rank")
     ordered = rows.with_columns(_VERSION, rank).sort(*_KEY, *order, "at")
     numbers = ordered.select(_key=pl.struct(_KEY).rle_id(), _n=pl.struct(*_KEY, *order).rle_id().cast(pl.Int64))
     ordered = ordered.hstack(numbers)  # `_n` numbers the statements, those of a key in a row
-    # Several lines, and a statement of a slot, are compared with no other.
+    number, newest = pl.col("_n"), pl.col("_n").max().over("_key")
+    versioned = pl.col("version").last().over("_key") != _OLDEST
+    standing = pl.min_horizontal(newest, _first_equal())
+    old = pl.when(versioned).then(number < standing).otherwise((number < newest) & ~_repetitions(ordered))
+    bucket = pl.when(old).then(pl.lit("superseded")).when(versioned & (number > standing)).then(pl.lit("duplicate"))
+    return ordered.select("at", bucket.alias("bucket")).drop_nulls("bucket")
+
+
+def _first_equal() -> pl.Expr:
+    """Return the number of the first of the statements in a row that equal the newest of the key in all they state.
+
+    Several lines, and a statement of a slot, are compared with no other.
+    """
     alone = (pl.len().over("_n") > 1) | pl.col("slot_id").is_not_null()
-    differs = alone | pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).last().over("_key")) for c in STATED)
-    newest, other = pl.col("_n").max().over("_key"), pl.col("_n").filter(differs).max().over("_key")
-    standing = pl.min_horizontal(newest, pl.coalesce(other + 1, pl.col("_n").min().over("_key")))
-    bucket = pl.when(pl.col("_n") < standing).then(pl.lit("superseded")).when(pl.col("_n") > standing)
-    return ordered.select("at", bucket.then(pl.lit("duplicate")).alias("bucket")).drop_nulls("bucket")
+    differs = alone | pl.any_horizontal(_differs(name) for name in STATED)
+    return pl.coalesce(pl.col("_n").filter(differs).max().over("_key") + 1, pl.col("_n").min().over("_key"))
+
+
+def _repetitions(ordered: pl.DataFrame) -> pl.Series:
+    """Return of each claim whether its statement repeats the newest of its key; lines of a sum state their sum.
+
+    A newest statement whose own lines differ is repeated by none.
+    """
+    total = pl.when("additive").then(pl.col("value").sum().over("_n")).otherwise("value")
+    rows = ordered.with_columns(total.alias("value"))
+    rows = rows.with_columns(_other=pl.any_horizontal(_differs(name) for name in REPEATED))
+    ends = (pl.col("action") != "append") | pl.col("slot_id").is_not_null()
+    since = pl.col("_n").filter(ends).max().over("_key").fill_null(-1)
+    mixed = (pl.col("_other") & (pl.col("_n") == pl.col("_n").max().over("_key"))).any().over("_key")
+    other = pl.col("_other").any().over("_n")
+    return rows.select(~other & ~mixed & (pl.col("_n") >= since)).to_series()
+
+
+def _differs(name: str) -> pl.Expr:
+    """Return whether a claim differs from the last of its key."""
+    return pl.col(name).ne_missing(pl.col(name).last().over("_key"))

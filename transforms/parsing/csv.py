@@ -10,16 +10,19 @@ from typing import Final
 import polars as pl
 
 from schemas.contract import Contract, Format
+from schemas.reading_limits import ReadingLimits
 from transforms.parsing.csv_header import Header, plain_lines, read_header
 from transforms.parsing.raw_frame import (
     NO_REJECTS,
     ParseResult,
     check_columns,
+    check_width,
     finish_parsing,
     known_names,
     name_columns,
     parser_rejects,
 )
+from transforms.parsing.shapes.table_edges import cut_notes
 from transforms.parsing.text import decode, to_utf8
 from transforms.rejects import cut
 
@@ -33,29 +36,38 @@ _POLARS_REFUSES: Final = (
 )
 
 
-def read_csv(data: bytes, contract: Contract) -> ParseResult:
-    """Return the rows of a CSV file as delivered. Raises `SubmissionError`."""
+def read_csv(data: bytes, contract: Contract, limits: ReadingLimits) -> ParseResult:
+    """Return the rows of a CSV file as delivered. Raises `SubmissionError`, `UnreadError`."""
     text = plain_lines(to_utf8(data, contract), contract.format)
-    header = read_header(text, contract.format)
+    return read_rows(text, read_header(text, contract.format), contract, limits)
+
+
+def read_rows(text: bytes, header: Header, contract: Contract, limits: ReadingLimits) -> ParseResult:
+    """Return the rows of a text below its header. Raises `SubmissionError`, `UnreadError`."""
+    check_width(header.width, limits)
+    text, notes = cut_notes(text, header.bytes, contract.format)
     names = known_names(header.names, contract)
     warnings = check_columns(names, contract)
     frame = _read_whole(text, header, contract.format)
     rejects, rejected = NO_REJECTS, 0
     if frame is None:
         frame, rejects, rejected = _read_by_record(text, header, contract.format)
-    raw, unnamed = name_columns(_filled_rows(frame), names, contract)
-    return finish_parsing(raw, [warnings, unnamed, rejects], nul=b"\0" in text, rejected=rejected)
+    raw, unnamed = name_columns(_filled_rows(frame, ascii_only=text.isascii()), names, contract)
+    return finish_parsing(raw, [warnings, unnamed, rejects], nul=b"\0" in text, rejected=rejected, ignored=notes)
 
 
-def _filled_rows(frame: pl.DataFrame) -> pl.DataFrame:
+def _filled_rows(frame: pl.DataFrame, *, ascii_only: bool) -> pl.DataFrame:
     """Return the rows without those that hold nothing but delimiters: spreadsheets write them, and they are no rows."""
-    if not frame.height or not frame.select((pl.col("0").str.strip_chars() == "").any()).item():
+    least = frame["0"].min()
+    if not isinstance(least, str) or (ascii_only and least >= "!"):  # the blanks of ASCII are less than any other cell
+        return frame
+    if not frame.select((pl.col("0").str.strip_chars() == "").any()).item():
         return frame
     return frame.filter(pl.any_horizontal(pl.exclude("row").str.strip_chars() != ""))
 
 
 def _read(text: bytes, header: Header, form: Format, *, skip_lines: int = 0) -> pl.DataFrame:
-    return pl.read_csv(
+    frame = pl.read_csv(
         text,
         has_header=False,
         schema={str(i): pl.String for i in range(header.width)},
@@ -66,7 +78,8 @@ def _read(text: bytes, header: Header, form: Format, *, skip_lines: int = 0) -> 
         missing_columns="insert",
         row_index_name="row",
         row_index_offset=header.next_row,
-    ).with_columns(pl.col("row").cast(pl.Int32))
+    )
+    return frame.replace_column(0, frame["row"].cast(pl.Int32))
 
 
 def _read_whole(text: bytes, header: Header, form: Format) -> pl.DataFrame | None:
@@ -120,6 +133,7 @@ def _read_by_record(text: bytes, header: Header, form: Format) -> tuple[pl.DataF
     frame = pl.DataFrame(schema={"row": pl.Int32, **{str(i): pl.String for i in range(header.width)}})
     if good.height:
         frame = _read(good["record"].str.join("")[0].encode(), header, form).with_columns(good["row"])
+        frame = frame.with_columns(pl.exclude("row").fill_null("")) if header.pads else frame
     return frame, _row_rejects(bad, header), bad.height
 
 

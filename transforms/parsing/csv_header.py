@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from schemas.contract import Format
 from schemas.errors import SubmissionError
+from transforms.parsing.shapes.table_edges import joined_names
 from transforms.parsing.text import decode
 
 HEADER_BYTES: Final = 1 << 20
@@ -20,12 +21,16 @@ _EXPECTED: Final = "a record that names the columns"
 
 @dataclass(frozen=True)
 class Header:
-    """The columns' names, the lines and bytes up to the end of the header, and the number of the record after it."""
+    """The columns' names, the lines and bytes up to the end of the header, and the number of the record after it.
+
+    pads: whether a record that ends before its last field is read, with empty cells for the others.
+    """
 
     names: list[str]
     lines: int
     bytes: int
     next_row: int
+    pads: bool = False
 
     @cached_property
     def width(self) -> int:
@@ -35,7 +40,7 @@ class Header:
     @cached_property
     def least(self) -> int:
         """How many fields a record has at least: trailing columns without a name may be missing."""
-        return max(i for i, name in enumerate(self.names, start=1) if name)
+        return 1 if self.pads else max(i for i, name in enumerate(self.names, start=1) if name)
 
 
 def plain_lines(text: bytes, form: Format) -> bytes:
@@ -68,8 +73,22 @@ def read_header(text: bytes, form: Format) -> Header:
 
     Raises `SubmissionError`.
     """
+    last = form.last_header_row()
+    row = last + (last == 1 and _is_separator_line(text, form))
     sizes: list[int] = []
-    row = form.header_row + (form.header_row == 1 and _is_separator_line(text, form))
+    names = _read_record(text, form, row, sizes)
+    if form.header_rows:
+        above = [_read_record(text, form, each, []) for each in form.header_rows[:-1]]
+        names = joined_names([*above, names])
+    if not any(name.strip() for name in names):
+        hint = "Name the record with the columns in format.header_row of the contract."
+        raise SubmissionError("unreadable", "a line without names", _EXPECTED, hint, row=row)
+    names = [name if name.strip() else "" for name in names]
+    return Header(names, len(sizes), sum(sizes), row + 1, pads=form.short_lines == "pad")
+
+
+def _read_record(text: bytes, form: Format, row: int, sizes: list[int]) -> list[str]:
+    """Return the fields of the record with this number; add to `sizes` the bytes of each line up to its end."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE
     reader = csv.reader(
         _lines(text, sizes), delimiter=form.delimiter, quotechar=form.quote, quoting=quoting, strict=True
@@ -89,11 +108,7 @@ def read_header(text: bytes, form: Format) -> Header:
         names = _loose_names(decode(text[start : start + sizes[before]], "utf-8", start), form)
         if not names:
             raise SubmissionError("unreadable", str(error), _EXPECTED, "Is a quote missing?", row=row) from error
-    if not any(name.strip() for name in names):
-        hint = "Name the record with the columns in format.header_row of the contract."
-        raise SubmissionError("unreadable", "a line without names", _EXPECTED, hint, row=row)
-    names = [name if name.strip() else "" for name in names]
-    return Header(names, len(sizes), sum(sizes), row + 1)
+    return names
 
 
 def _is_separator_line(text: bytes, form: Format) -> bool:

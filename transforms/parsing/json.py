@@ -1,4 +1,4 @@
-"""JSON to the raw frame: a document that contains a list of rows.
+"""JSON to the raw frame: a document that contains a list of rows, or lists in a list, or a document on each line.
 
 A leaf is named by its path: `id.nr` in the document, `parties[].votes` in a row of the list `parties`; a key may hold
 dots itself. Numbers keep the digits they were written with, in the contract's notation.
@@ -7,19 +7,33 @@ dots itself. Numbers keep the digits they were written with, in the contract's n
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import polars as pl
 
 from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
+from schemas.reading_limits import ReadingLimits
 from transforms.clean_text import clean
-from transforms.parsing.raw_frame import PARSER_REJECT, ParseResult, check_columns, finish_parsing
+from transforms.parsing.raw_frame import (
+    PARSER_REJECT,
+    ParseResult,
+    check_columns,
+    check_shape,
+    check_width,
+    finish_parsing,
+)
 from transforms.parsing.real_numbers import plain_number
 from transforms.parsing.text import decode, repair
 from transforms.rejects import REJECTS_KEPT, count_reject, cut, reject_fields
 
 _HINT: Final = "Compare the file with the contract's format.rows and columns."
+
+
+_EACH: Final = "[]."
+"""What separates the paths of lists that are in elements of lists: `regions[].years`."""
+_Item: TypeAlias = tuple[int, dict[str, str], object]
+"""A row's number, the cells of the elements above it, and the row, or the error that it has."""
 
 
 class _Number(str):
@@ -66,25 +80,33 @@ class _Node:
         return [self.path, *below] if self.column else below
 
 
-def read_json(data: bytes, contract: Contract) -> ParseResult:
-    """Return the rows of a JSON file as delivered. Raises `SubmissionError`."""
+def read_json(data: bytes, contract: Contract, limits: ReadingLimits) -> ParseResult:
+    """Return the rows of a JSON file as delivered. Raises `SubmissionError`, `UnreadError`."""
     form = contract.format
-    document = _document(repair(decode(data, form.encoding), form))
-    items = _rows(document, form)
-    whole, row = _trees(contract)
+    text = repair(decode(data, form.encoding), form)
+    whole, *levels = _trees(contract)
     shared: dict[str, str] = {}
     unknown: dict[str, None] = {}
-    if isinstance(document, dict):
-        _take(document, whole, shared, unknown)
+    if form.lines:
+        items = _lines(text)
+    else:
+        document = _document(text)
+        items = _items(_rows(document, form), levels, form, unknown)
+        if isinstance(document, dict):
+            _take(document, whole, shared, unknown)
+    check_shape(len(items), len(contract.file_columns()), limits)
     rows: list[tuple[int, dict[str, str]]] = []
     bad = _Rejected()
-    for number, item in enumerate(items, start=1):
+    for number, above, item in items:
         try:
-            rows.append((number, _row(item, row, unknown)))
+            cells = _row(item, levels[-1], unknown)
+            rows.append((number, above | cells if above else cells))
         except SubmissionError as error:
             bad.add(number, error)
-    seen = dict.fromkeys(name for _, cells in rows for name in cells) if rows else row.columns()
-    warnings = check_columns([*shared, *seen, *unknown], contract)
+    seen = dict.fromkeys(name for _, cells in rows for name in cells) if rows else levels[-1].columns()
+    names = [*shared, *seen, *unknown]
+    check_width(len(names), limits)
+    warnings = check_columns(names, contract)
     raw = _frame(rows, shared, contract)
     nul = b"\\u0000" in data or b"\0" in data
     return finish_parsing(raw, [warnings, bad.frame()], nul=nul, rejected=bad.rows)
@@ -157,24 +179,70 @@ def _visible(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _trees(contract: Contract) -> tuple[_Node, _Node]:
-    """Return the nodes of the document and of one row."""
-    prefix = f"{contract.format.rows}[]"
-    document, row = _Node(), _Node(prefix)
-    document.below(contract.format.rows or "").ignored = True
-    names = [(name, False) for name in contract.ignore] + [(name, True) for name in contract.columns()]
+def _trees(contract: Contract) -> list[_Node]:
+    """Return the nodes of the document and of an element of each list, that of the rows last."""
+    nodes = _bare_trees(contract.format, rest=contract.ignore == "rest")
+    names = [(name, False) for name in contract.ignored_columns()]
+    names += [(name, True) for name in contract.file_columns()]
     for name, mapped in sorted(names):
-        in_row = name == prefix or name.startswith(f"{prefix}.")
-        node = row.below(name[len(prefix) + 1 :]) if in_row else document.below(name)
+        owner = next((n for n in reversed(nodes) if not n.path or f"{name}.".startswith(f"{n.path}.")), nodes[0])
+        node = owner.below(name[len(owner.path) + 1 :] if owner.path else name)
         node.column, node.ignored = mapped, node.ignored or not mapped
-    return document, row
+    return nodes
+
+
+def _bare_trees(form: Format, *, rest: bool) -> list[_Node]:
+    """Return the nodes without the contract's columns. rest: whether all that it does not name is ignored."""
+    if form.lines:
+        return [_Node(ignored=rest), _Node(ignored=rest)]
+    lists = (form.rows or "").split(_EACH)
+    prefixes = [_EACH.join(lists[: i + 1]) + "[]" for i in range(len(lists))]
+    nodes = [_Node(ignored=rest), *(_Node(prefix, ignored=rest) for prefix in prefixes)]
+    for node, path in zip(nodes, lists, strict=False):
+        node.below(path).ignored = True
+    return nodes
 
 
 def _rows(document: object, form: Format) -> list[object]:
-    found = _below(document, form.rows or "")
+    path = (form.rows or "").split(_EACH)[0]
+    found = _below(document, path)
     if not isinstance(found, list):
         what = "nothing" if found is None else _kind(found)
-        raise SubmissionError("unreadable", what, f"a list of rows at {form.rows!r}", _HINT)
+        raise SubmissionError("unreadable", what, f"a list of rows at {path!r}", _HINT)
+    return found
+
+
+def _items(outer: list[object], levels: list[_Node], form: Format, unknown: dict[str, None]) -> list[_Item]:
+    """Return the number of each row, the cells of the elements of the lists above it, and the row.
+
+    An element above that cannot be read is a row itself: it is rejected as one.
+    """
+    found: list[tuple[dict[str, str], object]] = [({}, item) for item in outer]
+    for node, path in zip(levels, (form.rows or "").split(_EACH)[1:], strict=False):
+        inner: list[tuple[dict[str, str], object]] = []
+        for above, item in found:
+            try:
+                cells = above | _row(item, node, unknown)
+                below = _below(item, path)
+            except SubmissionError as error:
+                below = error
+            if isinstance(below, list):
+                inner += [(cells, each) for each in below]
+            elif below is not None:
+                inner.append((above, below))
+        found = inner
+    return [(number, above, item) for number, (above, item) in enumerate(found, start=1)]
+
+
+def _lines(text: str) -> list[_Item]:
+    """Return the number and the document of each line that is not empty; one that is none is rejected as a row."""
+    found: list[_Item] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                found.append((number, {}, _document(line)))
+            except SubmissionError as error:
+                found.append((number, {}, error))
     return found
 
 
@@ -193,6 +261,8 @@ def _below(document: object, path: str) -> object:
 
 
 def _row(item: object, node: _Node, unknown: dict[str, None]) -> dict[str, str]:
+    if isinstance(item, SubmissionError):
+        raise item
     if not isinstance(item, dict):
         raise SubmissionError("unreadable", _kind(item), "an object", _HINT)
     cells: dict[str, str] = {}
@@ -251,7 +321,7 @@ def _kind(value: object) -> str:
 
 
 def _frame(rows: list[tuple[int, dict[str, str]]], shared: dict[str, str], contract: Contract) -> pl.DataFrame:
-    names = contract.columns()
+    names = contract.file_columns()
     texts = {name: list(_texts(rows, shared, name, contract.format)) for name in names}
     schema = {"row": pl.Int32, **dict.fromkeys(names, pl.String)}
     return pl.DataFrame({"row": [number for number, _ in rows], **texts}, schema=schema)

@@ -14,34 +14,43 @@ from polars.exceptions import PanicException
 
 from schemas.contract import Contract, Format
 from schemas.errors import SubmissionError
-from transforms.parsing.raw_frame import ParseResult, check_columns, finish_parsing, known_names
+from schemas.reading_limits import ReadingLimits
+from transforms.parsing.raw_frame import (
+    ParseResult,
+    check_columns,
+    check_shape,
+    check_width,
+    finish_parsing,
+    known_names,
+)
 from transforms.parsing.real_numbers import float_texts
+from transforms.parsing.shapes.columns_to_rows import mapped_columns
 
-MOST_ROWS: Final = 20_000_000
-MOST_CELLS: Final = 60_000_000
 TEXT_BYTES: Final = 1 << 29
 """The limit of text in the mapped columns together: dictionaries and run lengths let a small file hold any amount."""
 _HINT: Final = "Write the file again and deliver that."
 _DAMAGED: Final = (pa.ArrowException, pa.ArrowInvalid, OSError, NotImplementedError, UnicodeDecodeError)
 
 
-def read_parquet(data: bytes, contract: Contract) -> ParseResult:
-    """Return the rows of a Parquet file as delivered. Raises `SubmissionError`."""
+def read_parquet(data: bytes, contract: Contract, limits: ReadingLimits) -> ParseResult:
+    """Return the rows of a Parquet file as delivered. Raises `SubmissionError`, `UnreadError`."""
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         names = file.schema_arrow.names
         rows = file.metadata.num_rows
     except _DAMAGED as error:
         raise _unreadable(str(error)) from error
+    check_width(len(names), limits)
     known = known_names(names, contract)
     warnings = check_columns(known, contract)
-    mapped = contract.columns()
-    if rows > MOST_ROWS or rows * len(mapped) > MOST_CELLS:
-        found = f"{rows} rows of {len(mapped)} columns"
-        raise SubmissionError("too-large", found, f"at most {MOST_ROWS} and {MOST_CELLS} cells", "Deliver it in parts.")
+    mapped = mapped_columns(known, contract)
+    check_shape(rows, len(mapped), limits)  # before they are read: run lengths let a small file hold any number
     room = TEXT_BYTES
     columns = {}
     for name in mapped:
+        field = file.schema_arrow.field(known.index(name))
+        if pa.types.is_nested(field.type):
+            raise _unreadable(f"{name!r} of type {field.type}")
         column, size = _column(data, names[known.index(name)], room)
         room -= size
         columns[name] = _texts(column, name, contract.format)

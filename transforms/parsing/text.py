@@ -11,8 +11,19 @@ from schemas.errors import SubmissionError
 
 _CODECS: Final = {"utf-8": "utf-8-sig"}
 """Python's codec where the name differs: this one drops a byte order mark."""
+_ONE_BYTE: Final = ("latin-1", "cp1252", "cp865", "mac-roman")
 _CONTROLS: Final = re.compile(rb"[\x80-\x9f]")
 """Control characters in Latin-1, where cp1252 has quotes, dashes and the euro sign."""
+_LETTERS: Final = "æøåÆØÅäöÄÖéü"
+_WRONG: Final = {
+    "cp865": re.compile(rb"[A-Za-z][\x86\x9b][a-z]"),  # å and ø; in cp1252 a dagger and a quote
+    "mac-roman": re.compile(rb"[A-Za-z][\x8c\xbe\xbf][a-z]"),  # å, æ and ø; in cp1252 a capital, a fraction, a mark
+}
+"""Encoding of DOS and of old Macs -> bytes that are letters in it, within a word; in cp1252 they never are there."""
+_ASCII: Final = bytes(range(0x80))
+_LETTERS_SAMPLE: Final = 1 << 20
+_MOST_LETTERS: Final = 0.9
+"""Share of the bytes beyond ASCII that are letters of the encoding, at least."""
 REPAIR_GROWTH: Final = 2
 REPAIR_BYTES: Final = 1 << 20
 """How much longer repairs may make a text: twice its size, or by this many bytes."""
@@ -46,13 +57,24 @@ def decode(data: bytes, encoding: str, offset: int = 0) -> str:
     except UnicodeDecodeError as error:
         at = f"byte {data[error.start : error.start + 4].hex(' ')} (hexadecimal) at offset {offset + error.start}"
         raise SubmissionError("wrong-encoding", at, f"text in {encoding}", _advice(data, encoding)) from error
-    if encoding in {"latin-1", "cp1252"} and not data.isascii() and _is_utf8(data):
-        # Any bytes are valid Latin-1, but non-ASCII text that is also valid UTF-8 is no accident.
-        raise SubmissionError("wrong-encoding", "UTF-8", f"text in {encoding}", _advice(data, encoding))
-    if encoding == "latin-1" and not data.isascii() and (control := _CONTROLS.search(data)):
-        at = f"byte {control[0].hex()} (hexadecimal), a control character, at offset {offset + control.start()}"
-        raise SubmissionError("wrong-encoding", at, "text in latin-1", _advice(data, encoding))
+    if encoding in _ONE_BYTE and not data.isascii():
+        _check_one_byte_text(data, encoding, offset)
     return text
+
+
+def _check_one_byte_text(data: bytes, encoding: str, offset: int) -> None:
+    """Raise `SubmissionError` wrong-encoding for bytes that are valid in this encoding, as most are, but not meant so.
+
+    Non-ASCII text that is also valid UTF-8 is no accident; nor are control characters of Latin-1.
+    """
+    control = _CONTROLS.search(data) if encoding == "latin-1" else None
+    if _is_utf8(data):
+        found = "UTF-8"
+    elif control:
+        found = f"byte {control[0].hex()} (hexadecimal), a control character, at offset {offset + control.start()}"
+    else:
+        return
+    raise SubmissionError("wrong-encoding", found, f"text in {encoding}", _advice(data, encoding))
 
 
 def repair(text: str, form: Format) -> str:
@@ -93,9 +115,22 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def old_encoding(data: bytes) -> str | None:
+    """Return the encoding of DOS or an old Mac that text is in, by its letters; None for any other text."""
+    sample = data[:_LETTERS_SAMPLE]
+    high = sample.translate(None, _ASCII)
+    for encoding, wrong in _WRONG.items():
+        others = len(high.translate(None, _LETTERS.encode(encoding)))
+        if high and others <= (1 - _MOST_LETTERS) * len(high) and wrong.search(sample):
+            return encoding
+    return None
+
+
 def _advice(data: bytes, encoding: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _utf_16(data):
         likely = "utf-16"
+    elif old := old_encoding(data):
+        likely = old
     elif encoding == "latin-1" and not _is_utf8(data):
         likely = "cp1252"
     else:

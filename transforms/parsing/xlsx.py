@@ -5,6 +5,8 @@ without exponent; a date or time ISO 8601; an error cell the text that Excel sho
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import fastexcel
@@ -12,10 +14,13 @@ import polars as pl
 
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
+from schemas.reading_limits import ReadingLimits
+from transforms.clean_text import clean
 from transforms.parsing.raw_frame import (
     NO_REJECTS,
     ParseResult,
     check_columns,
+    check_width,
     finish_parsing,
     known_names,
     name_columns,
@@ -23,7 +28,10 @@ from transforms.parsing.raw_frame import (
     parser_rejects,
     quoted_list,
 )
-from transforms.parsing.workbook.cells import SheetScan, SheetStyle, scan_sheet
+from transforms.parsing.shapes.columns_to_rows import mapped_columns
+from transforms.parsing.shapes.sheets import declared_sheets, read_sheets
+from transforms.parsing.shapes.table_edges import joined_names, without_notes
+from transforms.parsing.workbook.cells import SheetScan, SheetStyle, scan_sheet, xml_text
 from transforms.parsing.workbook.formats import style_kinds
 from transforms.parsing.workbook.package import HINT, WORKBOOK, Package, Sheet
 
@@ -35,37 +43,78 @@ _SHARED_END: Final = re.compile(rb".*</(?:\w+:)?si>", re.DOTALL)
 _MERGED_SHOWN: Final = 5
 
 
-def read_xlsx(data: bytes, contract: Contract) -> ParseResult:
-    """Return the rows of one sheet as delivered. Raises `SubmissionError`."""
-    form = contract.format
+def read_xlsx(data: bytes, contract: Contract, limits: ReadingLimits) -> ParseResult:
+    """Return the rows of one sheet, or of those that the contract declares. Raises `SubmissionError`, `UnreadError`."""
     package = Package(data)
     sheets = package.sheets()
-    chosen = _chosen(sheets, form.sheet)
+    return read_declared_sheets(sheets, lambda sheet: _read_sheet(package, (sheets, sheet), contract, limits), contract)
+
+
+def read_declared_sheets(sheets: list[Sheet], read: Callable[[Sheet], ParseResult], contract: Contract) -> ParseResult:
+    """Return the rows of the sheet, or of the sheets, that a contract reads of a workbook."""
+    if contract.format.sheets is not None:
+        known = {sheet.name: sheet for sheet in sheets}
+        names = declared_sheets(list(known), [sheet.hidden for sheet in known.values()], contract)
+        return read_sheets(names, lambda name: read(known[name]), contract)
+    chosen = choose_sheet(sheets, contract.format.sheet)
+    try:
+        return read(chosen)
+    except SubmissionError as error:
+        others = [sheet.name for sheet in sheets if sheet is not chosen]
+        if not others or contract.format.sheet is not None:
+            raise
+        hint = f"{error.hint} Only sheet {chosen.name!r} is read: format.sheet of the contract names another of "
+        raise replace(error, hint=f"{hint}{quoted_list(others)}.") from error
+
+
+def _read_sheet(
+    package: Package, sheet: tuple[list[Sheet], Sheet], contract: Contract, limits: ReadingLimits
+) -> ParseResult:
+    """Return the rows of the second of `sheet`, which is one of the first: all sheets."""
+    form, (sheets, chosen) = contract.format, sheet
     style = SheetStyle(form, style_kinds(package.part("xl/styles.xml")), package.starts_in_1904())
-    scan = scan_sheet(package.pieces(chosen.member or ""), style)
+    scan = scan_sheet(package.pieces(chosen.member or ""), style, limits)
+    check_width(scan.last_column - min(scan.first_column, scan.last_column) + 1, limits)
     _check_text(package, scan)
-    cells = _with_texts(_read(data, chosen), scan)
-    if cells.height < form.header_row:
-        hint = "Was the right file delivered?"
-        raise SubmissionError("empty-file", f"{cells.height} rows", f"a header in row {form.header_row}", hint)
-    names = [name if name.strip() else "" for name in cells.row(form.header_row - 1)]
-    names = known_names(names, contract)
+    cells = _with_texts(_read(package.data, chosen), scan)
+    header_row, names = form.last_header_row(), header_names(cells, contract)
     warnings = [
         check_columns(names, contract),
-        _unread(sheets, chosen, form.sheet),
-        _merged(scan, form.header_row),
-        _percents(scan, names, contract, form.header_row),
+        NO_REJECTS if form.sheets is not None else unread_sheets(sheets, chosen, form.sheet),
+        _merged(scan, header_row),
+        _percents(scan, names, contract, header_row),
     ]
-    rows = cells.with_row_index("row", offset=1).with_columns(pl.col("row").cast(pl.Int32)).slice(form.header_row)
-    lacking = _without_result(scan, names, contract, form.header_row)
-    rows = rows.filter(pl.any_horizontal(pl.exclude("row").str.strip_chars() != ""))
+    rows = cells.with_row_index("row", offset=1).with_columns(pl.col("row").cast(pl.Int32)).slice(header_row)
+    rows, notes = without_notes(rows, form)
+    lacking = _without_result(scan, names, contract, header_row)
+    if notes:
+        lacking = lacking.filter(pl.col("row") <= (rows["row"].max() or 0))
     rows = rows.join(lacking, on="row", how="anti", maintain_order="left")
     raw, unnamed = name_columns(rows, names, contract)
     rejected = lacking["row"].n_unique()
-    return finish_parsing(raw, [*warnings, unnamed, _formula_rejects(lacking)], nul=False, rejected=rejected)
+    return finish_parsing(
+        raw, [*warnings, unnamed, _formula_rejects(lacking)], nul=False, rejected=rejected, ignored=notes
+    )
 
 
-def _chosen(sheets: list[Sheet], name: str | None) -> Sheet:
+def header_names(cells: pl.DataFrame, contract: Contract) -> list[str]:
+    """Return the names of the columns of a sheet, all of whose cells are texts. Raises `SubmissionError`."""
+    form = contract.format
+    header_row = form.last_header_row()
+    if cells.height < header_row:
+        hint = "Was the right file delivered?"
+        raise SubmissionError("empty-file", f"{cells.height} rows", f"a header in row {header_row}", hint)
+    names = [name if name.strip() else "" for name in cells.row(header_row - 1)]
+    if form.header_rows:
+        names = joined_names([cells.row(number - 1) for number in form.header_rows])
+    names = known_names(names, contract)
+    if not any(names):
+        hint = "Name the row with the columns in format.header_row of the contract."
+        raise SubmissionError("unreadable", "a row without names", "a row that names the columns", hint)
+    return names
+
+
+def choose_sheet(sheets: list[Sheet], name: str | None) -> Sheet:
     """Return the sheet to read: the one of that name, by default the first that is not hidden."""
     if name is None:
         found = next((sheet for sheet in sheets if not sheet.hidden), None)
@@ -73,6 +122,8 @@ def _chosen(sheets: list[Sheet], name: str | None) -> Sheet:
             raise SubmissionError("unreadable", "a workbook without a visible sheet", WORKBOOK, HINT)
         return found
     known = [sheet.name for sheet in sheets]
+    if name not in known and clean(name) in (cleaned := [clean(each) for each in known]):
+        return sheets[cleaned.index(clean(name))]
     if name not in known:
         hint = name_hint(name, known) or "Name the sheet in format.sheet of the contract."
         raise SubmissionError("unreadable", f"sheets {quoted_list(known)}", f"sheet {name!r}", hint)
@@ -113,8 +164,7 @@ def _check_text(package: Package, scan: SheetScan) -> None:
     for piece in package.pieces(_SHARED_STRINGS):
         rest += piece
         if (whole := _SHARED_END.match(rest)) is not None:
-            text = pl.Series([whole[0]], dtype=pl.Binary).cast(pl.String, strict=False)
-            lengths.append(text.str.extract_all(_SHARED).explode().str.len_bytes().drop_nulls())
+            lengths.append(xml_text(whole[0]).str.extract_all(_SHARED).explode().str.len_bytes().drop_nulls())
             rest = rest[whole.end() :]
     sizes = pl.concat(lengths) if lengths else pl.Series(dtype=pl.UInt32)
     total = sizes.gather(shown.filter(shown < sizes.len())).cast(pl.Int64).sum() or 0
@@ -123,7 +173,7 @@ def _check_text(package: Package, scan: SheetScan) -> None:
         raise SubmissionError("too-large", found, f"at most {SHOWN_BYTES}", "Deliver it in parts, or as CSV.")
 
 
-def _unread(sheets: list[Sheet], chosen: Sheet, declared: str | None) -> pl.DataFrame:
+def unread_sheets(sheets: list[Sheet], chosen: Sheet, declared: str | None) -> pl.DataFrame:
     """Return the warning that names the sheets that are not read, unless the contract says which one is."""
     others = [f"{sheet.name!r}{' (hidden)' if sheet.hidden else ''}" for sheet in sheets if sheet is not chosen]
     if declared is not None or not others:
@@ -178,7 +228,7 @@ def _mapped(
     cells: pl.DataFrame, scan: SheetScan, names: list[str], contract: Contract, header_row: int
 ) -> pl.DataFrame:
     """Return row and name of those cells that are below the header in a mapped column."""
-    mapped = set(contract.columns())
+    mapped = set(mapped_columns(names, contract))
     places = {scan.first_column + i: name for i, name in enumerate(names) if name in mapped}
     name = pl.col("column").replace_strict(places, default=None, return_dtype=pl.String)
     found = cells.select(pl.col("row").cast(pl.Int32), name.alias("name"))

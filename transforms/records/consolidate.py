@@ -282,10 +282,25 @@ def _buckets(marked: pl.DataFrame, chosen: pl.Series | None, sources: pl.DataFra
     return summed.filter(pl.col("rows") > 0).sort("submission_id", "bucket").collect()
 
 
-def count_unstated_items(before: pl.DataFrame, after: pl.DataFrame) -> int:
-    """Return how many items of the sources before have no report that stands after: all were withdrawn."""
-    standing = pl.col("report_id").is_in(after["report_id"].implode())
-    return before.group_by("item_id").agg(standing.any()).filter(~pl.col("report_id")).height
+def count_departed_items(before: pl.DataFrame, after: pl.DataFrame) -> int:
+    """Return how many items of the sources before are none after, for a reason that the sources show.
+
+    Either none of its reports stands after, all were withdrawn; or it was joined to another one, and a delivery of a
+    report of either is new or withdrawn: reports that arrive join items, and so does the withdrawal of one that kept
+    items separate. Sources have report_id, submission_id, item_id.
+    """
+    delivery = ["report_id", "submission_id"]
+    moves = before.select("report_id", item="item_id").unique().join(
+        after.select("report_id", now="item_id").unique(), on="report_id", how="left"
+    )  # fmt: skip
+    arrived = after.join(before, on=delivery, how="anti")["item_id"]
+    withdrawn = before.join(after, on=delivery, how="anti")["item_id"]
+    changed = pl.col("now").is_in(arrived.implode()) | pl.col("item").is_in(withdrawn.implode()).any().over("now")
+    items = moves.with_columns(changed=changed).group_by("item").agg(
+        standing=pl.col("now").is_not_null().any(), changed=pl.col("changed").any()
+    )  # fmt: skip
+    departed = ~pl.col("item").is_in(after["item_id"].implode())
+    return items.filter(departed, ~pl.col("standing") | pl.col("changed")).height
 
 
 def _without_release(columns: tuple[Column, ...]) -> list[str]:

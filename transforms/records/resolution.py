@@ -8,10 +8,15 @@ from typing import Final, Literal
 
 import polars as pl
 
+from schemas.kind import Kind
 from schemas.record_tables import HISTORY
 from transforms.linkage.blocking import blocking_index, declared_identities
-from transforms.linkage.clustering import Clustering, cluster_reports
+from transforms.linkage.candidates import BLOCK_WARNING
+from transforms.linkage.clustering import MAX_SCORED_GROUP, NO_EDGE_BITS, Clustering, cluster_reports
 from transforms.linkage.incremental import LinkageInputs, LinkedReports, ScoredPairs
+from transforms.linkage.pairs import mark_unblocked
+from transforms.linkage.unblocked import Unscored, score_unblocked
+from transforms.preparation.reporters import linked_reporter
 from transforms.records.consolidate import filter_rows, left_join_columns, mark_standing
 from transforms.records.item_ids import FIRST_RELEASE, ID_EVENT, AssignedIds, assign_item_ids
 
@@ -75,26 +80,36 @@ def resolve_items(
     inputs: LinkageInputs, deliveries: CountedDeliveries, linked: LinkedReports, known: KnownIds
 ) -> KindResolution:
     """Return the items of all reports that a night reaches, before and after. deliveries: those of these reports."""
-    clustering = _cluster(inputs, deliveries.standing("after"), linked.edges)
+    clustering, unscored = _cluster(inputs, deliveries.standing("after"), linked.edges)
     assigned = _assign(clustering.clusters, deliveries.rows, known)
     items = (known.items, assigned.items)
     reached = linked.reached if assigned.events.height else linked.reached.clear()
-    history = _with_causes(assigned.events, items, _causes(inputs, deliveries.rows, reached), _model_cause(inputs))
+    history = _with_causes(assigned.events, items, _causes(inputs, deliveries.rows, reached), _sole_cause(inputs))
     before, after = (
         left_join_columns(side, of.select("report_id", "item_id"), "report_id")
         for side, of in zip((deliveries.before, deliveries.after), items, strict=True)
     )
-    return KindResolution(linked.scored, before, after, history, assigned.assignments, clustering.overruled)
+    warnings = pl.concat([linked.scored.warnings, _unscored_warning(inputs.kind, unscored)])
+    scored = replace(linked.scored, warnings=warnings)
+    return KindResolution(scored, before, after, history, assigned.assignments, clustering.overruled)
 
 
-def _cluster(inputs: LinkageInputs, reports: pl.DataFrame, edges: pl.DataFrame) -> Clustering:
+def _unscored_warning(kind: Kind, unscored: Unscored) -> pl.DataFrame:
+    detail = f"{unscored.pairs} pairs in components of more than {MAX_SCORED_GROUP} reports count {NO_EDGE_BITS:g} bits"
+    rows = [(kind.kind, "pairs without a weight", detail, unscored.reports)] if unscored.pairs else []
+    return pl.DataFrame(rows, schema=BLOCK_WARNING, orient="row")
+
+
+def _cluster(inputs: LinkageInputs, reports: pl.DataFrame, edges: pl.DataFrame) -> tuple[Clustering, Unscored]:
     kind = inputs.kind
-    within = edges.join(reports, left_on="a", right_on="report_id", how="semi")
+    within = edges.select("a", "b", "weight").join(reports, left_on="a", right_on="report_id", how="semi")
+    within = within.join(reports, left_on="b", right_on="report_id", how="semi")
+    unblocked, unscored = score_unblocked(reports, within, kind, inputs.model, inputs.rule)
+    within = mark_unblocked(within, unblocked) if unblocked.height else within
     identities = declared_identities(blocking_index(reports, kind), kind) if kind.identities() else None
     decisions = inputs.decisions.filter("after")
-    return cluster_reports(
-        reports.select("report_id", "reported_by"), within, decisions, inputs.rule, identities
-    )  # fmt: skip
+    reporters = reports.select("report_id", linked_reporter(kind))
+    return cluster_reports(reporters, within, decisions, inputs.rule, identities), unscored
 
 
 # Ids
@@ -162,11 +177,16 @@ def _counted_only(first: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
 # Why ids changed
 
 
-def _model_cause(inputs: LinkageInputs) -> str | None:
-    """Return the digest of the model, or of the kind without one, with which every report was scored again, if so."""
+def _sole_cause(inputs: LinkageInputs) -> tuple[str, str] | None:
+    """Return the cause and its id of whatever changes, if there is one: new rules, or another model or kind.
+
+    The id of a model is its digest, or that of the kind without one.
+    """
+    if inputs.new_rules is not None:
+        return "rules", inputs.new_rules
     if not inputs.rematch:
         return None
-    return inputs.model.digest if inputs.model else inputs.kind.digest()
+    return "model", inputs.model.digest if inputs.model else inputs.kind.digest()
 
 
 def _causes(inputs: LinkageInputs, rows: pl.DataFrame, reached: pl.DataFrame) -> pl.DataFrame:
@@ -187,14 +207,14 @@ def _causes(inputs: LinkageInputs, rows: pl.DataFrame, reached: pl.DataFrame) ->
 
 
 def _with_causes(
-    events: pl.DataFrame, items: tuple[pl.DataFrame, pl.DataFrame], causes: pl.DataFrame, model: str | None
+    events: pl.DataFrame, items: tuple[pl.DataFrame, pl.DataFrame], causes: pl.DataFrame, sole: tuple[str, str] | None
 ) -> pl.DataFrame:
     """Return the events as rows of `<kind>_history`, `release` left out.
 
-    items: report_id, item_id before and after. causes: as `_causes` returns them. model: as `_model_cause` returns it.
+    items: report_id, item_id before and after. causes: as `_causes` returns them. sole: as `_sole_cause` returns it.
     """
-    if model is not None:
-        rows = events.with_columns(pl.lit("model").alias("cause"), pl.lit(model).alias("cause_id"))
+    if sole is not None:
+        rows = events.with_columns(pl.lit(sole[0]).alias("cause"), pl.lit(sole[1]).alias("cause_id"))
     else:
         reports = pl.concat(items).join(events, on="item_id", how="semi").unique()
         by_item = reports.join(causes, on="report_id").group_by("item_id", "cause").agg(

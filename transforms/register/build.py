@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from schemas.errors import RegisterError
-from transforms.register.lookup import Register, tidy_name
+from transforms.register.lookup import CODES, Register, tidy_name
 
 LINK: Final = ("kind", "code", "valid_from")
 """The columns that identify a link."""
@@ -27,7 +27,8 @@ def build_register(units: pl.DataFrame, changes: pl.DataFrame) -> Register:
     Raises `RegisterError` if two statements of a link differ, or if a code has two links at once.
 
     units: kind, code, name, valid_from (null: since the first change, if no change mentions the code), valid_to (null
-        is open) and, optionally, aliases (further names, separated by `|`)
+        is open) and, optionally, aliases (further names) and codes (those of other systems, `code:SYSTEM=CODE`), both
+        separated by `|`
     changes: kind, and old_ and new_ code, name, valid_from, valid_to
     """
     changes = changes.unique(maintain_order=True)
@@ -40,6 +41,8 @@ def build_register(units: pl.DataFrame, changes: pl.DataFrame) -> Register:
         "names": _names(links),
         "edges": edges,
     }
+    if (codes := _codes(links)).height:  # without any the digest is that of before they existed
+        tables["codes"] = codes
     tables = {table: frame.sort(frame.columns) for table, frame in tables.items()}
     content = "".join(frame.write_csv() for frame in tables.values())
     return Register(**tables, digest=hashlib.sha256(content.encode()).hexdigest()[:16])
@@ -47,14 +50,12 @@ def build_register(units: pl.DataFrame, changes: pl.DataFrame) -> Register:
 
 def _links(units: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     """Return every link of the lists and of either side of a change, identical statements merged."""
-    if "aliases" not in units.columns:
-        units = units.with_columns(aliases=pl.lit(None, pl.String))
+    more = ("aliases", "codes")
+    units = units.with_columns(pl.lit(None, pl.String).alias(name) for name in more if name not in units.columns)
     fields = ("code", "name", "valid_from", "valid_to")
+    nothing = [pl.lit(None, pl.String).alias(name) for name in more]
     sides = [
-        changes.select(
-            "kind", *(pl.col(f"{side}_{f}").alias(f) for f in fields), pl.lit(None, pl.String).alias("aliases")
-        )
-        for side in ("old", "new")
+        changes.select("kind", *(pl.col(f"{side}_{f}").alias(f) for f in fields), *nothing) for side in ("old", "new")
     ]
     changed = pl.concat(sides)
     undated = units.filter(pl.col("valid_from").is_null()).join(changed, on=["kind", "code"], how="anti")
@@ -69,7 +70,7 @@ def _links(units: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     return (
         pl.concat(statements)
         .group_by(LINK)
-        .agg(*link, pl.col("aliases").drop_nulls().unique().sort().str.join("|"))
+        .agg(*link, pl.col(more).drop_nulls().unique().sort().str.join("|"))
         .sort(LINK)
     )
 
@@ -95,7 +96,7 @@ def _check_links(links: pl.DataFrame) -> pl.DataFrame:
             raise RegisterError(
                 f"the code list is inconsistent: {kind} {code!r} from {start} {what} ({bad.height} such)"
             )
-    return links.select(*LINK, "name", "valid_to", "aliases")
+    return links.select(*LINK, "name", "valid_to", "aliases", "codes")
 
 
 def _edges(changes: pl.DataFrame) -> pl.DataFrame:
@@ -161,6 +162,15 @@ def _names(links: pl.DataFrame) -> pl.DataFrame:
     columns = ("kind", "name", "unit_id", "valid_from", "valid_to")
     sound = (pl.col("valid_from") < pl.col("valid_to")).fill_null(True)
     return pl.concat([names.select(columns), placed.filter(sound).select(columns)]).unique()
+
+
+def _codes(links: pl.DataFrame) -> pl.DataFrame:
+    """Return the codes of links in other code systems."""
+    codes = links.with_columns(pl.col("codes").str.split("|")).explode("codes").filter(pl.col("codes") != "")
+    parts = pl.col("codes").str.splitn("=", 2)
+    system, code = (parts.struct.field(f"field_{i}").str.strip_chars() for i in (0, 1))
+    found = codes.select("kind", "unit_id", "valid_from", "valid_to", system=system, code=code)
+    return found.select(CODES.names()).filter(pl.col("code") != "").unique()
 
 
 def _spellings(names: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -17,12 +17,22 @@ LAST_DAY: Final = dt.date.max
 HYPHENS: Final = "[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
 """Every kind of hyphen, dash and minus but the ASCII one."""
 UNIT_COLUMNS: Final = ("unit_id", "unit_code", "unit_name")
-NO_ORGANISATION: Final = "000000000"
-"""Its check digit is right, and no organisation has it."""
+NO_ORGANISATIONS: Final = (*(str(digit) * 9 for digit in range(10)), "123456785")
+"""Their check digits are right, and no organisation has them: they fill the cell."""
 _ORGANISATION: Final = r"^(?:NO)?\s*([0-9](?:[\s.]?[0-9]){8})\s*(?:MVA)?$"
 _ANSWER: Final = pl.Schema(
     [("_row", pl.UInt32), *((name, pl.String) for name in (*UNIT_COLUMNS, "reason", "expected"))]
 )
+
+
+CODES: Final = pl.Schema(
+    [
+        *((name, pl.String) for name in ("kind", "system", "code", "unit_id")),
+        ("valid_from", pl.Date),
+        ("valid_to", pl.Date),
+    ]
+)
+"""The columns of `Register.codes`."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +44,14 @@ class Register:
     edges: kind, old_unit, new_unit, old_code, new_code, date, relation (same, merged, split), whole (whether the new
         unit is exactly its merged parts)
     digest: 16 hex digits of the content
+    codes: kind, system (code:SYSTEM), code, unit_id, valid_from, valid_to; the codes of a link in other code systems
     """
 
     units: pl.DataFrame
     names: pl.DataFrame
     edges: pl.DataFrame
     digest: str
+    codes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CODES))
 
 
 def normalise_name(name: pl.Expr) -> pl.Expr:
@@ -54,19 +66,23 @@ def tidy_name(name: pl.Expr) -> pl.Expr:
     return dashed.str.replace_all(r"\s*\(\s*", " (").str.replace_all(r"\s*\)", ")")
 
 
-def resolve_units(register: Register, keys: pl.DataFrame) -> pl.DataFrame:
+def resolve_units(register: Register, keys: pl.DataFrame, *, follow: bool = False) -> pl.DataFrame:
     """Return the rows of keys, in order, with unit_id, unit_code, unit_name, reason and expected.
 
-    keys: kind, by (code, name, organisation_number), key, date and, optionally, until (the first day after the period,
-    which the unit must live to the end of). A row has either the unit or the reason: unknown-unit, unit-not-valid
-    (`expected` is when it is valid and which units exist on the date), ambiguous-unit (`expected` lists the
-    candidates), bad-check-digit, unknown-code (not the form of an organisation number).
+    follow: whether a key that ended before the date denotes the one unit that follows it, if there is one.
+    keys: kind, by (code, code:SYSTEM, name, organisation_number), key, date and, optionally, until (the first day after
+    the period, which the unit must live to the end of). A row has either the unit or the reason: unknown-unit,
+    unit-not-valid (`expected` is when it is valid and which units exist on the date), ambiguous-unit (`expected` lists
+    the candidates), bad-check-digit, unknown-code (not the form of an organisation number).
     """
     rows = keys.select("kind", "by", "key", "date").with_row_index("_row")
     entries = _entries(register, rows)
     valid = entries.filter(_is_valid(pl.col("date"))).select("_row", "date", "unit_id").unique()
     invalid = entries.join(valid, on="_row", how="anti")
-    found = pl.concat([_pick(_as_of(register, valid)), _explain(register, invalid), _organisations(rows)])
+    followed = _successors(register, invalid) if follow else _ANSWER.to_frame()
+    invalid = invalid.join(followed, on="_row", how="anti")
+    picked = _pick(_as_of(register, valid))
+    found = pl.concat([picked, followed, _explain(register, invalid), _organisations(rows)])
     nothing = pl.all_horizontal(pl.col("unit_id", "reason").is_null())
     unknown = pl.format("a unit of the register: {} by {}", "kind", pl.col("by").str.replace("_", " "))
     answers = rows.join(found, on="_row", how="left", maintain_order="left").select(
@@ -119,6 +135,9 @@ def _entries(register: Register, rows: pl.DataFrame) -> pl.DataFrame:
         codes.join(register.units, left_on=["kind", "key"], right_on=["kind", "code"]),
         names.join(register.names, left_on=["kind", "key"], right_on=["kind", "name"]),
     ]
+    if register.codes.height:
+        others = rows.filter(pl.col("by").str.starts_with("code:")).with_columns(pl.col("key").str.strip_chars())
+        entries.append(others.join(register.codes, left_on=["kind", "by", "key"], right_on=["kind", "system", "code"]))
     return pl.concat([s.select("_row", "date", "unit_id", "valid_from", "valid_to") for s in entries])
 
 
@@ -126,6 +145,14 @@ def _as_of(register: Register, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the units of _row, date, unit_id with the code and name they have on the date."""
     units = keys.join(register.units, on="unit_id").filter(_is_valid(pl.col("date")))
     return units.select("_row", "unit_id", unit_code="code", unit_name="name")
+
+
+def _successors(register: Register, invalid: pl.DataFrame) -> pl.DataFrame:
+    """Return the answers for keys that ended before the date and whose unit exactly one follows then."""
+    near = _nearest(invalid).filter(pl.col("valid_to") <= pl.col("date")).select("_row", "date", "unit_id")
+    units = _as_of(register, _walk(register, near.unique(), forward=True))
+    one = units.filter(pl.col("_row").is_unique())
+    return pl.concat([_ANSWER.to_frame(), one], how="diagonal").select(_ANSWER.names())
 
 
 def _candidates() -> pl.Expr:
@@ -231,9 +258,9 @@ def _organisations(rows: pl.DataFrame) -> pl.DataFrame:
     numbers = rows.filter(pl.col("by") == "organisation_number").drop_nulls("key")
     numbers = numbers.select("_row", digits.alias("unit_code"))
     nine = numbers["unit_code"].unique().drop_nulls()
-    sound = [number != NO_ORGANISATION and orgnr.checksum(number) == 0 for number in nine]
+    sound = [number not in NO_ORGANISATIONS and orgnr.checksum(number) == 0 for number in nine]
     valid = pl.col("unit_code").is_in(nine.filter(pl.Series(sound, dtype=pl.Boolean)).implode()).fill_null(False)
-    formed = pl.col("unit_code").is_not_null() & (pl.col("unit_code") != NO_ORGANISATION)
+    formed = pl.col("unit_code").is_not_null() & ~pl.col("unit_code").is_in(NO_ORGANISATIONS)
     return numbers.select(
         "_row",
         pl.when(valid).then(pl.format("organisation:{}", "unit_code")).alias("unit_id"),

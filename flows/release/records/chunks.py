@@ -1,7 +1,7 @@
 """What a kind's night publishes, in parts: memory holds all columns of a limited number of reports at once."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -42,6 +42,22 @@ def records_parts(kind: Kind, resolution: KindResolution) -> Iterator[RecordsPar
         yield _part(kind, *((side, label.is_in(group)) for side, label in zip((before, after), labels, strict=True)))
 
 
+def records_parts_against(
+    kind: Kind, resolution: KindResolution, ids: pl.Series, published: Callable[[pl.Series], ConsolidatedRecords]
+) -> Iterator[RecordsPart]:
+    """Yield all items, each compared with what is published of its id; then the published ids that no item has now.
+
+    ids: the published ones. published: what is published of some of them, whatever the rules by which it was.
+    """
+    for part in records_parts(kind, replace(resolution, before=resolution.before.clear())):
+        now = part.after.items["item_id"].implode()
+        yield _compared(kind, published(ids.filter(ids.is_in(now))), part.after)
+    rest = ids.filter(~ids.is_in(resolution.after["item_id"].unique().implode()))
+    nothing = consolidate_records(resolution.after.clear(), kind)
+    for some in rest.to_frame().iter_slices(CHUNK_REPORTS):
+        yield _compared(kind, published(some.to_series()), nothing)
+
+
 def _labels(before: pl.DataFrame, after: pl.DataFrame) -> list[pl.Series]:
     """Return of each delivery the first digits of the least report id among all that share its items."""
     if before.is_empty():  # each item is in one part already, that of its id
@@ -62,6 +78,9 @@ def _part(
     kind: Kind, before: tuple[pl.DataFrame, pl.Series | None], after: tuple[pl.DataFrame, pl.Series | None]
 ) -> RecordsPart:
     """Consolidate the chosen deliveries of each side; all of them without a choice."""
-    old, new = (consolidate_records(side, kind, chosen) for side, chosen in (before, after))
-    content = item_content(old.items, old.sources, kind), item_content(new.items, new.sources, kind)
-    return RecordsPart(old, new, *content, record_changes(*content))
+    return _compared(kind, *(consolidate_records(side, kind, chosen) for side, chosen in (before, after)))
+
+
+def _compared(kind: Kind, before: ConsolidatedRecords, after: ConsolidatedRecords) -> RecordsPart:
+    content = item_content(before.items, before.sources, kind), item_content(after.items, after.sources, kind)
+    return RecordsPart(before, after, *content, record_changes(*content))

@@ -1,7 +1,7 @@
 """The inputs of record resolution: which kinds have work this night, and with which model and decisions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
 from schemas.kind import Kind
 from schemas.record_tables import RECORDS_PREFIX
+from transforms import rules_version
 from transforms.linkage.incremental import LinkageInputs
 from transforms.linkage.model import MatchModel
 from transforms.submissions import counted_batches
@@ -38,7 +39,7 @@ def kinds_with_records(installation: Installation) -> list[Kind]:
 
 
 def kinds_to_resolve(installation: Installation, submissions: pl.DataFrame, last: Release | None) -> list[KindInputs]:
-    """Return the inputs of each kind that has work: changed submissions or decisions, or another model.
+    """Return the inputs of each kind that has work: changed submissions or decisions, another model or other rules.
 
     Raises `UsageError` for a model of another version of its kind.
     """
@@ -50,6 +51,8 @@ def kinds_to_resolve(installation: Installation, submissions: pl.DataFrame, last
         inputs_of(installation, kind, submissions, last, model_in_force(installation, kind))
         for kind in kinds_with_records(installation)
     ]
+    if last is not None and last["rules_digest"] != rules_version.RULES_DIGEST:
+        return [replace(inputs, new_rules=rules_version.RULES_DIGEST) for inputs in every]
     return [
         inputs
         for inputs in every

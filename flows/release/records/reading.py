@@ -77,6 +77,10 @@ class KindReader:
         """The whole blocking index: report_id and the blocking keys. A kind without identities needs some rows only."""
         return self.live("reports").select("report_id", *key_columns(self.inputs.kind)).collect()
 
+    def indexed_reports(self) -> pl.Series:
+        """Return the reports that the last release had, whatever the rules by which they stood."""
+        return self.live("reports").select(pl.col("report_id").unique()).collect().to_series()
+
     def index_rows(self, keys: pl.DataFrame, without: pl.DataFrame) -> pl.DataFrame:
         """Return the index rows in any of these blocks (rule, key), except those of the reports of `without`."""
         kind = self.inputs.kind
@@ -96,8 +100,10 @@ class KindReader:
 
     def known_ids(self, deliveries: CountedDeliveries) -> KnownIds:
         """Return what is known of the ids of the reports of these deliveries."""
-        before = deliveries.standing("before").select("report_id")
-        sources = self.live("sources").join(before.lazy(), on="report_id", how="semi")
+        sources = self.live("sources")
+        if self.inputs.new_rules is None:
+            before = deliveries.standing("before").select("report_id")
+            sources = sources.join(before.lazy(), on="report_id", how="semi")
         items = sources.select("report_id", "item_id").unique().collect()
         after = None if self.inputs.everything else deliveries.standing("after")["report_id"].to_list()
         assignments = ledger_records.read_assignment_history(self.engine, self.inputs.kind.kind, after)

@@ -10,6 +10,7 @@ from flows.installation import Installation
 from flows.release.records.inputs import KindInputs
 from flows.release.records.reading import KindReader
 from transforms.linkage.incremental import (
+    LinkageInputs,
     LinkedReports,
     ScoredPairs,
     affected_blocks,
@@ -21,6 +22,7 @@ from transforms.linkage.incremental import (
     reread_blocks,
     score_changed,
     score_everything,
+    with_limits,
 )
 from transforms.records.resolution import (
     CountedDeliveries,
@@ -34,22 +36,33 @@ from transforms.records.resolution import (
 def resolve_kind(installation: Installation, inputs: KindInputs) -> KindResolution:
     """Find which items a release publishes of a kind, and which the last one did, of all that the night reaches."""
     reader = KindReader(installation, inputs)
-    if inputs.everything:
+    limited = None if inputs.everything else _limited(reader, inputs)
+    if limited is None:
         deliveries = count_deliveries(reader.all_deliveries())
-        linked = _link_everything(inputs, deliveries)
+        linked = _link_everything(reader, inputs, deliveries)
     else:
-        linked = _link_changed(reader, inputs)
+        linked = _link_changed(reader, limited)
         deliveries = count_deliveries(reader.deliveries(linked.reached["report_id"]))
     return resolve_items(inputs, deliveries, linked, reader.known_ids(deliveries))
 
 
-def _link_everything(inputs: KindInputs, deliveries: CountedDeliveries) -> LinkedReports:
+def _limited(reader: KindReader, inputs: KindInputs) -> LinkageInputs | None:
+    """Return the inputs with the limits of blocks; None if these change, so that all pairs are scored again."""
+    if inputs.kind.is_limited:
+        return inputs
+    changed = count_deliveries(reader.deliveries(reader.changed_reports()))
+    change = index_change(changed.standing("before"), changed.standing("after"), inputs.kind)
+    return with_limits(inputs, reader.index, change)
+
+
+def _link_everything(reader: KindReader, inputs: KindInputs, deliveries: CountedDeliveries) -> LinkedReports:
     """Score all standing reports: nothing of the last release is read but which reports it had."""
-    scored = score_everything(deliveries.standing("before")["report_id"], deliveries.standing("after"), inputs)
+    before = reader.indexed_reports() if inputs.new_rules else deliveries.standing("before")["report_id"]
+    scored = score_everything(before, deliveries.standing("after"), inputs)
     return LinkedReports(scored, scored.edges, each_alone(deliveries.rows["report_id"]))
 
 
-def _link_changed(reader: KindReader, inputs: KindInputs) -> LinkedReports:
+def _link_changed(reader: KindReader, inputs: LinkageInputs) -> LinkedReports:
     """Score what changed and find all that it may reach."""
     changed = count_deliveries(reader.deliveries(reader.changed_reports()))
     neighbours = reader.item_neighbours(returning_reports(changed.rows))
@@ -64,7 +77,7 @@ def _link_changed(reader: KindReader, inputs: KindInputs) -> LinkedReports:
 
 
 def _score_changed(
-    reader: KindReader, inputs: KindInputs, changed: CountedDeliveries, edges: pl.DataFrame
+    reader: KindReader, inputs: LinkageInputs, changed: CountedDeliveries, edges: pl.DataFrame
 ) -> ScoredPairs:
     """Score the pairs of the reports that enter or change, and of those whose block crosses the size limit."""
     kind, after = inputs.kind, changed.standing("after")

@@ -3,13 +3,14 @@
 Nothing of it is visible before the release is published.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import polars as pl
 
 from flows.installation import Installation
-from flows.release.records.chunks import RecordsPart, records_parts
+from flows.release.reconsolidation import published_records
+from flows.release.records.chunks import RecordsPart, records_parts, records_parts_against
 from flows.release.records.inputs import KindInputs
 from flows.release.records.resolution import resolve_kind
 from flows.release.staged import StagedRelease
@@ -22,7 +23,7 @@ from infra.storage.places import Place
 from schemas.kind import Kind
 from schemas.record_tables import SINGLE_PARTITION
 from transforms.identity import count_distinct
-from transforms.records.consolidate import count_unstated_items, filter_rows
+from transforms.records.consolidate import count_departed_items, filter_rows
 from transforms.records.content import record_lane_sums
 from transforms.records.resolution import KindResolution
 
@@ -49,13 +50,20 @@ def stage_records(
             progress(f"{name}: {warning['what']}: {warning['detail']} ({warning['count']} reports)")
         staged.items[name] = 0
         _check(staged, kind, _write_whole(root, inputs, resolution))
-        for part in records_parts(kind, resolution):
+        for part in _parts(root, inputs, resolution):
             _check(staged, kind, _write_part(root, inputs, part))
             _count(staged, name, part)
-            staged.unstated[name] += count_unstated_items(part.before.sources, part.after.sources)
+            staged.unstated[name] += count_departed_items(part.before.sources, part.after.sources)
             del part  # frees its memory before the next one is made
         _note(staged, inputs, resolution, warnings)
         kind_tables(root, kind).compact()
+
+
+def _parts(root: Place, inputs: KindInputs, resolution: KindResolution) -> Iterator[RecordsPart]:
+    """Yield what is published of the kind, compared with the last release: with its tables, if it has other rules."""
+    if inputs.new_rules is None:
+        return records_parts(inputs.kind, resolution)
+    return records_parts_against(inputs.kind, resolution, *published_records(root, inputs))
 
 
 # Written
@@ -117,14 +125,15 @@ def _check(staged: StagedRelease, kind: Kind, written: dict[str, pl.DataFrame]) 
 
 def _count(staged: StagedRelease, name: str, part: RecordsPart) -> None:
     staged.count(record_lane_sums(part.content_after), part.after.buckets, 1)
-    staged.count(record_lane_sums(part.content_before), part.before.buckets, -1)
+    if not staged.outdated:  # by other rules, the release is counted from nothing
+        staged.count(record_lane_sums(part.content_before), part.before.buckets, -1)
     staged.items[name] += part.after.items.height - part.before.items.height
 
 
 def _note(staged: StagedRelease, inputs: KindInputs, resolution: KindResolution, warnings: pl.DataFrame) -> None:
     """Collect what publishing will write to the ledger about the kind."""
     name, decisions = inputs.kind.kind, inputs.changed_decisions
-    if inputs.rematch or decisions.height:
+    if inputs.rematch or inputs.new_rules or decisions.height:
         staged.may_shrink.add(name)
     records = staged.records
     # Sorted rows are the quickest to insert.

@@ -21,10 +21,13 @@ SECOND = """\
     unit_measure: {value: households}
 """
 MEASURE = "measure: {value: persons}\n"
+EXPECTED = {"persons": "concept: population, value: 709037", "households": "concept: households, value: 1"}
+"""What the contract's example gives, by unit of measure."""
 TWO_CLAIMS = (
     ("ignore: [merknad]\n", ""),
     (MEASURE, MEASURE + SECOND),
     ("alle;709 037;", "alle;709 037;1"),
+    ("- {row: 2, value: 709037}", "\n      ".join(f"- {{row: 2, {values}}}" for values in EXPECTED.values())),
 )
 """Every row makes two claims, and is counted under the first."""
 ROWS = ["0301;01.01.2024;alle;700;300", "1120;01.01.2024;alle;20;9", "1121;01.01.2024;alle;18;7"]
@@ -39,6 +42,7 @@ def version(home: Installation, number: int, concept: str | None = None) -> Path
         text = text.replace(old, new)
     if concept is not None:
         text = text.replace(f"measure: {{value: {concept}}}\n", f"measure: {{value: {concept}}}\n    scale: 1000\n")
+        text = text.replace(EXPECTED[concept], f"{EXPECTED[concept]}000")
     path = home.settings.home / f"version-{number}.yml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -24,7 +24,7 @@ from infra.ledger import submissions as ledger_submissions
 from schemas.errors import UsageError
 from tests.support.killable_process import balanced
 from tests.support.matching_installation import CONTRACT, HEADER, KIND, Small, as_csv, open_matching, send, small
-from transforms.linkage import scoring as match
+from transforms.training import sessions
 
 NO_COST = CONTRACT.replace("    cost: {column: cost}\n", "").replace("examples:", "ignore: [cost]\nexamples:")
 """Version 1: what it cost is not read yet."""
@@ -175,7 +175,7 @@ def test_a_report_that_a_backfill_brought_is_younger_than_an_item_published_befo
 def test_a_model_is_put_in_force_with_the_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = released(tmp_path / "home", V2, 60).home
     alone = items(home).height
-    monkeypatch.setattr(match, "MAX_ITERATIONS", 2)
+    monkeypatch.setattr(sessions, "MAX_SESSION_ROUNDS", 1)
     monkeypatch.setattr(training, "digest_in_force", lambda *_: "another")  # so it is not put in force at once
     trained = training.train(home, home.kind("mishap"))
     assert not trained.pinned

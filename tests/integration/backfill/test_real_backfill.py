@@ -37,6 +37,7 @@ ADVANCE = """\
 
 rules:
 """
+NO_EXAMPLES = '\nexamples: [{name: none, given: ""}]\n'
 WRONG = {
     "eiti-arealavgift": ((SCALE, "    scale: 1\n"),),
     "valg-fylke-csv": ((CODE, "          PDK: PDK\n"),),
@@ -57,7 +58,10 @@ pytestmark = [
 
 
 def contract(name: str, changes: tuple[tuple[str, str], ...], version: int = 1) -> str:
+    """Return a shipped contract, changed; one that is changed reads otherwise than the shipped examples say."""
     text = (CONTRACT_FOLDER / f"{name}.yml").read_text(encoding="utf-8")
+    if changes:
+        text = text.partition("\nexamples:\n")[0] + NO_EXAMPLES
     for old, new in (*changes, ("version: 1\n", f"version: {version}\n")):
         assert old in text
         text = text.replace(old, new, 1 if old.startswith(("version", "rules")) else -1)
@@ -141,7 +145,7 @@ def test_a_code_map_corrected(home: Installation) -> None:
     count = query(
         home,
         "SELECT unit_code AS unit, CAST(value AS BIGINT) AS counted FROM observations "
-        "WHERE concept = 'votes' AND unit_kind = 'county' AND breakdown LIKE '%\"KRISTNE\"%'",
+        "WHERE concept = 'votes' AND unit_kind = 'electoral_district' AND breakdown LIKE '%\"KRISTNE\"%'",
     )
     assert count.height == 19  # in 2013, by the count alone: the table calls it otherwise
     rows = pl.concat(

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
+from infra.checks import engine as checks_engine
 from infra.checks.engine import (
     Finding,
     ReleaseSummary,
@@ -64,6 +66,12 @@ def test_a_table_without_rows_is_as_expected(table: str) -> None:
     assert failed(check_rows(table, empty(PUBLISHED_TABLES[table]))) == []
 
 
+def test_the_engine_reports_no_use_of_it_to_anybody() -> None:
+    context = checks_engine._asset().data_asset.datasource.data_context  # noqa: SLF001  the engine's own
+    assert context is not None
+    assert context.config.analytics_enabled is False
+
+
 def test_every_declared_column_has_its_expectations() -> None:
     findings = check_rows("observations", observations())
     assert failed(findings) == []
@@ -96,8 +104,8 @@ def test_says_which_column_breaks_what_in_how_many_rows(
 
 
 def test_a_null_where_a_value_set_is_declared_is_a_null_and_no_stranger() -> None:
-    found = failed(check_rows("observations", observations(unit_kind=[None, *["county"] * 5])))
-    assert found == [("unit_kind", ONE, "not null")]
+    found = failed(check_rows("observations", observations(agreement=[None, *["single"] * 5])))
+    assert found == [("agreement", ONE, "not null")]
 
 
 def test_changes_may_lack_a_side_only_where_there_is_none() -> None:
@@ -143,8 +151,19 @@ def test_an_engine_error_is_no_finding() -> None:
     assert issubclass(CheckEngineError, StoreError)
 
 
+def test_an_engine_that_cannot_begin_is_an_error_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    import great_expectations as gx
+
+    def refuse(**_: object) -> None:
+        raise gx.exceptions.GreatExpectationsError("no batch")
+
+    monkeypatch.setattr(checks_engine, "_asset", lambda: SimpleNamespace(get_batch=refuse))
+    with pytest.raises(CheckEngineError, match="checks of observations: the engine failed: no batch"):
+        check_rows("observations", observations())
+
+
 def test_findings_bear_no_values() -> None:
-    rows = observations(unit_kind="Kari Nordmann", item_id="Kari Nordmann")
+    rows = observations(agreement="Kari Nordmann", item_id="Kari Nordmann")
     findings = check_rows("observations", rows)
     assert len(failed(findings)) == 2
     assert "Nordmann" not in repr(findings)
@@ -198,7 +217,7 @@ def test_what_was_corrected_or_withdrawn_counts_as_having_left() -> None:
     assert failed(check_release(replace(shrunk, unstated={"observations": 100 * rows}))) == []
     assert failed(check_release(replace(shrunk, unstated={"other": 9 * rows}))) != []
     (finding,) = failed(check_release(replace(shrunk, unstated={"observations": 8 * rows})))
-    assert f"{10 * rows} in the previous release, {8 * rows} of them corrected or withdrawn since" in finding[2]
+    assert f"{10 * rows} in the previous release, {8 * rows} of them corrected, withdrawn or joined since" in finding[2]
 
 
 def test_writes_no_file_makes_no_connection_and_says_nothing(

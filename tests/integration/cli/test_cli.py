@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from flows.intake.deliveries import make_delivery
@@ -25,14 +26,19 @@ from tests.support.small_installation import HEADER, open_small
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 COMMANDS = [
-    "backfill", "backfills", "backfills discard", "backfills list",
-    "check", "contracts", "contracts list", "contracts new", "contracts show", "decide", "decisions",
-    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "erase",
-    "evaluate", "events",
+    "backfill", "backfills", "backfills discard", "backfills list", "blocks", "burden", "burden minimal",
+    "check", "check-page", "concepts", "contracts", "contracts diff", "contracts list",
+    "contracts new", "contracts show", "contracts test", "decide", "decisions",
+    "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "discover",
+    "discover change", "discover review",
+    "discover verdict", "discover verdicts", "dossier",
+    "erase", "evaluate", "events",
     "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry",
+    "kinds", "kinds list", "kinds new", "kinds show", "known",
     "models", "models export", "models import", "models list", "models pin", "models show",
-    "nightly", "query", "rejects", "releases", "review", "serve", "status", "submit", "train", "units", "verify",
-    "why-not", "withdraw",
+    "nightly", "obligations", "obligations import", "obligations overlap", "overlap", "query",
+    "rejects", "releases", "review", "serve", "status", "submit", "train", "units",
+    "verify", "why-not", "withdraw",
 ]  # fmt: skip
 GOOD = HEADER + "0301;01.01.2024;alle;709 037;\n1120;01.01.2024;alle;20 005;\n"
 BAD = HEADER + "0301;01.02.2024;alle;709 100;\n9998;01.02.2024;\x1b[31malle;1;\nSum;01.02.2024;alle;709 101;\n"
@@ -142,6 +148,31 @@ def test_submit_prints_receipts(run: Run, files: Path) -> None:
     assert shown.code == 1
     assert "1 files: 1 registered; 3 delivered, 1 claims, 1 rejected, 1 ignored, 0 warnings" in shown.out
     assert "`engang rejects SUBMISSION` lists what was rejected" in shown.out
+
+
+def test_a_file_over_a_limit_is_named_and_the_others_are_received(
+    run: Run, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "below").mkdir()
+    (files / "below" / "big.csv").write_text(GOOD + "x" * 1000)
+    (files / "paid.csv").unlink()
+    monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", "1000")
+    result = run("submit", files, "-c", "folketall", "-s", "kommunen", "--json")
+    assert [(r["filename"], r["status"]) for r in result.json] == [
+        ("bad.csv", "registered"), ("good.csv", "registered"), ("below/big.csv", "refused"),
+    ]  # fmt: skip
+    assert result.code == 1
+    assert result.json[2]["problem"].endswith("the limit is 1000; deliver it in parts, or raise ENGANG_MAX_FILE_BYTES")
+    shown = run("submit", files / "below", files / "good.csv", "-c", "folketall", "-s", "kommunen")
+    assert (shown.code, "big.csv: 1" in shown.out, "1 redelivered, 1 refused" in shown.out) == (1, True, True)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a.csv", GOOD + "1120;01.03.2024;alle;20 006;\n")
+        archive.writestr("big.csv", GOOD + "x" * 1000)
+    members = run("submit", tmp_path / "all.zip", "-c", "folketall", "-s", "kommunen", "--json").json
+    assert [(r["filename"], r["status"]) for r in members] == [("a.csv", "registered"), ("big.csv", "refused")]
+    monkeypatch.setenv("ENGANG_MAX_ARCHIVE_FILES", "1")
+    whole = run("submit", tmp_path / "all.zip", files / "good.csv", "-c", "folketall", "-s", "kommunen", "--json")
+    assert [(r["filename"], r["status"]) for r in whole.json] == [("good.csv", "redelivered"), ("all.zip", "refused")]
 
 
 def test_submit_takes_a_folder_and_an_archive(run: Run, files: Path, tmp_path: Path) -> None:
@@ -358,11 +389,24 @@ def test_a_query_over_its_limits_ends(
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "day", ["DATE 'infinity'", "DATE '0044-03-15 (BC)'", "TIMESTAMP '290000-01-01'", "TIMESTAMP '-infinity'"]
+)
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_day_that_no_calendar_of_ours_has_is_refused(
+    run: Run, frozen: Path, monkeypatch: pytest.MonkeyPatch, day: str, form: str
+) -> None:
+    monkeypatch.setenv("ENGANG_HOME", str(frozen))
+    result = run("query", f"SELECT {day} AS day", "-f", form)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "'day' has dates before the year 1 or after 9999" in result.err
+
+
 def test_csv_is_exact_and_for_a_spreadsheet_defused(run: Run, frozen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGANG_HOME", str(frozen))
-    sql = "SELECT '=1+1' AS a, -5 AS b, '-5' AS c, '@x' AS d, chr(9) || 'y' AS e, 'z=1' AS f"
-    assert run("query", sql, "-f", "csv").out == "a,b,c,d,e,f\n=1+1,-5,-5,@x,\ty,z=1\n"
-    assert run("query", sql, "--spreadsheet").out == "a,b,c,d,e,f\n'=1+1,-5,'-5,'@x,'\ty,z=1\n"
+    sql = "SELECT '=1+1' AS a, -5.25 AS b, '-5' AS c, '@x' AS d, chr(9) || 'y' AS e, 'z=1.5' AS f"
+    assert run("query", sql, "-f", "csv").out == "a,b,c,d,e,f\n=1+1,-5.25,-5,@x,\ty,z=1.5\n"
+    assert run("query", sql, "--spreadsheet").out == "\ufeffa;b;c;d;e;f\n'=1+1;-5,25;'-5;'@x;'\ty;z=1.5\n"
     assert run("query", sql, "--spreadsheet", "-f", "json").code == 2
     assert run("query", "SELECT chr(155) || 'a' AS a", "-f", "json").out == '[\n {\n  "a": "\\u009ba"\n }\n]\n'
     assert run("query", "SELECT 1 AS a WHERE false", "-f", "json").json == []
@@ -492,8 +536,8 @@ def test_a_contract_that_is_wrong_is_named_with_its_key(
     monkeypatch.setenv("ENGANG_CONTRACTS", str(tmp_path))
     result = run("contracts")
     assert result.code == 1
-    assert "folketall.yml" in result.err
-    assert "unknown key 'repaet'; did you mean 'repeat'?" in result.err
+    assert "folketall.yml" in result.out
+    assert "unknown key 'repaet'; did you mean 'repeat'?" in result.out
 
 
 def test_a_landed_file_that_cannot_be_received_does_not_stop_the_night(run: Run, files: Path, tmp_path: Path) -> None:
@@ -513,3 +557,18 @@ def test_a_landed_file_that_cannot_be_received_does_not_stop_the_night(run: Run,
     assert "odd.json is no delivery note" in result.err
     assert run("inbox", "list").out.count("parked ") >= 2
     assert "of the landing zone" not in run("nightly").err, "once reported, they wait for a person"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("0301 secret"), pl.exceptions.PanicException("0301 secret")])
+def test_a_fault_of_ours_is_one_line_that_quotes_nothing(
+    run: Run, frozen: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def _fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setenv("ENGANG_HOME", str(frozen))
+    monkeypatch.setattr("flows.releases.list_releases", _fail)
+    result = run("releases")
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert f"a fault of Engang's: {type(error).__name__} at test_cli.py:" in result.err
+    assert "secret" not in result.err

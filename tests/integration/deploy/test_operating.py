@@ -1,13 +1,11 @@
 """The operator's pages are true: every command of their bash blocks runs, in order, as it says it ends."""
 
-import io
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +13,9 @@ import psycopg
 import pytest
 
 from flows import pipeline as steps
-from flows.cli.app import main
 from flows.installation import open_installation
 from flows.intake.deliveries import make_delivery
+from tests.support.cli_runner import engang
 from tests.support.paths import ROOT
 
 DEPLOY: Final = ROOT / "infra" / "deploy"
@@ -31,24 +29,17 @@ def ran(command: str) -> tuple[int, str]:
     if not command.startswith("engang "):
         done = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-        patch.setattr(sys, "argv", shlex.split(command))
-        try:
-            main()
-        except SystemExit as ended:
-            return int(ended.code or 0), output.getvalue()
-    raise AssertionError(f"{command} did not end")
+    result = engang(*shlex.split(command)[1:])
+    return result.code, result.out + result.err
 
 
 def outputs_of(page: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Run the demo, then the page's commands; return what each said."""
+    """Run the page's commands in a folder in which the demo was run; return what each said."""
     for name in re.findall(r"^\| `(ENGANG_\w+)` \|", (ROOT / "infra" / "README.md").read_text(), re.MULTILINE):
         patch.delenv(name, raising=False)
     outputs = {}
     with chdir(folder):
         shutil.copytree(ROOT / "schemas" / "contracts", "contracts")
-        assert ran("engang demo")[0] == 0
         for line in "".join(BLOCK.findall((DEPLOY / page).read_text())).splitlines():
             command, _, remark = line.partition("  # ")
             if command.startswith("export "):
@@ -60,8 +51,13 @@ def outputs_of(page: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, 
     return outputs
 
 
-def test_every_command_of_the_operators_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = outputs_of("README.md", tmp_path, monkeypatch)
+@pytest.fixture
+def demo_copy(demo_run: tuple[Path, str], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo_run[0], tmp_path / "demo"))
+
+
+def test_every_command_of_the_operators_page_runs(demo_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = outputs_of("README.md", demo_copy, monkeypatch)
     assert (
         "1 new objects, 1 received" in outputs["engang inbox poll --once --drain"]
         or "parked" in outputs["engang inbox list"]
@@ -75,8 +71,8 @@ def test_every_command_of_the_operators_page_runs(tmp_path: Path, monkeypatch: p
     assert re.search(r"same +true", outputs["engang verify"])
 
 
-def test_every_command_of_the_backfill_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = outputs_of("BACKFILL.md", tmp_path, monkeypatch)
+def test_every_command_of_the_backfill_page_runs(demo_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = outputs_of("BACKFILL.md", demo_copy, monkeypatch)
     tried = outputs["engang backfill --contract demo-lonn --rules drafts/demo-lonn.yml --dry-run"]
     assert "staff_hours" in tried
     assert "it changed exactly what its dry run found" in outputs["engang backfill --id 2 --yes"]

@@ -105,15 +105,21 @@ def test_objects_that_failed_come_first_one_time_in_sixteen(
 
 
 def test_why_and_when_an_object_failed_or_was_closed_is_kept(engine: Engine) -> None:
-    notice(engine, "a", 2)
-    failed, closed = inbox.lease(engine, "w", 2)["id"].to_list()
+    notice(engine, "a", 4)
+    failed, closed, parked, done = inbox.lease(engine, "w", 4)["id"].sort().to_list()
     inbox.requeue_failed(engine, "w", [failed], "no answer")
     inbox.close_overwritten(engine, "w", [closed], "a newer version arrived")
+    inbox.park(engine, "w", [parked], "no contract")
+    with write_transaction(engine) as connection:
+        inbox.acknowledge("w", [done])(connection)
     with engine.connect() as connection:
         columns = tables.inbox.c
         query = sa.select(columns.status, columns.reason, columns.done_at.is_not(None)).order_by(columns.id)
         rows = connection.execute(query).tuples().all()
-    assert rows == [("waiting", "no answer", False), ("done", "a newer version arrived", True)]
+    assert rows == [
+        ("waiting", "no answer", False), ("done", "a newer version arrived", True), ("parked", "no contract", True),
+        ("done", None, True),
+    ]  # fmt: skip
 
 
 def test_a_claim_ends_at_its_bytes(engine: Engine) -> None:

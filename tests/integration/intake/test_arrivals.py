@@ -18,6 +18,7 @@ from flows.intake import arrivals as intake
 from flows.intake import registration as receiving
 from flows.intake import worker
 from flows.intake.receipt import Receipt
+from flows.monitoring.status import status
 from infra.inbox import work_queue as inbox
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger import tables
@@ -330,6 +331,7 @@ def test_a_watch_receives_what_arrives_and_outlives_a_store_that_fails(
     try:
         put(home, "kommune/folketall/first.csv", rows(1), age=0)
         seconds = wait_until(lambda: len(received) == 1)
+        assert status(home).intake_seen is not None
         print(f"a file was registered {seconds:.2f} s after it arrived")
         put(home, "kommune/folketall/.second.csv.partial", rows(2))
         away.set()
@@ -341,6 +343,7 @@ def test_a_watch_receives_what_arrives_and_outlives_a_store_that_fails(
         stop.set()
         thread.join()
     assert {r.filename for r in received} == {"first.csv", "third.csv"}
+    assert status(home).intake_seen is None, "stopped as it should be"
     assert {(row["status"], row["attempts"]) for row in inbox_rows(home)} == {("done", 1)}
 
 

@@ -23,6 +23,7 @@ from infra.storage import landing
 from schemas.errors import UsageError
 from tests.support.small_installation import open_small
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 CONTRACT = """
 contract: tall
 version: 1
@@ -39,7 +40,7 @@ period: {column: year, type: year}
 breakdown: {group: {column: group}}
 repeat: error
 claims:
-  - {concept: persons, column: n, reported_by: {option: sender}, unit_measure: {value: persons}}
+  - {concept: population, column: n, reported_by: {option: sender}, unit_measure: {value: persons}}
 examples: [{name: none, given: ""}]
 """
 HEADER = "knr;year;group;n\n"
@@ -87,7 +88,7 @@ def test_check_and_submit_state_what_a_second_delivery_changes(home: Installatio
     found = earlier(home, submit(home, SECOND, contract, 1))
     assert found is not None
     assert (found.submissions, found.new, found.corrected, found.unchanged, found.withdrawn) == (1, 2, 1, 0, 0)
-    assert (found.absent, found.items) == (1, ('persons {"group":"b"} Klepp 2024-01-01',))
+    assert (found.absent, found.items) == (1, ('population {"group":"b"} Klepp 2024-01-01',))
     assert found.whole == (contract == "helt")
     assert checked.earlier == found
     first, second = found.sentences("klepp")
@@ -116,7 +117,18 @@ def test_a_late_delivery_of_an_older_day_corrects_nothing(home: Installation) ->
     assert ("1120", "a", 1, 1) in figures(home)
     again = submit(home, SECOND, "tall", 2, as_of=datetime(2026, 4, 1))
     assert again.submission_id != late.submission_id
-    assert ("1120", "a", 9, 1) in figures(home)
+    assert ("1120", "a", 9, 2) in figures(home)
+    assert verify(home).same
+
+
+def test_a_figure_that_is_stated_again_is_unchanged_and_has_one_more_source(home: Installation) -> None:
+    submit(home, FIRST)
+    for minute, rows in enumerate((f"{FIRST}1121;2024;b;4\n", f"{FIRST}1121;2024;b;5\n"), 1):
+        found = earlier(home, submit(home, rows, "tall", minute))
+        assert found is not None
+        assert (found.unchanged, found.new + found.corrected, found.withdrawn) == (3, 1, 0)
+    standing = [("1120", "a", 1, 3), ("1120", "b", 2, 3), ("1121", "a", 3, 3), ("1121", "b", 5, 1)]
+    assert figures(home) == standing
     assert verify(home).same
 
 

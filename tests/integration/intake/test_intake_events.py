@@ -67,6 +67,21 @@ def test_a_watch_that_only_notes_reports_that_something_arrived(home: Installati
     assert inbox.count_open(home.engine).select("status", "objects").rows() == [("waiting", 1)]
 
 
+def test_a_watch_reports_what_is_parked_while_it_runs(home: Installation) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=intake.watch_arrivals, args=(home, stop))
+    thread.start()
+    try:
+        put(home, "kommune/unknown/f.csv")
+        until = time.monotonic() + 20
+        while not event_subjects(home, SUBMISSION_PARKED) and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        thread.join()
+    assert event_subjects(home, SUBMISSION_PARKED) == ["inbox/1"]
+
+
 def test_a_night_does_not_wait_for_arrivals_that_are_away(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> None:
         raise StoreError("the bucket is away")

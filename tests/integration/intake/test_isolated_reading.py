@@ -25,6 +25,7 @@ TROUBLES = {
     "memory": "takes more than",
     "seconds": "processor seconds",
     "abort": "ended by signal 6",
+    "killed": "ended by signal 9",
     "exit": "ended by exit code 3",
     "error": "unforeseen: RuntimeError at sitecustomize.py",
     "no-memory": "unforeseen: MemoryError",
@@ -161,6 +162,36 @@ def test_a_process_that_ended_while_idle_costs_nothing(home: Installation) -> No
     assert work_queue.list_parked(home.engine).height == 0
 
 
+@pytest.mark.parametrize(("others", "place"), [(0, 0), (2, 0), (2, 2)])
+@pytest.mark.parametrize("way", [by_submit, by_arrival, by_listing])
+def test_a_process_that_is_killed_once_while_it_reads_loses_and_parks_nothing(
+    home: Installation,
+    tmp_path: Path,
+    way: Callable[[Installation, list[bytes]], list[Receipt]],
+    others: int,
+    place: int,
+) -> None:
+    files = [good(n) for n in range(1, others + 1)]
+    files.insert(place, bad(f"killed-until {tmp_path / 'killed'}"))
+    receipts = way(home, files)
+    assert (tmp_path / "killed").exists()
+    assert sorted(receipt.status for receipt in receipts) == ["registered"] * others + ["rejected"], "it has no header"
+    assert ledger_submissions.read_submissions(home.engine).height == others + 1
+    assert work_queue.count_open(home.engine).height == 0
+    assert reconcile(home) == worker.process_inbox(home) == []
+
+
+def test_a_file_of_too_many_rows_is_parked_until_the_limit_is_raised(home: Installation) -> None:
+    strict = replace(home, settings=replace(home.settings, reading=ReadingLimits(rows=1)))
+    two = good(1) + good(2).splitlines(keepends=True)[1]
+    assert [receipt.status for receipt in by_submit(strict, [two, good(3)])] == ["registered"]
+    (parked,) = work_queue.list_parked(home.engine).to_dicts()
+    assert parked["reason"].startswith("it has 2 rows, and at most 1 are read")
+    retry_parked(home, [parked["id"]])
+    (receipt,) = worker.process_inbox(home)
+    assert (receipt.status, receipt.claims) == ("registered", 2)
+
+
 def test_a_damaged_object_of_the_landing_zone_is_parked_and_the_others_are_registered(home: Installation) -> None:
     given = [Delivery(f"{n}.csv", good(n), "folketall", "kommunen") for n in range(1, 5)]
     notes = [note for note, _ in land(home, given)]
@@ -194,7 +225,8 @@ def test_rows_that_do_not_add_up_park_one_file(home: Installation, monkeypatch: 
 
     monkeypatch.setattr(reading, "parse_file", parse_file)
     monkeypatch.setattr(reading, "_parser_counts", lambda file: {
-        "submission_id": file.note.submission_id, "delivered": 1, "unread": 0, "warned": 0, "refused": False,
+        "submission_id": file.note.submission_id, "delivered": 1, "unread": 0, "notes": 0, "warned": 0,
+        "refused": False,
     })  # fmt: skip
     result = reading.read_batch(files, rules)
     assert list(result.failures) == [files[0][0].submission_id]

@@ -21,7 +21,7 @@ unit: {{column: who, kind: other, by: name, provisional: true{personal}}}
 period: {{column: year, type: year}}
 repeat: error
 claims:
-  - {{concept: n, column: n, reported_by: {{option: sender}}, unit_measure: {{value: persons}}}}
+  - {{concept: population, column: n, reported_by: {{option: sender}}, unit_measure: {{value: persons}}}}
 examples:
   - name: one
     given: |
@@ -65,9 +65,26 @@ def test_a_pseudonym_joins_contracts_and_nothing_else_holds_the_number(
     assert set(holding) == {"landing"}
 
 
-def test_a_person_number_elsewhere_is_a_warning_that_quotes_nothing(home: Path) -> None:
+def test_a_row_with_a_person_number_elsewhere_is_rejected_and_quotes_nothing(home: Path) -> None:
     (checked,) = engang("check", home / "x.csv", "-c", "plain", "--json").json
-    (alarm,) = checked["rejects"]
-    assert (checked["claims"], checked["warnings"], alarm["reason"]) == (1, 1, "person-number")
-    assert (alarm["column"], alarm["row"], alarm["severity"]) == ("who", 2, "warning")
-    assert PERSON not in str(alarm)
+    (reject,) = checked["rejects"]
+    assert (checked["claims"], checked["rejected"], reject["reason"]) == (0, 1, "person-number")
+    assert (reject["column"], reject["row"], reject["severity"]) == ("who", 2, "critical")
+    assert PERSON not in str(reject)
+
+
+def test_what_is_published_holds_no_person_number_and_status_raises_the_alarm(home: Path) -> None:
+    (home / "z.csv").write_text(f"who;year;n\nKari;2024;5\n{PERSON};2024;7\nOla;2024;{PERSON}\n")
+    assert engang("submit", home / "z.csv", "-c", "plain").code == 1
+    assert engang("nightly").code == 0
+    assert engang("query", "SELECT unit_name, value FROM observations", "-f", "csv").out == (
+        "unit_name,value\nKari,5\n"
+    )
+    status = engang("status", "--json")
+    (alarm,) = [problem for problem in status.json["problems"] if "person number" in problem]
+    assert "plain" in alarm
+    assert "n, who" in alarm
+    assert status.code == 1
+    holding = [file.relative_to(home / "home").parts[0] for file in (home / "home").rglob("*") if file.is_file()
+               and PERSON.encode() in file.read_bytes()]  # fmt: skip
+    assert set(holding) == {"landing"}

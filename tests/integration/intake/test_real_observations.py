@@ -131,7 +131,7 @@ def test_the_2013_count_is_8174_items(count_2013: Normalised) -> None:
     result = together(count_2013)
     assert buckets(result) == {"published": 8174}
     assert agreements(result.observations) == {"single": 8174}
-    assert votes_of_a(result) == dict.fromkeys(("municipality", "county", "nation"), Decimal(874769))
+    assert votes_of_a(result) == dict.fromkeys(("municipality", "electoral_district", "nation"), Decimal(874769))
 
 
 def test_the_2021_count_is_8243_items_whatever_the_order(count_2021: Normalised) -> None:
@@ -139,7 +139,7 @@ def test_the_2021_count_is_8243_items_whatever_the_order(count_2021: Normalised)
     result = together(count_2021)
     assert buckets(result) == {"published": 8243, "superseded": 94877 - 8243}
     assert agreements(result.observations) == {"single": 8243}
-    assert votes_of_a(result) == dict.fromkeys(("municipality", "county", "nation"), Decimal(783394))
+    assert votes_of_a(result) == dict.fromkeys(("municipality", "electoral_district", "nation"), Decimal(783394))
     shuffled = consolidate(ordered(count_2021.claims.sample(fraction=1, shuffle=True, seed=7)))
     contents = [observation_content(each.observations, each.sources).sort("item_id") for each in (shuffled, result)]
     assert contents[0].equals(contents[1])

@@ -277,6 +277,7 @@ def test_a_file_from_elsewhere(home: Installation, tmp_path: Path) -> None:
         ("d.jsonl", "[1]\n", "is no JSON lines .* line 1 is no object of texts"),
         ("d.jsonl", '\n{"kind": 1}\n', "line 2 is no object of texts"),
         ("d.jsonl", "{", "is no JSON lines"),
+        ("d.jsonl", "[" * 100_000, "is no JSON lines"),
         ("d.jsonl", '{"row": "1"}', "unknown column 'row'|is no JSON lines"),
         ("d.xlsx", "", "ends in .csv or .jsonl"),
     ],

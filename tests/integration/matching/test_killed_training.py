@@ -8,7 +8,7 @@ import pytest
 from flows.matching.training import train
 from tests.support.killing import KILLED, Do, started
 from tests.support.matching_installation import send, small
-from transforms.linkage import scoring as match
+from transforms.training import sessions
 
 ENOUGH = 50
 """More deaths than keeping a model has boundaries."""
@@ -34,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = small(tmp_path_factory.mktemp("undisturbed") / "home", mishaps=60)
     send(made.home, *made.files.values())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(match, "MAX_ITERATIONS", 2)
+        patch.setattr(sessions, "MAX_SESSION_ROUNDS", 1)
         first, again = (train(made.home, made.home.kind("mishap")) for _ in range(2))
     assert (first.new, again.new) == (True, False)  # the same reports give the same model
     assert (first.before, again.before) == (None, first.model.digest)

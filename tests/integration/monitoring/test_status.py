@@ -12,11 +12,13 @@ import sqlalchemy as sa
 
 from flows import pipeline as steps
 from flows.installation import Installation
+from flows.intake.leases import Heartbeat
 from flows.monitoring.status import status
 from flows.monitoring.watch import announce_overdue
 from infra.inbox import work_queue as inbox
+from infra.ledger import erasures, outbox
 from infra.ledger import monitoring as ledger_monitoring
-from infra.ledger import outbox
+from infra.ledger import runs as ledger_runs
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger import tables as t
 from infra.ledger.monitoring import DeliveryWindow
@@ -288,3 +290,39 @@ def test_a_refused_night_keeps_watch_too(opened: Installation, monkeypatch: pyte
     with pytest.raises(ReleaseRefused):
         steps.nightly(opened)
     assert asked == ["watched"]
+
+
+def test_an_erasure_that_was_cut_off_needs_a_person(opened: Installation) -> None:
+    submission = deliver(opened, "monthly", "a", "2025-02")
+    rows = ledger_submissions.read_submissions(opened.engine, ids=[submission]).row(0, named=True)
+    erasures.begin_erasure(opened.engine, rows, who="me", why="a person asked")
+    (problem,) = [p for p in status(opened, ON_20_APRIL).problems if "erasure" in p]
+    assert f"the erasure of submission {submission} is not finished" in problem
+    erasures.finish_erasure(opened.engine, submission, None)
+    assert status(opened, ON_20_APRIL).erasures == []
+
+
+def test_a_worker_that_stopped_looking_for_arrivals_needs_a_person(opened: Installation) -> None:
+    assert status(opened).intake_seen is None
+    alive = Heartbeat(opened, "host:1:a")
+    alive.beat()
+    alive.beat()
+    assert not [p for p in status(opened).problems if "looked for arrivals" in p]
+    execute(
+        opened, sa.update(t.runs).where(t.runs.c.kind == ledger_runs.INTAKE).values(started_at=NOW - timedelta(days=2))
+    )
+    assert [p for p in status(opened).problems if "nothing has looked for arrivals since" in p]
+    other = Heartbeat(opened, "host:2:b")
+    other.beat()
+    assert not [p for p in status(opened).problems if "looked for arrivals" in p], "another one works"
+    other.end()
+    assert status(opened).intake_seen is None, "the row of the one that died went with the start of the other"
+
+
+def test_a_nightly_of_the_future_needs_a_person(opened: Installation) -> None:
+    with ledger_runs.recorded_run(opened.engine, "nightly"):
+        pass
+    assert not [p for p in status(opened).problems if "in the future" in p]
+    execute(opened, sa.update(t.runs).values(started_at=NOW + timedelta(days=400)))
+    (problem,) = [p for p in status(opened).problems if "in the future" in p]
+    assert "correct it, or late nights go unnoticed" in problem

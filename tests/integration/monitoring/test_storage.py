@@ -1,6 +1,7 @@
 """Files of the lake or the landing zone that are missing, truncated or changed: the night and status report them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.support.cli_runner import engang
 from tests.support.paths import CONTRACTS
 from tests.support.small_installation import HEADER, open_small
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 Damage = Callable[[Path], None]
 
 
@@ -63,6 +65,57 @@ def test_a_damaged_file_of_the_lake_is_reported(home: Installation, damage: Dama
     assert problem in lines
     assert engang("status").code == 1
     assert json.loads(engang("status", "--json").out)["storage"] == [problem]
+
+
+def cut_log(home: Installation, change: Callable[[list[bytes]], list[bytes]]) -> Path:
+    """Change the lines of the last commit of the published observations; return its file."""
+    log = max((home.settings.home / "lake" / "observations" / "_delta_log").glob("*.json"))
+    log.write_bytes(b"\n".join(change(log.read_bytes().splitlines())))
+    return log
+
+
+def test_a_log_that_was_cut_between_two_lines_is_reported(home: Installation) -> None:
+    log = cut_log(home, lambda lines: lines[:1])
+    (problem,) = status(home).problems
+    assert problem.startswith(
+        f"lake: observations/_delta_log/{log.name}: found 0 files to add, expected 1 files to add"
+    )
+
+
+def test_an_emptied_log_is_reported(home: Installation) -> None:
+    log = cut_log(home, lambda _: [])
+    assert any(f"{log.name}: found 0 lines" in problem for problem in status(home).problems)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [(rb'"path":"[^"]*"', b'"path":"../../../x.parquet"'), (rb'"path":"[^"]*"', b'"path":"/etc/passwd"'),
+     (rb'"size":\d+', b'"size":-5')],
+    ids=["above the table", "elsewhere", "a negative size"],
+)  # fmt: skip
+def test_a_log_that_names_what_is_no_file_of_the_table_is_reported(
+    home: Installation, pattern: bytes, replacement: bytes
+) -> None:
+    cut_log(home, lambda lines: [re.sub(pattern, replacement, line) for line in lines])
+    assert [problem for problem in status(home).problems if problem.startswith("lake: observations/")]
+    for command in (["verify"], ["export"], ["query", "SELECT count(*) FROM observations"]):
+        result = engang(*command)
+        assert (result.code, "are missing or damaged" in result.err) == (1, True)
+
+
+def test_a_night_reads_parts_of_the_lake_whole(home: Installation) -> None:
+    (file,) = lake_files(home, "claims")
+    alter(file)  # of its length: only reading it shows it
+    assert status(home).storage == []
+    (problem,) = pipeline.check_storage(home)
+    assert problem.startswith("claims, partition 2024-01: lake: a file of a table cannot be read (")
+    assert status(home).storage == [problem]
+
+
+def test_a_query_of_an_altered_file_is_a_sentence(home: Installation) -> None:
+    alter(lake_files(home, "observations")[0])
+    result = engang("query", "SELECT count(*) FROM observations")
+    assert (result.code, result.err.count("\n")) == (1, 1)
 
 
 def test_verify_of_a_damaged_lake_is_a_sentence(home: Installation) -> None:

@@ -3,9 +3,14 @@
 import hashlib
 import hmac
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
+from infra import webhook
 from infra.webhook import post
 from schemas.errors import WebhookError
 from tests.support.webhook_receiver import receiving
@@ -42,3 +47,37 @@ def test_a_receiver_that_is_down_is_an_error_without_the_url() -> None:
         post(url, None, b"{}")
     assert not raised.value.refused
     assert PATH not in str(raised.value)
+
+
+@contextmanager
+def trickling(beginning: bytes) -> Iterator[str]:
+    """Give the URL of a receiver that begins an answer, and then sends a byte of a header ten times a second."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def _answer() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(beginning)
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.1)
+
+        threading.Thread(target=_answer, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}{PATH}"
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_to_no_url_at_all_is_an_answer_like_others(code: int) -> None:
+    beginning = f"HTTP/1.1 {code} Elsewhere\r\nLocation: http://[\r\nConnection: close\r\n\r\n".encode()
+    with trickling(beginning) as url, pytest.raises(WebhookError, match=f"answered {code}"):
+        post(url, None, b"{}")
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: "], ids=["status line", "headers"])
+def test_an_answer_that_trickles_in_is_cut_off(beginning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 1)
+    began = time.monotonic()
+    with trickling(beginning) as url, pytest.raises(WebhookError, match=r"does not answer \((TimeoutError|timeout)\)"):
+        post(url, None, b"{}")
+    assert time.monotonic() - began < 10

@@ -18,6 +18,7 @@ from flows.releases import find_release, read_table
 from infra.lake import delta as lake
 from infra.ledger import submissions as ledger_submissions
 from tests.support.backfill_installation import FILES, changed, nightly, opened, submit
+from tests.support.paths import CONTRACTS
 from tests.support.small_installation import HEADER, open_small
 
 NO_GROUP = (
@@ -62,6 +63,33 @@ def test_an_observation_not_yet_released_says_so_until_it_is_withdrawn(home: Ins
         "No claim counts any more: all were withdrawn or superseded, so this release does not hold the item."
     )
     assert withdrawn.claims[0]["relation"] == "withdrawn"
+
+
+def test_a_copy_is_a_source_of_the_release_and_no_second_opinion(tmp_path: Path) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    text = (CONTRACTS / "folketall.yml").read_text(encoding="utf-8")
+    tolerant = text.replace("    unit_measure:", "    tolerance: 1%\n    unit_measure:")
+    (folder / "folketall.yml").write_text(tolerant, encoding="utf-8")
+    for name, more in (("kopi", "copy_of: folketall\n"), ("andre", "")):
+        own = text.replace("folketall", name)
+        (folder / f"{name}.yml").write_text(f"{own}\n{more}", encoding="utf-8")
+    home = open_small(tmp_path / "home", contracts=folder)
+    figures = {"folketall": 700, "kopi": 900, "andre": 705}
+    for name, figure in figures.items():
+        content = f"{HEADER}0301;01.01.2024;alle;{figure};\n".encode()
+        assert [r.status for each in receive(home, [Delivery("f.csv", content, name, name)]) for r in each]
+    night(home)
+    fact = read_table(home, "observations", find_release(home)).collect().row(0, named=True)
+    assert (fact["value"], fact["agreement"], fact["reports"]) == (705, "consistent", 2)
+    story = explain_observation(home, fact["item_id"])
+    assert {c["contract"]: c["relation"] for c in story.claims} == {
+        "folketall": "consistent", "andre": "consistent", "kopi": "copy",
+    }  # fmt: skip
+    assert story.why == (
+        "2 claims by 2 reporters agree within their accuracy or tolerance: the most accurate is published. "
+        "1 claim of a copy: a source, and no second opinion."
+    )
 
 
 def item_of(home: Installation, unit: str, release: int) -> str:

@@ -253,7 +253,7 @@ def test_a_block_over_the_limit_is_named(home: Installation, capsys: pytest.Capt
     assert answer.pair is not None
     assert (answer.pair.compared_by, answer.pair.over_limit) == ((), ("day",))
     print_why_not(answer)
-    assert "never compared: more reports than `largest_block` have the same day\n" in capsys.readouterr().out
+    assert "never compared: more reports than the limit have the same day\n" in capsys.readouterr().out
 
 
 def test_counts_of_one_are_singular(home: Installation, capsys: pytest.CaptureFixture[str]) -> None:

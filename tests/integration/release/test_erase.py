@@ -1,5 +1,7 @@
 """An erased submission is in no file of the home, its bytes are refused, and the release is as after a withdrawal."""
 
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,41 @@ def test_erased_bytes_are_refused_and_stop_no_other_file(home: Path) -> None:
     assert engang("nightly").code == 0
     assert engang("query", "SELECT count(*) AS n FROM observations", "-f", "json").json == [{"n": 2}]
     assert engang("erase", erased, "--why", "again", "--yes").code == 0
+
+
+def test_the_other_files_of_an_archive_with_erased_bytes_are_received(home: Path) -> None:
+    erased = deliver(home / "a.csv", "en")["submission_id"]
+    assert engang("erase", erased, "--why", "a person asked", "--who", "me", "--yes").code == 0
+    arrivals = home / "home" / "arrivals" / "en" / "folketall"
+    arrivals.mkdir(parents=True)
+    for name, members in (("both.zip", ("a.csv", "b.csv")), ("only.zip", ("a.csv",))):
+        with zipfile.ZipFile(arrivals / name, "w") as archive:
+            for member in members:
+                archive.write(home / member, member)
+        os.utime(arrivals / name, (0, 0))  # complete for long
+    assert engang("nightly").code == 0
+    listed = engang("inbox", "list", "--json").json
+    assert [(row["object"], row["reason"].endswith("me: a person asked")) for row in listed["parked"]] == [
+        ("en/folketall/only.zip", True)
+    ]
+    (counted,) = engang("query", "SELECT filename FROM submissions WHERE in_release", "-f", "json").json
+    assert counted == {"filename": "b.csv"}
+
+
+def test_an_export_that_was_moved_and_linked_is_removed_too(home: Path) -> None:
+    erased = deliver(home / "a.csv", "en")["submission_id"]
+    deliver(home / "b.csv", "to")
+    assert engang("nightly").code == 0
+    releases, other = home / "home" / "releases", home / "other"
+    (releases / "1").rename(home / "moved")
+    (releases / "1").symlink_to(home / "moved")
+    other.mkdir()
+    (other / "file").touch()
+    (releases / "7").symlink_to(other)
+    assert engang("erase", erased, "--why", "a person asked", "--who", "me", "--yes").code == 0
+    assert [path.name for path in releases.iterdir()] == ["2"]
+    assert not (home / "moved").exists()
+    assert (other / "file").exists(), "no export"
 
 
 def test_the_bytes_of_another_submission_stay(home: Path) -> None:

@@ -3,6 +3,7 @@
 Release 1 holds the elections, release 2 all but one EITI file, release 3 everything.
 """
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,15 +20,20 @@ from flows.intake.archives import read_files
 from flows.intake.deliveries import Delivery, make_delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import list_rejects, withdraw
+from flows.overlap.dossier import draw_up_dossier
+from flows.overlap.release_statements import statements_of
 from flows.queries.observation_story import ObservationStory, explain_observation
 from flows.queries.sql import query
 from flows.release.verify import lake_digest, verify
+from flows.releases import find_release
 from infra.lake import delta as lake
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.open import open_ledger
 from infra.settings import read_settings
 from tests.support.paths import DATA
+from transforms.discovery.series import series_of
+from transforms.discovery.suspected import suspected_overlap
 
 EITI = {
     (path.parts[-3].removeprefix("eiti-"), path.parts[-2]): path
@@ -159,6 +165,67 @@ def test_sums_are_ignored_and_the_broken_quote_is_repaired(home: Home) -> None:
     assert [(c["original"], c["row"]) for c in story.claims] == [("6966186", story.claims[0]["row"])] * 2
 
 
+def undeclared(home: Home) -> pl.DataFrame:
+    """Return the series of the release with the concept and the party codes of the broadcaster's figures taken away."""
+    found = statements_of(home.installation, find_release(home.installation, 3))
+    alien = pl.col("obligation") == "nrk-stortingsvalg"
+    renamed = pl.col("breakdown").replace_strict(PARTIES, default=pl.col("breakdown"))
+    return series_of(
+        found.with_columns(
+            pl.when(alien).then(pl.lit("broadcast")).otherwise("concept").alias("concept"),
+            pl.when(alien).then(renamed).otherwise("breakdown").alias("breakdown"),
+        )
+    )
+
+
+PARTIES = {
+    f'{{"party":"{code}"}}': f'{{"name":"{number}"}}' for number, code in enumerate(("A", "H", "FRP", "SP", "SV"))
+}
+
+
+def test_double_reporting_that_no_contract_declares_is_found(home: Home) -> None:
+    found = suspected_overlap(undeclared(home))
+    same = found.filter(kind="same")
+    back = {renamed: code for code, renamed in PARTIES.items()}
+    assert set(same["obligation_a"]) == {"nrk-stortingsvalg"}
+    assert set(same["obligation_b"]) == {"valg-resultat"}
+    pairs = same.select("breakdown_a", "breakdown_b").rows()
+    assert len(pairs) == 22
+    assert all(back.get(one, one) == other for one, other in pairs), "no false pair"
+    assert same["z"].min() > 3.5  # type: ignore[operator]
+    sums = found.filter(pl.col("kind") == "sum", pl.col("parts").str.contains('"over": ""', literal=True))
+    companies = sums.filter(obligation_a="eiti-totalt", reporter_a="unit").row(0, named=True)
+    assert (companies["common"], companies["agreeing"]) == (121, 105)
+    obligations = [part["obligation"] for part in json.loads(companies["parts"])]
+    assert obligations == ["eiti-skatt", "eiti-arealavgift", "eiti-co2-avgift", "eiti-nox-avgift"]
+    counties = found.filter(pl.col("kind") == "sum", pl.col("parts").str.contains('"over": "units"', literal=True))
+    assert set(counties["obligation_a"]) == {"valg-fylke-csv", "valg-resultat"}
+    assert counties.filter(pl.col("share") == 1.0).height > 20
+
+
+@pytest.mark.parametrize("shuffles", [5, pytest.param(100, marks=pytest.mark.slow)])
+def test_shuffled_figures_give_no_pair(home: Home, shuffles: int) -> None:
+    series = undeclared(home).filter(pl.col("over") == "")
+    for seed in range(shuffles):
+        key = pl.struct("series", "unit_id", "period_start").hash(seed)
+        assert suspected_overlap(series.with_columns(pl.col("value").sort_by(key).over("series"))).is_empty(), seed
+
+
+def test_the_dossiers_of_the_real_obligations(home: Home) -> None:
+    nrk = draw_up_dossier(home.installation, "nrk-stortingsvalg")
+    assert (nrk.items, nrk.covered, nrk.agreeing) == (6927, 6927, 6913)
+    assert (nrk.verdict, nrk.columns_known, nrk.columns_all) == ("droppable_in_part", 11, 22)
+    assert (len(nrk.differing_items), nrk.second_opinions, nrk.earlier) == (14, 6927, 0)
+    assert nrk.bound_items == pytest.approx(0.99684, abs=1e-5)
+    assert nrk.bound_units == pytest.approx(0.98533, abs=1e-5)
+    eiti = {kind: draw_up_dossier(home.installation, f"eiti-{kind}") for kind in {kind for _, kind in EITI}}
+    assert {found.verdict for found in eiti.values()} == {"not_droppable"}
+    several = [found for kind, found in eiti.items() if kind != "overskuddsandel"]
+    assert sum(found.own_checks for found in several) == 328
+    assert sum(found.own_checks_agreeing for found in several) == 177
+    assert draw_up_dossier(home.installation, "valg-resultat").verdict == "not_droppable"
+
+
 def test_explain_shows_the_company_s_and_the_authority_s_figure(home: Home) -> None:
     conflicts = "SELECT item_id, unit_name FROM observations WHERE {} AND value IS NULL LIMIT 9"
     for item, unit in home.ask(conflicts.format(OF_EITI)):
@@ -186,7 +253,7 @@ def test_the_elections_hold_8174_and_8243_items(home: Home) -> None:
         assert home.ask(of_a, release) == [
             (year, kind, votes)
             for year, votes in ((2013, 874769), (2021, 783394))
-            for kind in ("county", "municipality", "nation")
+            for kind in ("electoral_district", "municipality", "nation")
         ]
 
 

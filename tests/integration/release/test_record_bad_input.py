@@ -155,7 +155,7 @@ def test_a_contract_that_names_an_unknown_field_is_named(tmp_path: Path, home: I
     path = tmp_path / "contracts" / "wrecks.yml"
     path.write_text(path.read_text().replace("    place: {column: place}", "    palce: {column: place}"))
     with pytest.raises(ContractError, match=r"palce.*place"):
-        _ = open_installation().contracts
+        open_installation().contract("wrecks")
     assert home.kinds
 
 

@@ -13,6 +13,8 @@ from flows.installation import Installation, open_installation
 from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import receive, withdraw
+from flows.monitoring.status import status
+from flows.monitoring.storage import check_storage
 from flows.pipeline import nightly
 from flows.queries.observation_story import explain_observation
 from flows.queries.sql import query
@@ -92,7 +94,8 @@ def test_s3_and_a_folder_give_the_same(
     there = home("s3")
     digests = whole_way(there)
     assert (there.settings.lake, there.settings.landing) == (s3 / "lake", s3 / "landing")
-    assert {p.name for p in (tmp_path / "s3").rglob("*")} <= {"engang.lock"}, "nothing is kept beside"
+    beside = {p.name for p in (tmp_path / "s3").rglob("*")}
+    assert beside <= {"engang.lock", "contract-tests.json"}, "nothing is kept beside that is not made again"
     seen = {**asked(there), "exported": exported(there, tmp_path / "s3-release")}
     assert explain_observation(there, seen["observations"]["item_id"][0]).claims
     refused_to_look_around(there, s3)
@@ -146,6 +149,27 @@ def test_what_s3_withholds_while_it_is_read_is_reported_as_the_store_s_failure(h
     for fails in (night, verify, lambda home: query(home, "FROM observations")):
         with pytest.raises(StoreError, match=r"a table on S3 cannot be reached \(NoSuchKey\)"):
             fails(there)
+
+
+def test_a_night_finds_what_is_missing_or_altered_on_s3(home: Home, s3: S3Place) -> None:
+    there = home("s3")
+    send(there, FIRST)
+    assert night(there).published
+    assert check_storage(there) == []
+    client = boto3.client("s3", endpoint_url=s3.endpoint)
+    landed = [e["Key"] for e in client.list_objects_v2(Bucket=s3.bucket, Prefix=s3.key("landing/"))["Contents"]]
+    first, second = sorted(key for key in landed if not key.endswith(".json"))[:2]
+    stored = [e["Key"] for e in client.list_objects_v2(Bucket=s3.bucket, Prefix=s3.key("lake/claims/"))["Contents"]]
+    client.delete_object(Bucket=s3.bucket, Key=next(key for key in stored if key.endswith(".parquet")))
+    client.delete_object(Bucket=s3.bucket, Key=first)
+    size = client.head_object(Bucket=s3.bucket, Key=second)["ContentLength"]
+    client.put_object(Bucket=s3.bucket, Key=second, Body=b"x" * size)  # of its length: only reading it shows it
+    lake_problem, landing_problem, *read = check_storage(there)
+    assert lake_problem.startswith("lake: claims/")
+    assert landing_problem.startswith("landing zone: ")
+    assert Path(first).name in landing_problem
+    assert [problem for problem in read if Path(second).name in problem]
+    assert {lake_problem, landing_problem} <= set(status(there).storage)
 
 
 def test_of_two_writers_of_a_table_on_s3_none_overwrites_the_other(home: Home) -> None:

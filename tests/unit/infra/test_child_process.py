@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ def ask(child: ChildProcess, order: dict[str, object], limits: Limits = AMPLE) -
 def is_alive(pid: int) -> bool:
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended before its file was opened, or while it was read
         return False
 
 
@@ -94,6 +95,34 @@ def test_each_step_has_its_own_processor_seconds(child: ChildProcess) -> None:
     assert ended.value.step == 2
 
 
+def test_a_child_that_works_ends_when_it_is_stopped() -> None:
+    process = ChildProcess(MODULE)
+    process.start()
+    pid = int(ask(process, {"do": "answer"}).body)
+
+    def work() -> None:
+        with pytest.raises(ChildEnded):
+            ask(process, {"do": "wait"})
+
+    working = threading.Thread(target=work)
+    working.start()
+    time.sleep(0.1)
+    process.stop()
+    end = time.monotonic() + child_process.END_SECONDS / 2
+    while is_alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not is_alive(pid)
+    working.join()
+
+
+def test_each_request_begins_at_the_first_step(child: ChildProcess) -> None:
+    ask(child, {"do": "answer", "step": 2})
+    with pytest.raises(ChildEnded) as ended:
+        child.request(ChildMessage(b"no order"), AMPLE)  # it ends before it marks a step
+    assert (ended.value.step, ended.value.cause, ended.value.ended_by) == (0, "crash", "exit code 1")
+    assert "JSONDecodeError" in ended.value.printed
+
+
 def test_a_child_gets_no_secret_and_no_folder_of_the_caller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     monkeypatch.setenv("ENGANG_LEDGER", "postgresql://user:secret@host/db")
@@ -134,3 +163,10 @@ def test_a_child_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(StoreError, match="cannot start"):
         ask(process, {"do": "answer"})
     process.stop()
+
+
+@pytest.mark.parametrize(("code", "words"), [
+    (None, "exit code None"), (0, "exit code 0"), (7, "exit code 7"), (-9, "signal 9"), (-1, "signal 1"),
+])  # fmt: skip
+def test_how_a_process_ended_is_said_in_words(code: int | None, words: str) -> None:
+    assert child_process._ended_by(code) == words  # noqa: SLF001  no process ends in each of these ways at will

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from infra import files
-from infra.files import atomic_folder, atomic_path, write_atomic, write_model, write_parquet
-from schemas.errors import StoreError, os_error_number
+from infra.files import atomic_folder, atomic_path, check_input, write_atomic, write_model, write_parquet
+from schemas.errors import StoreError, UsageError, os_error_number
 
 
 class CrashError(Exception):
@@ -165,7 +165,7 @@ def test_what_a_dead_process_left_of_a_folder_is_put_right(tmp_path: Path) -> No
 
 def test_an_error_of_polars_is_one_of_the_system_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(message: str) -> None:
-        def refuse(*_: object) -> None:
+        def refuse(*_: object, **__: object) -> None:
             raise pl.exceptions.ComputeError(message)
 
         monkeypatch.setattr(pl.DataFrame, "write_parquet", refuse)
@@ -188,3 +188,19 @@ def test_a_model_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written: Not a directory"):
         write_model(tmp_path / "file", "case", "0" * 64, "{}")
+
+
+def test_what_may_have_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for file in (tmp_path / "pipe", tmp_path / "zero", tmp_path):
+        with pytest.raises(UsageError, match="it is no plain file"):
+            check_input(file)
+
+
+def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    check_input(tmp_path / "file", 5)
+    check_input(tmp_path / "missing")
+    with pytest.raises(UsageError, match="larger than 4 bytes"):
+        check_input(tmp_path / "file", 4)

@@ -21,18 +21,34 @@ def test_the_defaults(tmp_path: Path) -> None:
     settings = read_settings()
     assert settings.home == tmp_path / ".engang"
     assert settings.ledger_url == f"sqlite:///{tmp_path / '.engang' / 'ledger.db'}"
-    assert (settings.contracts, settings.kinds) == (None, None)
+    assert (settings.contracts, settings.kinds, settings.vocabulary) == (None, None, None)
     assert (settings.max_file_bytes, settings.max_archive_files) == (5_368_709_120, 1_000_000)
 
 
 def test_the_environment_and_the_caller_overrule_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGANG_HOME", "there")
     monkeypatch.setenv("ENGANG_KINDS", "kinds")
-    assert read_settings().kinds == Path("kinds")
+    monkeypatch.setenv("ENGANG_VOCABULARY", "words")
+    assert (read_settings().kinds, read_settings().vocabulary) == (Path("kinds"), Path("words"))
     monkeypatch.setenv("ENGANG_MAX_FILE_BYTES", "10")
     assert read_settings().lake == tmp_path / "there" / "lake"
     assert read_settings(tmp_path / "here").landing == tmp_path / "here" / "landing"
     assert read_settings().max_file_bytes == 10
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "default"),
+    [
+        ("ROWS", "rows", 20_000_000), ("COLUMNS", "columns", 16_384), ("CELLS", "cells", 60_000_000),
+        ("SHEET_CELLS", "sheet_cells", 12_000_000), ("REJECTS", "rejects", 1000),
+    ],
+)  # fmt: skip
+def test_each_count_of_a_file_has_a_limit(
+    variable: str, name: str, default: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert getattr(read_settings().reading, name) == default
+    monkeypatch.setenv(f"ENGANG_READ_{variable}", "7")
+    assert getattr(read_settings().reading, name) == 7
 
 
 @pytest.mark.parametrize("value", ["5G", "", "-1", "1e6", "٣"])
@@ -105,3 +121,27 @@ def test_either_variable_of_the_region_serves_both_libraries(
             monkeypatch.delenv(name)
     read_settings()
     assert (os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")) == both
+
+
+def test_the_check_page_is_on_this_machine_alone_and_may_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = read_settings().check_page
+    assert (page.host, page.port, page.bytes, page.seconds, page.waiting, page.earlier) == (
+        "127.0.0.1", 4201, 20_971_520, 120, 4, False,
+    )  # fmt: skip
+    monkeypatch.setenv("ENGANG_CHECK_PAGE", "[::1]:8080")
+    monkeypatch.setenv("ENGANG_CHECK_PAGE_EARLIER", "on")
+    assert (read_settings().check_page.host, read_settings().check_page.port) == ("::1", 8080)
+    assert read_settings().check_page.earlier
+    monkeypatch.setenv("ENGANG_CHECK_PAGE", "off")
+    assert read_settings().check_page.host is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("", "4201"), ("", "localhost"), ("", "a:65536"), ("", "a:"), ("_EARLIER", "yes")]
+)
+def test_an_address_or_a_switch_that_is_none_is_wrong_use(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ENGANG_CHECK_PAGE{name}", value)
+    with pytest.raises(UsageError, match=f"ENGANG_CHECK_PAGE{name}: found '{value}', expected"):
+        read_settings()

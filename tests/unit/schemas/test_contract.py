@@ -62,13 +62,23 @@ def test_a_sound_contract_is_read() -> None:
         ("type: csv", "type: json", "JSON needs `rows`"),
         ("type: csv", "type: csv, delimiter: '::'", "one ASCII character each"),
         ("type: csv", "type: csv, decimal: ',', thousands: ','", "thousands and decimal may not be the same"),
+        ("type: month", "type: month, century: 1930", "period: century is for a format with years of two digits"),
+        ("type: month", "type: day, format: '%Y-%m-%d %H'", "period: format '%Y-%m-%d %H': Invalid format string"),
+        ("type: month", "type: day, format: '%Y%m%d%H'", "period: format '%Y%m%d%H': Invalid format string"),
+        ("type: month", "type: day, format: '%d/%m'", "period: format '%d/%m' reads no date"),
+        ("type: month", "type: day, format: '%H:%M'", "period: format '%H:%M' reads no date"),
+        ("type: month", "type: month, format: '%m.%d'", "period: format '%m.%d' reads no date"),
         ("type: csv", "type: csv, encoding: ebcdic", "format.encoding: Input should be 'utf-8', 'latin-1'"),
         ("type: csv", "type: csv, repairs: [{pattern: '(', replacement: '', why: w}]", "'(' is not a regular"),
-        ("option: sender", "option: sender, column: navn", "exactly one of column, value, option"),
-        ("{option: sender}", "{}", "exactly one of column, value, option"),
+        ("option: sender", "option: sender, column: navn", "exactly one of column, columns, value, option"),
+        ("{option: sender}", "{}", "exactly one of column, columns, value, option"),
         ("[remark]", "[remark, places]", "column 'places' is both mapped and ignored"),
-        ("kind: municipality", "kind: village", "unit.kind"),
-        ("kind: municipality", "kind: {column: level, map: {k: village}}", "'village' is none of municipality, county"),
+        ("kind: municipality", "kind: municpality", "unit.kind"),
+        (
+            "kind: municipality",
+            "kind: {column: level, map: {k: municpality}}",
+            "unknown kind 'municpality'; did you mean 'municipality'?",
+        ),
         ("kind: municipality", "kind: {column: level}", "column 'level' needs a map"),
         ("repeat: error", "repeat: error\naction: {column: what}", "column 'what' needs a map"),
         ("repeat: error", "repeat: error\naction: {value: remove}", "'remove' is none of append, replace, withdraw"),
@@ -145,7 +155,7 @@ def test_somebody_must_be_able_to_deliver() -> None:
     [
         ("{default: a}", {"a"}, {"b"}, ("a",)),
         ("{allowed: [b, c]}", {"b", "c"}, {"a"}, ("b", "c")),
-        ("{default: a, allowed: [b]}", {"a", "b"}, {"c"}, ("b",)),
+        ("{default: a, allowed: [b]}", {"a", "b"}, {"c"}, ("b", "a")),
         ("{allowed: any}", {"a", "b"}, set(), ()),
         ("{default: a, allowed: []}", {"a"}, {"b"}, ("a",)),
     ],
@@ -162,3 +172,15 @@ def test_keys_that_came_later_change_no_digest_until_they_are_used() -> None:
     assert plain.digest() == read_contract(SMALL + "correction: item\n").digest()
     assert plain.digest() != read_contract(SMALL + "correction: whole\n").digest()
     assert plain.digest() != read_contract(SMALL.replace("default: agency", "default: agency, speaks_for: {}")).digest()
+
+
+@pytest.mark.parametrize("form", ["%m.%Y", "%b %Y", "%y%m", "%Y-%m"])
+def test_formats_of_months_are_accepted(form: str) -> None:
+    century = ", century: 1930" if "%y" in form else ""
+    assert read_contract(changed("type: month", f"type: month, format: '{form}'{century}"))
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%-d.%-m.%Y", "%Y-%j", "%G-W%V-%u", "%d %b %Y", "%Y%m%d", "%D"])
+def test_formats_of_days_are_accepted(form: str) -> None:
+    century = ", century: 1930" if form == "%D" else ""
+    assert read_contract(changed("type: month", f"type: day, format: '{form}'{century}"))

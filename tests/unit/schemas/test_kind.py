@@ -15,6 +15,7 @@ from schemas.record_tables import (
     item_columns,
     published_kind_tables,
     record_columns,
+    report_index_columns,
     source_table_columns,
 )
 
@@ -237,3 +238,98 @@ def test_what_a_contract_of_records_maps() -> None:
     assert other.digest() != contract.digest()
     with pytest.raises(ContractError, match="makes records, which have no unit and no period"):
         contract.place()
+
+
+DIGESTS = {
+    "incident": ("9d9d4c7664c5aa82", "c6beed7669b13607"),
+    "power_plant": ("91785494d81e25e4", "37a79eafd0c139b6"),
+    "rail_accident": ("39a8f522addf9ef3", "e1575b9598bd57d2"),
+    "time_thief": ("213c590527b79416", "dd95d73b65d2b9c5"),
+}
+"""Digests of the shipped kinds as installations have them in their releases and pinned models."""
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_newer_keys_change_no_digest_of_a_kind_that_does_not_use_them(name: str) -> None:
+    kind = load_kinds()[name]
+    assert (kind.match_digest(), kind.digest()) == DIGESTS[name]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{field: place, prefix: 3}", "{field: place, rare: word}"),
+        ("{field: place, prefix: 3}", "{field: place, rare: word, most: 12}"),
+        ("{field: place, prefix: 3}", "{field: place, rare: qgram, length: 5}"),
+        ("{field: place, prefix: 3}", "{field: place, prefix: 3, other: case}"),
+        ("[day,", "[{field: day, unit: day, near: 2},"),
+        ("doc: Where,", "doc: Where, clean: [accents],"),
+        ("role: identity, doc: The case", "role: identity, doc: The case, clean: [spaces]"),
+        ("doc: Where,", "doc: Where, term_frequency: near,"),
+        ("doc: Where,", "doc: Where, against: 9,"),
+        ("one_report_per_item: true", "one_report_per_item: {reporters: [a]}"),
+        ("blocking:", "comparisons: {both: {fields: [case], doc: C, compare: {by: exact}}}\nblocking:"),
+    ],
+)
+def test_what_newer_keys_declare_is_part_of_the_digests(old: str, new: str) -> None:
+    kind, other = read_kind(SMALL), read_kind(changed(SMALL, old, new))
+    assert other.match_digest() != kind.match_digest()
+    assert other.digest() != kind.digest()
+
+
+JOINT = "comparisons: {{{}}}\nblocking:"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("{field: place, prefix: 3}", "{field: day, rare: word}", "'day' is date: a rare part"),
+        ("{field: place, prefix: 3}", "{field: place, prefix: 3, rare: word}", "at most one of prefix, unit, width"),
+        ("{field: place, prefix: 3}", "{field: place, length: 3}", "length is for `rare: qgram`"),
+        ("{field: place, prefix: 3}", "{field: place, rare: word, length: 3}", "length is for `rare: qgram`"),
+        ("{field: place, prefix: 3}", "{field: place, most: 3}", "most is for `rare`"),
+        ("{field: place, prefix: 3}", "{field: place, near: 1}", "near is for `unit` or `width`"),
+        ("{field: place, prefix: 3}", "{field: place, rare: word, other: case}", "other is for whole values and"),
+        ("{field: place, prefix: 3}", "{field: place, other: dya}", "unknown field 'dya'; did you mean 'day'?"),
+        ("{field: place, prefix: 3}", "{field: place, rare: words}", "'word', 'qgram' or 'model_number'"),
+        ("doc: When,", "doc: When, clean: [accents],", "clean is for text and code"),
+        ("doc: Where,", "doc: Where, clean: [tidy],", "clean"),
+        ("by: similarity", "by: names", "'names' compares two fields: declare it under `comparisons`"),
+        ("by: similarity", "by: contact, telephone: case", "'contact' compares several fields: declare it"),
+        ("identity, doc: The case", "identity, doc: The case, against: 9", "against is for compared fields"),
+        ("by: similarity", "by: first_of, of: [{by: edits, levels: [1]}]", "of"),
+        ("by: similarity", "by: first_of, of: [{by: exact}, {by: days, levels: [1]}]", "'days' cannot compare text"),
+        ("by: similarity", "by: telephone, digits: [7, 8]", "from the nearest to the farthest"),
+        ("one_report_per_item: true", "one_report_per_item: {}", "give contracts or reporters"),
+        ("blocking:", JOINT.format("place: {fields: [case], doc: C, compare: {by: exact}}"), "name of a field"),
+        ("blocking:", JOINT.format("c: {fields: [place], doc: C, compare: {by: exact}}"), "would count twice"),
+        ("blocking:", JOINT.format("c: {fields: [dya], doc: C, compare: {by: exact}}"), "unknown field 'dya'"),
+        ("blocking:", JOINT.format("c: {fields: [day], doc: C, compare: {by: exact}}"), "'day' is date: a part"),
+        ("blocking:", JOINT.format("c: {fields: [case], doc: C, compare: {by: names}}"), "compares two fields"),
+        ("blocking:", JOINT.format("c: {fields: [case], doc: C, compare: {by: contact, telephone: case}}"), "list all"),
+        ("blocking:", JOINT.format("c: {fields: [case, case], doc: C, compare: {by: exact}}"), "listed twice"),
+        ("blocking:", JOINT.format("c: {fields: [case], doc: C, compare: {by: days, levels: [1]}}"), "cannot compare"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_newer_keys_is_named(old: str, new: str, expected: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        read_kind(changed(SMALL, old, new), "mishap.yml")
+    assert expected in str(caught.value)
+
+
+def test_model_numbers_count_once_with_words_that_leave_them_out() -> None:
+    joint = "comparisons: {model: {fields: [story], doc: M, compare: {by: model_numbers}}}\nblocking:"
+    text = changed(SMALL, "blocking:", joint)
+    with pytest.raises(ContractError, match=r"would count twice.*clean: \[no_model_numbers\]"):
+        read_kind(text)
+    kind = read_kind(changed(text, "doc: What happened", "doc: What happened, clean: [no_model_numbers]"))
+    assert [*kind.compared()] == ["place", "day", "north", "story", "model"]
+    assert kind.sources_of("model") == ("story",)
+    assert kind.sources_of("place") == ("place",)
+
+
+def test_a_kind_with_lists_of_keys_has_columns_of_lists() -> None:
+    kind = read_kind(changed(SMALL, "{field: place, prefix: 3}", "{field: place, rare: word}"))
+    columns = {c.name: c.dtype for c in report_index_columns(kind)}
+    assert columns["blocks_0"] == pl.List(pl.Int64)
+    assert columns["block_1"] == pl.Int64

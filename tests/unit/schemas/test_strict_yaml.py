@@ -1,9 +1,12 @@
 """YAML read strictly: what a scalar is, which keys are refused, and where the error is said to stand."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.errors import ContractError
-from schemas.strict_yaml import read_mapping
+from schemas.kind import read_kind
+from schemas.strict_yaml import load_declared, read_mapping
 
 
 def test_scalars_are_what_they_look_like_and_nothing_more() -> None:
@@ -43,3 +46,20 @@ def test_what_is_no_plain_mapping_is_refused_where_it_stands(text: str, found: s
 def test_what_is_no_mapping_is_refused(text: str, found: str) -> None:
     with pytest.raises(ContractError, match=f"t.yml: expected a mapping of keys, found {found}"):
         read_mapping(text, "t.yml")
+
+
+@pytest.mark.parametrize("text", ["\n".join(f"{' ' * n}a:" for n in range(3000)), "a: " + "[" * 5000])
+def test_what_is_nested_without_end_is_refused(text: str) -> None:
+    with pytest.raises(ContractError, match=r"t\.yml: not "):
+        read_mapping(text, "t.yml")
+
+
+def test_a_number_longer_than_any_is_text() -> None:
+    assert read_mapping(f"a: {'9' * 5000}", "t")["a"] == "9" * 5000
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfea\x00", b"a: \xe5"], ids=["UTF-16", "Latin 1"])
+def test_a_file_in_another_encoding_is_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "z.yml").write_bytes(data)
+    with pytest.raises(ContractError, match=r"z\.yml: not UTF-8"):
+        load_declared(tmp_path, read_kind, "kind")

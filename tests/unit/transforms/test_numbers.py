@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.claims import VALUE
 from schemas.contract import Format
-from transforms.numbers import decimals_written, number, number_problem
+from transforms.numbers import decimal_text, decimals_written, number, number_problem, without_noise
 
 POINT = Format(type="csv")
 COMMA = Format(type="csv", decimal=",", thousands=" ")
@@ -115,3 +116,40 @@ def test_never_reads_what_python_does_not(text: str) -> None:
     assert (value is None) == (problem is not None)
     if value is not None:
         assert value == Decimal(text.strip().replace("\u2212", "-"))
+
+
+def test_columns_without_any_text_and_short_ones_stay_as_they_are() -> None:
+    texts = {"a": [None, None], "b": ["0.30000000000000004", None], "c": ["1.5", ""]}
+    frame = pl.DataFrame(texts, dict.fromkeys(texts, pl.String))
+    cleaned = without_noise(frame, ["a", "b", "c", "b"], POINT)
+    assert cleaned.to_dict(as_series=False) == {"a": [None, None], "b": ["0.3", None], "c": ["1.5", ""]}
+    assert without_noise(frame.clear(), ["a"], POINT).equals(frame.clear())
+    assert without_noise(frame, [], POINT).equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.30000000000000004", "0.3"),  # 17 digits
+        ("-0.30000000000000004", "-0.3"),
+        ("0.3000000000000004", "0.3"),  # 16 digits
+        ("0.1234567890123456", "0.1234567890123456"),  # 15 of them are too many for a value
+        ("1234567.0999999999", "1234567.1"),
+        ("12345678901234.999", "12345678901234.999"),  # no more decimals than a value has
+        ("0.123456789012345", "0.123456789012345"),  # 15 digits are no noise
+        ("0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827"),  # more than a double prints
+        ("3.0000000000000001", "3"),
+        ("x0.30000000000000004", "x0.30000000000000004"),
+    ],
+)
+def test_noise_is_what_a_binary_number_adds(text: str, expected: str) -> None:
+    assert without_noise(pl.DataFrame({"a": [text]}), ["a"], POINT)["a"].to_list() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("12.5", "12.5"), ("3", "3"), ("0", "0"), ("100", "100"), ("-0.000000001", "-0.000000001"), ("1230.10", "1230.1")],
+)
+def test_a_value_is_told_without_trailing_zeros(value: str, text: str) -> None:
+    frame = pl.DataFrame({"v": [Decimal(value)]}, {"v": VALUE})
+    assert frame.select(decimal_text(pl.col("v"))).item() == text

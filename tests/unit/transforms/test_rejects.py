@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from schemas.claims import REJECT, frame_schema
-from transforms.rejects import MASKED, bound_rejects, build_rejects, cut, reject_columns
+from schemas.errors import SubmissionError
+from transforms.rejects import MASKED, bound_rejects, build_rejects, count_reject, cut, file_reject, reject_columns
 
 COLUMNS = reject_columns(
     pl.col("why"), found=pl.col("cell"), expected="a number", hint="correct it", column="n", severity="critical"
@@ -38,6 +39,12 @@ def test_beyond_the_limit_rejects_are_counted_by_submission_column_and_reason() 
     ]
 
 
+def test_counts_stand_in_one_order_whatever_the_order_of_the_rows() -> None:
+    names = [f"s{n:02}" for n in range(40)]
+    given = pl.concat([rows(2, name) for name in (*names[20:], *names[:20])])
+    assert [one[0] for one in counted(build_rejects(given, COLUMNS, most=1))] == names
+
+
 def test_counts_of_several_steps_are_added_up() -> None:
     first, second = build_rejects(rows(5), COLUMNS, most=3), build_rejects(rows(9), COLUMNS, most=2)
     rejects = bound_rejects(pl.concat([first, second]), most=4)
@@ -58,3 +65,35 @@ def test_a_person_number_is_never_repeated(number: str) -> None:
     given = rows(2).with_columns(cell=pl.Series([f"født {number}, Os", "123456789012"]))
     assert build_rejects(given, COLUMNS)["found"].to_list() == [f"født {MASKED}, Os", "123456789012"]
     assert cut(f"født {number}, Os") == f"født {MASKED}, Os"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 200, "x" * 200), ("x" * 201, "x" * 200), ("a\0b", "a␀b"), ("", ""),
+        ("x" * 195 + " 15876500520", "x" * 195 + f" {MASKED}"[:5]),  # masked before it is cut: no digit is left
+        ("x" * 788 + " 15876500520", "x" * 200), ("1587650052", "1587650052"), ("158765005201", "158765005201"),
+        ("15876500520;15876500520;158765 00520", f"{MASKED};{MASKED};{MASKED}"),
+    ],
+)  # fmt: skip
+def test_a_message_repeats_two_hundred_characters_of_a_text(text: str, shown: str) -> None:
+    assert cut(text) == shown
+    given = rows(1).with_columns(cell=pl.Series([text]))
+    assert build_rejects(given, COLUMNS)["found"].to_list() == [shown]
+
+
+def test_the_reject_of_a_whole_file_says_what_its_error_says() -> None:
+    error = SubmissionError("unreadable", "a\0b", "a CSV file", "Deliver it again.", row=3, column="n")
+    row = file_reject("s", error).row(0, named=True)
+    assert row == {
+        "submission_id": "s", "row": 3, "column": "n", "reason": "unreadable", "rule": None, "severity": "critical",
+        "found": "a␀b", "expected": "a CSV file", "hint": "Deliver it again.",
+    }  # fmt: skip
+    assert file_reject("s", error).schema == frame_schema(REJECT)
+
+
+def test_a_reject_that_counts_is_counted_on() -> None:
+    fields = [{"submission_id": "s", **count_reject("n", "not-a-number", more)} for more in (3, 4)]
+    rejects = bound_rejects(pl.DataFrame(fields, schema=frame_schema(REJECT)), most=1)
+    assert counted(rejects) == [("s", "n", "not-a-number", "7 more")]
+    assert rejects["severity"].to_list() == ["critical"]

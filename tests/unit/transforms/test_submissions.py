@@ -78,6 +78,17 @@ def test_what_is_not_reread_stays_as_the_release_has_it() -> None:
     assert sorted(counted.rows()) == sorted(KNOWN.filter(pl.col("submission_id") != "bad").rows())
 
 
+def test_one_row_that_counts_as_a_duplicate_makes_a_submission_rewrapped() -> None:
+    one = KNOWN.with_columns(rows=pl.when(pl.col("submission_id") == "twin").then(1).otherwise("rows"))
+    known = add_release_state(submissions(), one)
+    assert marked(known, "rewrapped") == {"twin"}
+    assert dict(known.select("submission_id", "held").iter_rows()) == {
+        "live": 2, "gone": 2, "twin": 1, "back": 2, "bad": 2, "new": 0,
+    }  # fmt: skip
+    none = KNOWN.with_columns(rows=pl.when(pl.col("submission_id") == "twin").then(0).otherwise("rows"))
+    assert marked(add_release_state(submissions(), none), "rewrapped") == set()
+
+
 def test_a_reading_of_another_state_than_the_ledger_has_is_left_out() -> None:
     view = pin_submissions(submissions(), KNOWN, readings("live", batch_before="older"))
     assert marked(view, "reread") == set()

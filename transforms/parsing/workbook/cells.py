@@ -13,11 +13,11 @@ from typing import Final
 import polars as pl
 
 from schemas.contract import Format
-from schemas.errors import SubmissionError
+from schemas.errors import SubmissionError, UnreadError
+from schemas.reading_limits import ReadingLimits
 from transforms.parsing.workbook.formats import PERCENT, number_texts
+from transforms.parsing.workbook.package import HINT, WORKBOOK
 
-SHEET_CELLS: Final = 12_000_000
-"""The limit of cells between A1 and the last cell of a sheet: the reader allocates all of them."""
 ROW_BYTES: Final = 64 << 20
 """The limit of one row's XML."""
 _PIECE: Final = 8 << 20
@@ -27,6 +27,8 @@ _TAGS: Final = (
     r"(?s)<(?:\w+:)?row\b[^>]*>"
     r"|<(?:\w+:)?c\b(?:[^>]*/>|[^>]*>.*?</(?:\w+:)?c>)"
 )
+_EXACT_DIGITS: Final = 15
+"""A whole number of more digits is no longer exact where Excel stores it as a float."""
 _POSITION: Final = pl.Schema({"row": pl.Int64, "column": pl.Int64})
 _TEXT: Final = pl.Schema({"row": pl.Int64, "column": pl.Int64, "text": pl.String})
 
@@ -70,16 +72,18 @@ class SheetStyle:
     since_1904: bool
 
 
-def scan_sheet(pieces: Iterator[bytes], style: SheetStyle) -> SheetScan:
-    """Return what a sheet's XML has. Raises `SubmissionError` too-large for too many cells, unreadable."""
+def scan_sheet(pieces: Iterator[bytes], style: SheetStyle, limits: ReadingLimits) -> SheetScan:
+    """Return what a sheet's XML has. Raises `SubmissionError`; `UnreadError` for too many cells, empty ones too."""
     scan, row = SheetScan(), 0
     for piece in _whole_rows(pieces):
         scan.merged += [(letters.decode(), int(number)) for letters, number in _MERGED.findall(piece)]
         row = _scan_piece(piece, row, scan, style)
         cells = scan.rows * (scan.last_column - min(scan.first_column, scan.last_column) + 1)
-        if cells > SHEET_CELLS:
-            found = f"a sheet of {scan.rows} rows and {scan.last_column} columns"
-            raise SubmissionError("too-large", found, f"at most {SHEET_CELLS} cells", "Is there a stray cell far out?")
+        if cells > limits.sheet_cells:  # the reader allocates all of them
+            problem = f"its sheet has {scan.rows} rows and {scan.last_column} columns"
+            hint = "deliver it in parts, without a stray cell far out, or raise ENGANG_READ_SHEET_CELLS"
+            problem += f", and at most {limits.sheet_cells} cells are read, empty ones too"
+            raise UnreadError(f"{problem}; {hint} and run `engang inbox retry`")
     return scan
 
 
@@ -104,14 +108,19 @@ def _whole_rows(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"".join(rest)
 
 
+def xml_text(piece: bytes) -> pl.Series:
+    """Return a piece of a sheet's XML as a column of one text. Raises `SubmissionError`."""
+    try:
+        return pl.Series("tag", [piece], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError as error:
+        raise SubmissionError("unreadable", "a sheet that is not UTF-8", WORKBOOK, HINT) from error
+
+
 def _scan_piece(piece: bytes, row: int, scan: SheetScan, style: SheetStyle) -> int:
     """Add the cells of a piece to the scan; return the number of its last row."""
-    text = pl.Series("tag", [piece], dtype=pl.Binary).cast(pl.String, strict=False)
-    if text[0] is None:
-        hint = "Save it again as .xlsx and deliver that."
-        raise SubmissionError("unreadable", "a sheet that is not UTF-8", "an Excel workbook (.xlsx)", hint)
+    text = xml_text(piece)
     cells = _cells(text.str.extract_all(_TAGS).explode().drop_nulls().to_frame(), row)
-    last = cells["row"].max() if cells.height else row
+    last = cells.select(pl.col("row").max()).item() if cells.height else row
     cells = cells.filter(~pl.col("is_row"))
     valued = cells.filter(pl.col("valued"))
     if valued.height:
@@ -124,7 +133,7 @@ def _scan_piece(piece: bytes, row: int, scan: SheetScan, style: SheetStyle) -> i
     lacking = cells.filter(pl.col("formula") & (pl.col("value").fill_null("") == "") & (pl.col("type") != "str"))
     if lacking.height:
         scan.formulas.append(lacking.select(_POSITION.names()))
-    return int(last)  # type: ignore[arg-type]  # a column of whole numbers
+    return int(last)
 
 
 def _cells(tags: pl.DataFrame, before: int) -> pl.DataFrame:
@@ -165,7 +174,7 @@ def _add_texts(valued: pl.DataFrame, scan: SheetScan, style: SheetStyle) -> None
     scan.percents += [percents] if percents.height else []
     whole = pl.col("value").str.contains("^-?[0-9]+$")
     other = numbers.filter(pl.col("number").is_not_null() & (pl.col("kind").is_not_null() | ~whole))
-    long = numbers.filter(pl.col("kind").is_null() & whole & (pl.col("value").str.len_bytes() > 15))  # noqa: PLR2004
+    long = numbers.filter(pl.col("kind").is_null() & whole & (pl.col("value").str.len_bytes() > _EXACT_DIGITS))
     texts = [errors, long.select("row", "column", text="value")]
     if other.height:
         found = number_texts(other, style.form, since_1904=style.since_1904)

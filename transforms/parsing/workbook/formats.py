@@ -21,6 +21,13 @@ _CODE: Final = re.compile(rb"formatCode\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _LITERAL: Final = re.compile(r'"[^"]*"|&quot;.*?&quot;|\\.|_.|\*.|am/pm|a/p')
 _SPAN: Final = re.compile(r"\[(?:h+|m+|s+)\]")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\]")
+_PLAIN: Final = re.compile(r"general|e\+|e-")
+_CLOCK: Final = re.compile("[hs]")
+_DAY: Final = re.compile("[yd]")
+_DAY_OR_MONTH: Final = re.compile("[ydm]")
+"""With an hour or a second, `m` is a minute."""
+_MOMENTS: Final = {(True, True): DATETIME, (True, False): DATE, (False, True): TIME}
+"""What a format shows, by whether it has a day and whether it has a time of day."""
 _DAY_SECONDS: Final = 86_400
 _LAST_DAY: Final = 2_958_466
 """The day after 9999-12-31, the last that Excel knows."""
@@ -49,12 +56,11 @@ def format_kind(code: str) -> str | None:
     text = _BRACKETS.sub("", text)
     if "%" in text:
         return PERCENT
-    if "general" in text or "e+" in text or "e-" in text:
+    if _PLAIN.search(text):
         return None
-    clock = "h" in text or "s" in text
-    if "y" in text or "d" in text or ("m" in text and not clock):
-        return DATETIME if clock else DATE
-    return TIME if clock else None
+    clock = _CLOCK.search(text) is not None
+    day = (_DAY if clock else _DAY_OR_MONTH).search(text) is not None
+    return _MOMENTS.get((day, clock))
 
 
 def number_texts(cells: pl.DataFrame, form: Format, *, since_1904: bool) -> pl.Series:

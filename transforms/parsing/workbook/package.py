@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.errors import SubmissionError
+from transforms.parsing.file_kind import COMPOUND, WEB_PAGE, is_web_page
 
 UNPACKED_BYTES: Final = 1 << 30
 """The limit of what a workbook unpacks to."""
@@ -19,10 +20,13 @@ DESCRIPTION_BYTES: Final = 16 << 20
 _CHUNK: Final = 1 << 20
 HINT: Final = "Save it again as .xlsx and deliver that."
 WORKBOOK: Final = "an Excel workbook (.xlsx)"
-_COMPOUND: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""The first bytes of old Office files, and of encrypted new ones."""
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
-_OTHER_MEMBERS: Final = {"xl/workbook.bin": "a binary workbook (.xlsb)", "word/document.xml": "a Word document"}
+_OTHER_MEMBERS: Final = {
+    "xl/workbook.xml": "an Excel workbook (.xlsx)", "xl/workbook.bin": "a binary workbook (.xlsb)",
+    "word/document.xml": "a Word document",
+}  # fmt: skip
+ODS_TYPE: Final = b"opendocument.spreadsheet"
+"""Part of the media type that an OpenDocument spreadsheet states of itself."""
 _SHEET: Final = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION: Final = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE: Final = re.compile(rb"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -41,11 +45,14 @@ class Sheet:
 class Package:
     """A workbook's members by name; names with backslashes are read as if they had slashes."""
 
-    def __init__(self, data: bytes) -> None:
-        """Open a workbook; raise `SubmissionError` for any other file, and for one that unpacks to too much."""
+    def __init__(self, data: bytes, needed: str = "xl/workbook.xml", expected: str = WORKBOOK) -> None:
+        """Open a workbook; raise `SubmissionError` for any other file, and for one that unpacks to too much.
+
+        needed: the member that shows that it is of the expected kind.
+        """
         self.data = data
-        self._members = {m.filename.replace("\\", "/").lower(): m for m in _members(data)}
-        self._check_kind()
+        self._members = {m.filename.replace("\\", "/").lower(): m for m in _members(data, expected)}
+        self._check_kind(needed, expected)
         room = UNPACKED_BYTES
         for member in self._members.values():
             room -= sum(map(len, self._within(member, room)))
@@ -88,35 +95,39 @@ class Package:
                 raise SubmissionError("too-large", found, "a workbook of less", "Deliver it in parts, or as CSV.")
             yield piece
 
-    def _check_kind(self) -> None:
-        if "xl/workbook.xml" in self._members:
+    def _check_kind(self, needed: str, expected: str) -> None:
+        spreadsheet = ODS_TYPE in self.part("mimetype")[:100]
+        if needed in self._members and (spreadsheet or needed != "content.xml"):
             return
         found = "an archive without a workbook"
         for name, kind in _OTHER_MEMBERS.items():
             found = kind if name in self._members else found
-        if b"opendocument.spreadsheet" in self.part("mimetype")[:100]:
+        if spreadsheet:
             found = "an OpenDocument spreadsheet (.ods)"
-        raise SubmissionError("unreadable", found, WORKBOOK, HINT)
+        raise SubmissionError("unreadable", found, expected, _hint(expected))
 
 
-def _members(data: bytes) -> list[zipfile.ZipInfo]:
+def _hint(expected: str) -> str:
+    return HINT if expected == WORKBOOK else "Deliver the declared format, or change format.type in the contract."
+
+
+def _members(data: bytes, expected: str) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise SubmissionError("unreadable", _kind(data) or str(error), WORKBOOK, HINT) from error
+        raise SubmissionError("unreadable", _kind(data) or str(error), expected, _hint(expected)) from error
 
 
 def _kind(data: bytes) -> str:
     """Return what kind of file it is that is no archive, "" if it is none of those that people deliver as .xlsx."""
-    if data.startswith(_COMPOUND):
+    if data.startswith(COMPOUND):
         protected = _ENCRYPTED in data
         return "a workbook that is encrypted with a password" if protected else (
             "an old workbook (.xls) or one that is protected with a password"
         )  # fmt: skip
-    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<html", b"<!doctype html", b"<table", b"<head", b"<meta")):
-        return "a web page (HTML)"
+    if is_web_page(data):
+        return WEB_PAGE
     if b"urn:schemas-microsoft-com:office:spreadsheet" in data[:4096]:
         return "an XML spreadsheet of 2003"
     return ""

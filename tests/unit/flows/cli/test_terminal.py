@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.terminal import as_json, one_line, print_error, print_progress, print_table, print_text
+from flows.cli.terminal import as_json, one_line, print_error, print_list, print_progress, print_table, print_text
 
 CLI = Path(__file__).parents[4] / "flows" / "cli"
 HOSTILE = "a\x1b]0;eid\x07\x1b[31mRED\x9b2J\u202eevil\u2066\u200f\rx"
@@ -29,12 +29,24 @@ def test_json_keeps_what_it_escapes() -> None:
     assert json.loads(as_json({"a": f"{HOSTILE}\U0001f600\U000e0001\n"})) == {"a": f"{HOSTILE}\U0001f600\U000e0001\n"}
 
 
+@pytest.mark.parametrize(
+    ("rows", "json", "expected"),
+    [([{"a": 1}], False, "b\n1\n"), ([], False, "none yet\n"), ([{"a": 1}], True, '[\n {\n  "a": 1\n }\n]\n')],
+    ids=["a table", "no row", "JSON"],
+)
+def test_a_list_is_printed_as_json_or_a_table(
+    rows: list[dict[str, int]], json: bool, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_list(rows, lambda row: {"b": row["a"]}, empty="none yet", json=json)
+    assert capsys.readouterr().out == expected
+
+
 def test_lines_stay_lines() -> None:
     assert one_line("a\nb\tc") == "a b c"
 
 
 def test_commands_print_through_the_terminal_module_only() -> None:
-    exact = {"query_output.py": 1}  # CSV is exact data where it goes to a file
+    exact = {"query_output.py": 2}  # CSV is exact data where it goes to a file, and begins with its mark
     for path in CLI.glob("*.py"):
         if path.name != "terminal.py":
             calls = re.findall(r"typer\.s?echo\(|(?<!_)\bprint\(", path.read_text(encoding="utf-8"))

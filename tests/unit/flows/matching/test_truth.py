@@ -113,3 +113,24 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_column_of_lists_is_no_key(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected text or numbers"):
         read(parquet(tmp_path, row_id=[["1"]], label=["x"]))
+
+
+def test_keys_that_several_bodies_number_alike_are_distinguished(tmp_path: Path) -> None:
+    text = "row_id,contract,label\n1,a,x\n1,b,y\n2,a,y\n"
+    truth = read(csv(tmp_path, text))
+    assert truth.places == ("contract",)
+    assert sorted(truth.rows.select("key", "contract", "label").rows()) == [
+        ("1", "a", "x"), ("1", "b", "y"), ("2", "a", "y"),
+    ]  # fmt: skip
+
+
+def test_a_column_of_contracts_is_not_used_where_keys_are_distinct(tmp_path: Path) -> None:
+    truth = read(csv(tmp_path, "row_id,sender,label\n1,written otherwise,x\n2,so,y\n"))
+    assert truth.places == ()
+    assert truth.rows.columns == ["key", "label"]
+
+
+@pytest.mark.parametrize("text", ["row_id,label\n1,x\n1,y\n", "row_id,sender,label\n1,s,x\n1,s,y\n"])
+def test_a_key_with_several_labels_is_an_error_with_the_cure(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=r"have several labels.*contract, sender, reported_by.*'report_id'"):
+        read(csv(tmp_path, text))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.inbox.messages import read_message
-from infra.inbox.object_keys import is_arrival, read_key
+from infra.inbox.object_keys import is_arrival, read_key, sender_of
 from infra.storage.places import S3Place
 from schemas.errors import UnreadableMessageError, UsageError
 
@@ -63,6 +63,26 @@ def test_quoted_keys(quoted: str, key: str) -> None:
     assert read_key(found).sender == "a"
 
 
+@pytest.mark.parametrize(("size", "known"), [(0, 0), (2**63 - 1, 2**63 - 1), (2**63, None), (-1, None), ("12", None)])
+def test_a_size_that_no_column_holds_is_unknown(size: object, known: int | None) -> None:
+    assert noticed(s3_event(record(size=size))) == [("a/c/f.csv", "etag:e1", "a", known)]
+
+
+def test_quotes_are_no_part_of_an_etag() -> None:
+    assert noticed(s3_event(record(eTag='"e1"'))) == [("a/c/f.csv", "etag:e1", "a", 12)]
+
+
+@pytest.mark.parametrize("name", ["Type", "SubscribeURL"])
+def test_only_an_unconfirmed_subscription_is_no_event(name: str) -> None:
+    event = json.loads(s3_event(record()))
+    assert len(noticed(json.dumps({**event, name: "x"}))) == 1
+
+
+@pytest.mark.parametrize(("key", "sender"), [("a/f", "a"), ("a/", "a"), ("a", "?"), ("/f", "?"), ("A/f", "?")])
+def test_a_sender_is_the_first_folder(key: str, sender: str) -> None:
+    assert sender_of(key) == sender
+
+
 def test_several_records_are_all_reported() -> None:
     body = s3_event(record("in/a/c/1"), record("in/a/c/2"), record("in/a/c/1", "ObjectRemoved:Delete"))
     assert [key for key, *_ in noticed(body)] == ["a/c/1", "a/c/2"]
@@ -76,6 +96,7 @@ def test_what_arrived_elsewhere_or_is_hidden_is_not_reported() -> None:
 def test_a_test_event_is_known() -> None:
     body = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "bucket"})
     assert read_message(body, PLACE).test
+    assert not read_message(s3_event(record()), PLACE).test
     assert read_message(sns(body), PLACE).test
 
 
@@ -88,6 +109,7 @@ def test_a_test_event_is_known() -> None:
         ('{"Records": [{}]}', "it lacks 'eventSource'"),
         ('{"Records": 7}', "no event of S3"),
         (s3_event({**record(), "eventSource": "aws:ses"}), "another service"),
+        (bridged().replace("aws.s3", "aws.ses"), "another service"),
         (s3_event(record(eTag=None)), "neither version nor ETag"),
         (s3_event(record()).replace('"bucket"}', '"stranger"}'), "another bucket"),
         (json.dumps({"Type": "SubscriptionConfirmation", "SubscribeURL": "https://x"}), "confirm"),

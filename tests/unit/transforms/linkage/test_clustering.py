@@ -6,6 +6,7 @@ from itertools import combinations, pairwise
 import polars as pl
 import pytest
 
+from transforms.evaluation.scores import unconstrained_clusters
 from transforms.linkage.clustering import (
     OVERRULED_TIE,
     Clustering,
@@ -13,8 +14,8 @@ from transforms.linkage.clustering import (
     cluster_reports,
     connected_components,
     linking_pairs,
-    unconstrained_clusters,
 )
+from transforms.linkage.pairs import mark_unblocked
 
 EDGE = {"a": pl.String, "b": pl.String, "weight": pl.Float64}
 DECISION = {"id": pl.Int64, "a": pl.String, "b": pl.String, "verdict": pl.String}
@@ -54,6 +55,12 @@ def test_a_weight_joins_from_the_threshold_on() -> None:
     assert together(found("a1 b1 c1 d1", [("b1", "a1", 4.0), ("c1", "d1", 3.999)])) == ["a1 b1"]
 
 
+@pytest.mark.parametrize(("weight", "joined"), [(3.0, True), (2.999, False)])
+def test_a_core_that_has_grown_joins_from_the_threshold_on(weight: float, joined: bool) -> None:
+    edges = [("a1", "b1", 20.0), ("a1", "c1", 5.0), ("b1", "c1", weight)]  # 4.0 on average
+    assert together(found("a1 b1 c1", edges)) == (["a1 b1 c1"] if joined else ["a1 b1"])
+
+
 def test_a_chain_of_equal_weights_is_joined_from_its_beginning() -> None:
     assert together(found("a1 b1 c1", [("b1", "c1", 4.0), ("a1", "b1", 4.0)])) == ["a1 b1"]
 
@@ -89,6 +96,32 @@ def test_an_unlikely_pair_keeps_clusters_separate_that_absent_pairs_do_not() -> 
     edges = [("a1", "b1", 30.0), ("b1", "c1", 20.0)]
     assert together(found("a1 b1 c1", edges)) == ["a1 b1 c1"]
     assert together(found("a1 b1 c1", [*edges, ("a1", "c1", -15.0)])) == ["a1 b1"]
+
+
+def scored(edges: list, unblocked: list, rule: LinkageRule = FREE) -> list[str]:
+    names = reports(" ".join(sorted({end for a, b, _ in (*edges, *unblocked) for end in (a, b)})))
+    pairs = mark_unblocked(frame(edges, EDGE), frame(unblocked, EDGE))
+    return together(cluster_reports(names, pairs, frame([], DECISION), rule))
+
+
+def test_a_pair_without_an_edge_counts_as_it_scored() -> None:
+    edges = [("a1", "b1", 9.0), ("b1", "c1", 8.0)]
+    assert scored(edges, []) == ["a1 b1"]
+    assert scored(edges, [("a1", "c1", 0.0)]) == ["a1 b1 c1"]
+    assert scored(edges, [("a1", "c1", -1.0)]) == ["a1 b1"]
+    assert scored(edges, [("c1", "a1", 0.0)], ONCE) == ["a1 b1 c1"]
+
+
+def test_a_pair_without_an_edge_connects_no_components() -> None:
+    assert scored([("a1", "b1", 9.0), ("c1", "d1", 9.0)], [("a1", "c1", 30.0), ("b1", "d1", 30.0)]) == [
+        "a1 b1",
+        "c1 d1",
+    ]
+
+
+def test_an_edge_goes_before_the_same_pair_without_one() -> None:
+    edges = [("a1", "b1", 9.0), ("b1", "c1", 8.0), ("a1", "c1", 1.0)]
+    assert scored(edges, [("a1", "c1", -30.0)]) == ["a1 b1 c1"]
 
 
 def test_what_is_absent_weighs_less_than_what_joins_however_low_that_is() -> None:

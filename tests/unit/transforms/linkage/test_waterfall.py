@@ -9,8 +9,8 @@ import pytest
 
 from flows.cli import charts
 from schemas.errors import UsageError
+from transforms.evaluation.sweep import SCORES
 from transforms.linkage import waterfall as w
-from transforms.linkage.evaluation import SCORES
 from transforms.linkage.model import MatchModel
 
 SCORED_PAIR = pl.DataFrame(

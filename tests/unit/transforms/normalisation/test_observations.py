@@ -11,6 +11,7 @@ import pytest
 from infra.codelists import read_codelists
 from schemas.contract import read_contract
 from tests.support.paths import ROOT
+from transforms.identity import LANES
 from transforms.normalisation.observations import Normalised, normalise
 from transforms.parsing.parse import parse
 from transforms.register.build import build_register
@@ -271,6 +272,17 @@ def test_a_breakdown_is_sorted_json() -> None:
     claim = ", breakdown: {z: {value: q}, b: {column: b}}"
     result = done('unit;when;n;b\n1120;2013;1;"a""b\\c"\n1120;2014;1; æ\u00a0\n', claim=claim)
     assert claims_of(result, "breakdown") == [('{"b":"a\\"b\\\\c","z":"q"}',), ('{"b":"æ","z":"q"}',)]
+
+
+def test_the_content_of_a_file_knows_every_status_of_its_claims() -> None:
+    claim = ", obs_status: {column: s, map: {'': A, est: E, forel: P}}"
+
+    def lanes(*statuses: str) -> tuple[int, ...]:
+        rows = "".join(f"1120;{2013 + n};1;{status}\n" for n, status in enumerate(statuses))
+        return done(f"unit;when;n;s\n{rows}", claim=claim).counts.select(LANES).row(0)
+
+    found = [lanes("", ""), lanes("", "est"), lanes("", "forel"), lanes("est", ""), lanes("est", "est")]
+    assert len(set(found)) == len(found)
 
 
 def test_a_code_map_holds_or_rejects() -> None:

@@ -93,6 +93,7 @@ def contract(*changes: tuple[str, str]) -> Contract:
 
 
 PLAIN = contract()
+RULES = ("rules:\n  - {id: few, check: range, column: hurt, max: 900, rejects: file}\n", "")
 
 
 def read(*rows: dict[str, str], by: Contract = PLAIN, submission: str = "s", kind: Kind = KIND) -> NormalisedRecords:
@@ -236,20 +237,40 @@ def test_rows_of_one_report_are_its_parts() -> None:
     ]
 
 
+def test_the_order_of_the_parts_is_no_part_of_what_they_say() -> None:
+    parts = ({"id": "a", "town": "Bø", "code": "b"}, {"id": "b", "town": "Ås"}, {"id": "c", "town": "Os", "code": "a"})
+    said = [one(*order) for order in (parts, parts[::-1], (parts[1], parts[2], parts[0]))]
+    for name in ("content", "place", "code"):
+        assert len({str(row[name]) for row in said}) == 1
+
+
 def test_parts_that_say_the_same_differ_in_nothing() -> None:
     assert one({"id": "a"}, {"id": "b"})["part_values"] is None
+    reports = [{"id": i, "number": n, "speed": s} for n, s in (("7", "1"), ("8", "2")) for i in "ab"]
+    assert read(*reports).records.select("rows", "part_values").rows() == [([2, 3], None), ([4, 5], None)]
 
 
-def test_a_rejected_part_leaves_the_others() -> None:
-    done = read({"id": "a", "cost": "1"}, {"id": "b", "cost": "much"})
-    assert done.records.select("rows", "cost").row(0) == ([2], 1000)
-    assert done.counts.select("rows", "claimed", "claims", "rejected").row(0) == (2, 1, 1, 1)
+def test_a_rejected_part_leaves_the_others_without_the_sums_that_lack_it() -> None:
+    done = read({"id": "a", "cost": "1", "hurt": "2"}, {"id": "b", "cost": "much", "hurt": ""}, {"number": "8"})
+    assert done.records.select("rows", "cost", "hurt").rows() == [([2], None, 2), ([4], None, None)]
+    assert done.counts.select("rows", "claimed", "claims", "rejected", "warnings").row(0) == (3, 2, 2, 1, 1)
+    warning, reject = done.rejects.sort("severity", descending=True).to_dicts()
+    assert (warning["row"], warning["column"], warning["reason"]) == (2, "cost", "rejected-twin")
+    assert (reject["row"], reject["reason"]) == (3, "not-a-number")
+    whole = read({"id": "a", "cost": "1", "hurt": "2"})
+    assert whole.records["content"].item() != done.records["content"][0]
 
 
-def test_a_sum_with_too_many_digits_is_null_and_no_wrong_number() -> None:
-    row = one(*({"id": str(n), "cost": "9" * 25} for n in range(20)))
-    assert row["cost"] is None
-    assert len(row["rows"]) == 20
+def test_a_sum_with_too_many_digits_rejects_its_report() -> None:
+    done = read(*({"id": str(n), "cost": "9" * 25 if n else ""} for n in range(20)), {"number": "8", "cost": "1"})
+    assert done.records.select("rows", "cost").rows() == [([22], 1000)]
+    assert done.rejects["row"].to_list() == list(range(2, 22))
+    assert set(done.rejects["reason"]) == {"out-of-range"}
+    assert set(done.rejects["column"]) == {"cost"}
+    assert done.counts.select("claimed", "rejected").row(0) == (1, 20)
+    many = read({"id": "a", "hurt": str(2**62)}, {"id": "b", "hurt": str(2**62)}, by=contract(RULES))
+    assert (many.records.height, many.rejects["reason"].to_list()) == (0, ["out-of-range"] * 2)
+    assert read({"hurt": str(2**63 - 1)}, by=contract(RULES)).records["hurt"].item() == 2**63 - 1
 
 
 def test_a_text_of_any_characters_is_json_where_it_is_printed_as_json() -> None:

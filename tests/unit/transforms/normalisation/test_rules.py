@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from schemas.claims import VALUE
 from schemas.contract import ChangeRule, Contract, Format, Rule
 from transforms.normalisation.rules import RowRule, change_breaks, rule_breaks, rule_columns, rule_expectation
+from transforms.numbers import number
 
 ADAPTER: TypeAdapter[Rule] = TypeAdapter(Rule)
 
@@ -30,6 +31,8 @@ def breaks(of: RowRule, *cells: str | None, column: str = "a", read_as: Contract
     found = rows.select(broken=rule_breaks(of, read_as))["broken"]
     assert found.dtype == pl.Boolean
     assert found.null_count() == 0
+    read_before = rows.with_columns(number=number(pl.col(column), read_as.format))
+    assert read_before.select(rule_breaks(of, read_as, {column: pl.col("number")})).to_series().to_list() == [*found]
     return found.to_list()
 
 

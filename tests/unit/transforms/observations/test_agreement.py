@@ -234,3 +234,39 @@ def test_a_sum_means_the_sum_of_the_intervals_of_its_lines(other: int, expected:
 def test_a_sum_of_exact_lines_is_exact() -> None:
     assert facts_of((1, None), (2, None)).select(law.sum_slack()).item() is None
     assert facts_of((1, -99), (2, -99)).select(law.sum_slack()).item() > 10**37
+
+
+def tolerant(*facts: tuple[str | int, int | None, int | None]) -> pl.DataFrame:
+    """Return the verdict on claims of a value, an accuracy and a tolerance in millionths."""
+    tolerances = pl.Series("tolerance", [t for *_, t in facts], dtype=pl.Int32)
+    return law.judge_claims(facts_of(*((value, decimals) for value, decimals, _ in facts)).with_columns(tolerances))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([(100, None, 10_000), (101, None, None)], "consistent"),
+        ([(100, None, 10_000), ("101.01", None, None)], "conflict"),
+        ([(100, None, 10_000), (102, None, 10_000)], "consistent"),
+        ([(100, None, 10_000), (103, None, 10_000)], "conflict"),
+        ([(100, None, 10_000), (100, None, 10_000)], "complete"),
+        ([(100, None, 10_000), (100, None, None)], "consistent"),
+        ([(-100, None, 10_000), (-101, None, None)], "consistent"),
+        ([(0, None, 10_000), ("0.001", None, None)], "conflict"),
+        ([(1000, -3, 1), (1500, None, None)], "consistent"),  # the accuracy is wider than the tolerance
+        ([("100.000000001", None, 1), ("100.000000002", None, 1)], "consistent"),
+        ([("0.000000100", None, 10_000), ("0.000000101", None, None)], "consistent"),
+        ([(9 * 10**27, None, 999_999), (5 * 10**27, None, None)], "consistent"),  # nothing overflows
+        ([(100, None, 10_000), (101, None, None), (102, None, None)], "conflict"),  # two without a tolerance
+    ],
+)
+def test_a_tolerance_is_a_share_of_the_value(
+    facts: list[tuple[str | int, int | None, int | None]], expected: str
+) -> None:
+    for order in (facts, facts[::-1]):
+        assert set(tolerant(*order)["agreement"]) == {expected}
+
+
+def test_a_tolerance_does_not_make_a_claim_less_accurate() -> None:
+    decided = tolerant((100, None, 50_000), (101, 0, None))
+    assert decided["chosen"].to_list() == [True, False]

@@ -10,7 +10,7 @@ import pytest
 from schemas.claims import CLAIM, frame_schema
 from transforms.observations.agreement import group_by_item
 from transforms.observations.consolidate import ConsolidatedClaims, consolidate, count_unstated
-from transforms.observations.corrections import STATED, corrected_buckets
+from transforms.observations.corrections import REPEATED, STATED, corrected_buckets
 
 CLAIM_VALUES: dict[str, Any] = {
     "contract": "c", "obligation": "o", "sender": "s", "reported_by": "r", "row": 2, "column": "x", "original": "1",
@@ -19,6 +19,7 @@ CLAIM_VALUES: dict[str, Any] = {
     "unit_kind": "other", "unit_name": "U", "additive": False, "position": 0, "lead": True, "item_id": "i",
     "partition": "2024-01",
 }  # fmt: skip
+LINE: dict[str, Any] = {"additive": True}
 
 
 def claims(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -45,8 +46,16 @@ def buckets(*rows: dict[str, Any], turned: bool = False) -> list[str | None]:
     [
         ([{"value": 1}], [None]),
         ([{"value": 1}, {"value": 2}], ["superseded", None]),
-        ([{"value": 1}, {"value": 1}], [None, "duplicate"]),
-        ([{"value": 1}, {"value": 2}, {"value": 1}, {"value": 1}], ["superseded", "superseded", None, "duplicate"]),
+        ([{"value": 1}, {"value": 1}], [None, None]),
+        ([{"value": 1}, {"value": 2}, {"value": 1}, {"value": 1}], [None, "superseded", None, None]),
+        ([{"value": "12.50", "decimals": 2}, {"value": "12.5", "decimals": 1}], [None, None]),
+        ([{"value": 1}, {"action": "replace"}, {}], ["superseded", None, None]),
+        ([{}, {"action": "withdraw"}, {}, {}], ["superseded", "withdrawn", None, None]),
+        (
+            [{"version": 2}, {"version": 2}, {"version": 2, "decimals": 1}, {"version": 2, "decimals": 1}],
+            ["superseded", "superseded", None, "duplicate"],
+        ),
+        ([{}, {"version": 2}, {"version": 2}], ["superseded", None, "duplicate"]),
         ([{"value": 1, "version": 2}, {"value": 2, "version": 1}], [None, "superseded"]),
         ([{"value": 1, "version": 1}, {"value": 2}], [None, "superseded"]),  # no version is the oldest
         ([{"value": 1, "version": -1}, {"value": 2}], [None, "superseded"]),
@@ -63,10 +72,18 @@ def buckets(*rows: dict[str, Any], turned: bool = False) -> list[str | None]:
         ([{"action": "replace", "arrival": 1}, {"action": "withdraw", "arrival": 1}], ["superseded", "withdrawn"]),
         ([{"action": "append", "arrival": 1}, {"action": "replace", "arrival": 1}], ["superseded", None]),
         ([{"row": 2, "arrival": 1, "additive": True}, {"row": 3, "arrival": 1, "additive": True}], [None, None]),
+        ([{"arrival": 1, **LINE}, {"arrival": 1, **LINE}, {"arrival": 2, "value": 2}], [None, None, None]),
         (
-            [{"row": 2, "arrival": 1}, {"row": 3, "arrival": 1}, {"row": 2, "arrival": 2}, {"row": 3, "arrival": 2}],
-            ["superseded", "superseded", None, None],
+            [{"arrival": 1, **LINE}, {"arrival": 1, **LINE}, {"arrival": 2, **LINE}, {"arrival": 2, **LINE}],
+            [None, None, None, None],
         ),
+        (
+            [{"arrival": 1, **LINE}, {"arrival": 1, **LINE}, {"arrival": 2, **LINE}],
+            ["superseded", "superseded", None],
+        ),
+        ([{}, {"arrival": 1}, {"arrival": 1, "value": 2}], ["superseded", None, None]),  # lines that differ repeat none
+        ([{"value": 2}, {"arrival": 1}, {"arrival": 1, "value": 2}], ["superseded", None, None]),
+        ([{"arrival": 1}, {"arrival": 1, "value": 2}, {"value": 1}], ["superseded", "superseded", None]),
     ],
 )  # fmt: skip
 def test_the_newest_statement_stands(rows: list[dict[str, Any]], expected: list[str | None], turned: bool) -> None:
@@ -79,10 +96,32 @@ def test_the_statements_of_others_are_never_touched(other: dict[str, Any]) -> No
     assert buckets({}, {"action": "withdraw", "version": 9, **other}) == [None, "withdrawn"]
 
 
-@pytest.mark.parametrize("changed", [name for name in STATED if name != "action"])
-def test_a_statement_that_differs_in_anything_stated_is_no_repetition(changed: str) -> None:
-    other = {"version": 3, "value": 2, "decimals": 1, "obs_status": "P", "confidential": True, "precedence": 4}
-    assert buckets({}, {changed: {**other, "reported_at": datetime(2024, 1, 1)}[changed]}) == ["superseded", None]
+CHANGES: dict[str, Any] = {
+    "version": 3, "value": 2, "decimals": 1, "obs_status": "P", "confidential": True, "precedence": 4,
+    "reported_at": datetime(2024, 1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [name for name in STATED if name not in {"action", "version"}])
+def test_of_a_version_a_statement_that_differs_in_anything_stated_is_no_repetition(changed: str) -> None:
+    rows = {"version": 1}, {"version": 1, changed: CHANGES[changed]}
+    assert buckets(*rows) == ["superseded", None]
+
+
+@pytest.mark.parametrize(("changed", "older"), [(name, "superseded") for name in REPEATED] + [("decimals", None)])
+def test_without_a_version_another_accuracy_is_a_repetition_and_another_status_is_not(
+    changed: str, older: str | None
+) -> None:
+    assert buckets({}, {changed: CHANGES[changed]}) == [older, None]
+
+
+def test_a_repetition_is_one_more_source_and_the_most_accurate_is_published() -> None:
+    found = consolidate(claims({"value": "12.50", "decimals": 2}, {"value": "12.5", "decimals": 1}))
+    [item] = found.observations.select("value", "decimals", "agreement", "reports", "reporters").rows()
+    assert item == (Decimal("12.5"), 2, "consistent", 2, 1)
+    assert found.buckets.rows() == [("s0", "published", 1), ("s1", "duplicate", 1)]
+    [item] = consolidate(claims({}, {})).observations.select("agreement", "reports").rows()
+    assert item == ("complete", 2)
 
 
 def test_a_newer_report_replaces_its_slot_where_the_contract_says_so() -> None:

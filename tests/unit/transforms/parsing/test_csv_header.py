@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import SubmissionError
 from tests.unit.transforms.parsing.test_parse_bad_input import CSV, HEADER, contract_of, refusal
-from transforms.parsing.csv_header import HEADER_BYTES
+from transforms.parsing.csv_header import HEADER_BYTES, read_header
 from transforms.parsing.parse import parse
 
 ROWS = [(2, "a", "1", "2"), (3, "b", "1", "3")]
@@ -48,13 +48,39 @@ def test_the_line_that_names_the_delimiter_is_passed_over() -> None:
     assert parse(b"sep=;\nunit;year;sum\na;1;2\n", contract_of(header_row=2)).raw["row"].to_list() == [3]
 
 
+def test_names_of_blanks_are_no_names() -> None:
+    for data in (b"unit;year;sum; \na;1;2;\nb;1;3;\n", b"unit;year;sum;\xc2\xa0;\na;1;2;;\nb;1;3;;\n"):
+        assert parse(data, CSV).raw.rows() == ROWS
+    error = refusal(b" ;;\na;1;2\n", CSV)
+    assert (error.code, error.found, error.row) == ("unreadable", "a line without names", 1)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_rows_that_all_lack_a_field_or_have_one_more_are_rejected(quoted: bool) -> None:
+    for row, reason in (("{};1", "too-few-fields"), ("{};1;2;3", "too-many-fields")):
+        rows = [row.format(f'"{name}"' if quoted else name) for name in "abc"]
+        parsed = parse("\n".join(["unit;year;sum", *rows, ""]).encode(), CSV)
+        assert (parsed.raw.height, parsed.delivered) == (0, 3)
+        assert parsed.rejects.select("row", "reason").rows() == [(n, reason) for n in (2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("data", "header_row", "found"),
+    [(b"", 1, "0 lines"), (b"title\n", 3, "1 lines"), (b"title\n\n", 3, "2 lines"), (b"title\n\n", 4, "2 lines")],
+)
+def test_a_file_that_ends_before_its_header_is_told_with_its_lines(data: bytes, header_row: int, found: str) -> None:
+    with pytest.raises(SubmissionError) as caught:
+        read_header(data, contract_of(header_row=header_row).format)
+    assert (caught.value.code, caught.value.found) == ("empty-file", found)
+
+
 def test_a_decomposed_header_is_the_same_name() -> None:
     contract = contract_of(("kommune", "år", "sum"))
     assert parse("kommune;a\u030ar;sum\na;1;2\n".encode(), contract).raw.columns == ["row", "kommune", "år", "sum"]
     assert refusal("kommune;år;a\u030ar;sum\na;1;2;3\n".encode(), contract).code == "unreadable"
 
 
-@pytest.mark.parametrize("header", [b'unit;year;"sum\n', b'"unit;year;sum\n', b'un"it;"year"x;sum\n'])
+@pytest.mark.parametrize("header", [b'unit;year;"sum\n', b'unit;year;"\n', b'"unit;year;sum\n', b'un"it;"year"x;sum\n'])
 def test_a_header_whose_quotes_do_not_pair_is_one_error(header: bytes) -> None:
     error = refusal(header + b"a;1;2\n" * 100_000, CSV)
     assert (error.code, error.row) == ("unreadable", 1)

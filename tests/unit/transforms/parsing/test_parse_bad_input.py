@@ -11,7 +11,8 @@ import pytest
 import xlsxwriter
 
 from schemas.contract import Contract
-from schemas.errors import SubmissionError
+from schemas.errors import SubmissionError, UnreadError
+from schemas.reading_limits import ReadingLimits
 from transforms.parsing import parquet as parse_parquet
 from transforms.parsing.parse import parse
 from transforms.parsing.workbook import package as workbook_package
@@ -268,7 +269,8 @@ def test_xlsx_that_lies_about_its_size_is_measured(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("address", ['r="XFD1048576"', "r='XFD1048576'", 'r = "XFD1048576"'])
 def test_xlsx_with_a_cell_far_out_is_refused(address: str) -> None:
-    assert refusal(altered({SHEET: ('r="C2"', address)}), XLSX).code == "too-large"
+    with pytest.raises(UnreadError, match="1048576 rows and 16384 columns"):
+        parse(altered({SHEET: ('r="C2"', address)}), XLSX)
 
 
 def test_xlsx_entities_are_not_expanded() -> None:
@@ -296,5 +298,6 @@ def test_parquet_bombs_are_refused_before_they_unpack(monkeypatch: pytest.Monkey
     pl.DataFrame({"unit": ["x" * 1000] * rows, "year": [1] * rows, "sum": [1] * rows}).write_parquet(target)
     monkeypatch.setattr(parse_parquet, "TEXT_BYTES", 10_000_000)
     assert refusal(target.getvalue(), PARQUET).code == "too-large"
-    monkeypatch.setattr(parse_parquet, "MOST_ROWS", 1000)
-    assert "100000 rows" in refusal(target.getvalue(), PARQUET).found
+    monkeypatch.setattr(parse_parquet, "_column", None)
+    with pytest.raises(UnreadError, match="100000 rows"):
+        parse(target.getvalue(), PARQUET, ReadingLimits(rows=1000))

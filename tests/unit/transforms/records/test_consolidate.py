@@ -11,7 +11,13 @@ from schemas.claims import frame_schema
 from schemas.kind import Kind
 from schemas.record_tables import CHANGE_RECORD, CONFLICT_RECORD, item_columns, source_table_columns
 from tests.support.mishap_frames import FIELDS, KIND, consolidate_deliveries, deliveries, of_items
-from transforms.records.consolidate import ConsolidatedRecords, mark_standing
+from transforms.records.consolidate import (
+    ConsolidatedRecords,
+    consolidate_records,
+    count_departed_items,
+    left_join_columns,
+    mark_standing,
+)
 from transforms.records.content import item_content, record_changes, record_lane_sums
 
 
@@ -267,6 +273,62 @@ def test_a_withdrawn_report_leaves_and_others_keep_the_item_alive() -> None:
     assert buckets(done) == {("s0", "superseded"): 1, ("s1", "withdrawn"): 1, ("s2", "published"): 1}
 
 
+def test_parts_of_the_items_add_up_to_all_of_them() -> None:
+    frame = deliveries(
+        [
+            {"report_id": "a", "hurt": 1, "rows": [2, 3]}, {"report_id": "a", "hurt": 2}, {"report_id": "b", "hurt": 7},
+            {"report_id": "c"}, {"report_id": "c"}, {"report_id": "d"}, {"report_id": "d", "action": "withdraw"},
+        ]
+    )  # fmt: skip
+    items = of_items(frame.filter(pl.col("report_id") != "d"), a="x", b="x")
+    marked = left_join_columns(mark_standing(frame), items, "report_id")
+    whole = consolidate_records(marked, KIND)
+    of_x = frame["report_id"].is_in(["a", "b"])
+    parts = [consolidate_records(marked, KIND, chosen) for chosen in (of_x, ~of_x)]
+    assert [part.items["item_id"].to_list() for part in parts] == [["x"], ["c"]]
+    for table in ("items", "sources", "conflicts"):
+        assert (
+            pl.concat([getattr(part, table) for part in parts])
+            .sort("item_id")
+            .equals(getattr(whole, table).sort("item_id"))
+        )
+    summed = pl.concat([part.buckets for part in parts]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
+    assert summed.sort("submission_id", "bucket").equals(whole.buckets)
+    assert whole.buckets["rows"].sum() == sum(map(len, frame["rows"]))
+
+
+def sources(items: dict[str, str], again: str = "") -> pl.DataFrame:
+    """Return sources: item -> its reports, a letter each; those in `again` were delivered again."""
+    rows = [
+        (item, report, f"{report}2" if report in again else report) for item, all_ in items.items() for report in all_
+    ]
+    return pl.DataFrame(rows, dict.fromkeys(("item_id", "report_id", "submission_id"), pl.String), orient="row")
+
+
+BEFORE = {"x": "ab", "y": "c", "z": "d"}
+
+
+@pytest.mark.parametrize(
+    ("after", "again", "departed"),
+    [
+        (BEFORE, "", 0),
+        ({"x": "b", "y": "c", "z": "d"}, "", 0),
+        ({"y": "c", "z": "d"}, "", 1),
+        ({"x": "ab"}, "", 2),
+        ({}, "", 3),
+        ({"x": "abce", "z": "d"}, "", 1),  # e joined y to x
+        ({"x": "abc", "z": "d"}, "c", 1),  # c was corrected
+        ({"x": "ac", "z": "d"}, "", 1),  # b, which kept them separate, was withdrawn
+        ({"x": "abc", "z": "d"}, "", 0),  # nothing that was delivered joined them
+        ({"x": "abc", "z": "d"}, "d", 0),  # and nothing of these items
+    ],
+)
+def test_an_item_departs_with_its_reports_or_where_reports_that_change_join_it(
+    after: dict[str, str], again: str, departed: int
+) -> None:
+    assert count_departed_items(sources(BEFORE), sources(after, again)) == departed
+
+
 def test_standing_needs_no_field_of_the_kind() -> None:
     frame = deliveries([{"report_id": "a", "version": 2}, {"report_id": "a", "version": 1}])
     narrow = frame.select("report_id", "row", "version", "action", "content", "arrival")
@@ -308,6 +370,14 @@ def test_lanes_hold_what_is_published_and_said(changed: dict[str, Any]) -> None:
         1,
     )
     assert not record_changes(before, before).height
+
+
+def test_the_order_of_the_sources_is_no_part_of_the_content() -> None:
+    frame = deliveries([{"report_id": r, "case": "c"} for r in "abcd"])
+    done = consolidate_deliveries(frame, of_items(frame, c="a", d="b"), KIND)
+    turned = done.sources.sort("report_id")
+    assert turned["item_id"].to_list() == ["a", "b", "a", "b"]
+    assert item_content(done.items, turned, KIND).equals(item_content(done.items, done.sources, KIND))
 
 
 def test_what_came_and_what_left_is_reported() -> None:

@@ -74,6 +74,21 @@ def test_a_merger_names_its_cause() -> None:
     assert event == ("merged", "b", "a", "submission", "new")
 
 
+def test_a_cause_is_named_once_however_many_reports_it_reaches() -> None:
+    old = {"before": True, "first": 1}
+    frame = rows(
+        *({"report_id": r, **old} for r in "abd"), *({"report_id": "c", "submission_id": s} for s in ("n2", "n1"))
+    )
+    pairs = ("ab", "ac", "ad", "bc", "bd", "cd")
+    links = linked(frame, *((a, b, 9.0) for a, b in pairs), together=True)
+    found = resolve_items(
+        inputs(), count_deliveries(frame), links, known({"a": "a", "b": "b", "d": "b"}, ("d", "b", 1))
+    )
+    assert found.history.select("event", "item_id", "other_id", "cause", "cause_id").rows() == [
+        ("merged", "b", "a", "submission", "n1,n2")
+    ]
+
+
 def test_a_decision_goes_before_a_submission_as_the_cause() -> None:
     old = {"before": True, "first": 1}
     frame = rows({"report_id": "a", **old}, {"report_id": "b", **old}, {"report_id": "c"})
@@ -90,6 +105,12 @@ def test_a_decision_goes_before_a_submission_as_the_cause() -> None:
 
 def test_a_report_that_counts_and_does_not_stand_is_assigned_to_no_item() -> None:
     frame = rows({"report_id": "a", "action": "withdraw"}, {"report_id": "b"})
+    found = resolve_items(inputs(), count_deliveries(frame), linked(frame), known({}))
+    assert ("a", "") in found.assignments.rows()
+
+
+def test_a_report_of_which_one_delivery_counts_counts() -> None:
+    frame = rows({"report_id": "a", "after": False}, {"report_id": "a", "action": "withdraw"}, {"report_id": "b"})
     found = resolve_items(inputs(), count_deliveries(frame), linked(frame), known({}))
     assert ("a", "") in found.assignments.rows()
 

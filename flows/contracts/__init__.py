@@ -1,0 +1,1 @@
+"""Which contracts deliveries are read by: right ones, with a new version if changed, whose examples hold."""

@@ -1,0 +1,104 @@
+"""The example of a drafted contract: the first rows of the file, and what they give when they are read."""
+
+import csv
+import io
+import re
+from typing import Any, Final
+
+from flows.installation import Installation
+from schemas.contract import Contract
+from schemas.errors import EngangError
+from schemas.kind import Kind
+from transforms.drafting.table.file_table import FileTable
+from transforms.examples.example_results import read_example
+
+EXAMPLE_ROWS: Final = 2
+MANY_CLAIMS: Final = 12
+"""Claims of one row from which the example has one row only."""
+CLAIM_KEYS: Final = ("row", "column", "concept", "unit_code", "unit_name", "period_start", "breakdown", "value")
+SHORT_KEYS: Final = ("row", "column", "period_start", "value")
+"""What is stated of claims, and of claims if there are many."""
+REJECT_KEYS: Final = ("row", "column", "reason", "found")
+FIELDS_SHOWN: Final = 6
+PERIOD: Final = "2024"
+
+
+def with_example(installation: Installation, declared: dict[str, Any], table: FileTable) -> dict[str, Any]:
+    """Return a drafted contract with an example of the file's first rows; without expectations where none is made."""
+    placeholder = {"name": "fill in", "given": ""}
+    given = _given(declared, table)
+    if given is None:
+        return declared | {"examples": [placeholder]}
+    example: dict[str, Any] = {"name": "the first rows of the file that it was drafted from"}
+    if "option" in declared.get("period", {}):
+        example["options"] = {"period": PERIOD}
+    example["given"] = given
+    try:
+        shown = _gives(installation, Contract.model_validate(declared | {"examples": [example]}))
+    except EngangError:
+        shown = {}
+    return declared | {"examples": [example | shown if shown else placeholder]}
+
+
+def _gives(installation: Installation, contract: Contract) -> dict[str, Any]:
+    """Return what the example of a contract gives, as the example states it."""
+    kind = installation.kind(contract.record.kind) if contract.record else None
+    register = None if kind else installation.register
+    result = read_example(installation.completed(contract), contract.examples[0], kind, register)
+    keys = _shown_keys(kind, len(result.made))
+    shown: dict[str, Any] = {}
+    if result.made:
+        shown["records" if kind else "claims"] = [_expected(row, keys) for row in result.made]
+    if result.rejects:
+        shown["rejects"] = [_expected(row, REJECT_KEYS) for row in result.rejects]
+    if result.ignored:
+        shown["ignored"] = result.ignored
+    return shown
+
+
+def _shown_keys(kind: Kind | None, made: int) -> tuple[str, ...]:
+    """Return what is stated of each record of a kind or, without one, of each of so many claims."""
+    if kind:
+        return ("row", "report_key", *list(kind.fields)[:FIELDS_SHOWN])
+    return SHORT_KEYS if made > MANY_CLAIMS else CLAIM_KEYS
+
+
+def _given(declared: dict[str, Any], table: FileTable) -> str | list[list[str | int | None]] | None:
+    """Return the first rows as an example gives them: text, or a table; None for files that no example is made of."""
+    kind, form = table.form["type"], table.form
+    rows = 1 if _many_claims(declared) else EXAMPLE_ROWS
+    first = len(table.start)
+    records = [*table.start, *table.records[first : first + rows], *[["-"]] * form.get("skip_footer", 0)]
+    if kind == "csv" and form.get("quote", '"') is not None:
+        return _as_text(records, form["delimiter"])
+    if kind == "xlsx":
+        header = form["header_rows"][0] if "header_rows" in form else form.get("header_row", 1)
+        return [[_cell(text) for text in record] for record in records[header - 1 :]]
+    return None
+
+
+def _many_claims(declared: dict[str, Any]) -> bool:
+    return "unpivot" in declared or len(declared.get("claims", ())) > MANY_CLAIMS
+
+
+def _cell(text: str) -> str | int | None:
+    """Return a cell of a workbook: a whole number as one, which is what the sheet has."""
+    return int(text) if re.fullmatch("-?(0|[1-9][0-9]{0,14})", text) else text or None
+
+
+def _as_text(records: list[list[str]], delimiter: str) -> str:
+    content = io.StringIO()
+    csv.writer(content, delimiter=delimiter, lineterminator="\n").writerows(records)
+    return content.getvalue()
+
+
+def _expected(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return a row as an example states it: numbers and dates as text, without what is null."""
+    return {key: _plain(row[key]) for key in keys if row.get(key) not in (None, "{}")}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "").lstrip("-").isdigit() else text

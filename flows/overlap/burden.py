@@ -1,0 +1,106 @@
+"""What obligations cost, which of that is spent on figures reported elsewhere, and the least that must be kept."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from flows.installation import Installation
+from flows.overlap.derived import derive_items
+from flows.overlap.release_statements import hours_of, statements_of
+from flows.overlap.tables import overlap_table
+from flows.releases import find_release
+from infra.lake import access as lake_access
+from transforms.overlap.minimal import column_costs, column_name, derived_coverage, frontier
+from transforms.overlap.pairs import burden_of
+
+
+@dataclass(frozen=True)
+class MinimalReporting:
+    """A smallest set of obligations or columns: needed and not needed, their items, hours of its reports and of all.
+
+    unknown: those of which nobody knows the hours; they count as none in the sums. frontier: fewer hours for
+    fewer items: kept, items, hours.
+    """
+
+    needed: list[str]
+    dropped: list[str]
+    items: int
+    hours_kept: float
+    hours_all: float
+    unknown: list[str]
+    frontier: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values; what is needed is `kept`."""
+        fields = asdict(self)
+        return {"kept": fields.pop("needed"), **fields}
+
+
+@lake_access.scan_errors()
+def rank_burden(installation: Installation, number: int | None = None) -> list[dict[str, Any]]:
+    """Return what each obligation costs over all periods of a release, most hours on known figures first."""
+    totals = _totals(installation, number)
+    order = ["hours_elsewhere_high", "figures_elsewhere", "obligation"]
+    return totals.sort(order, descending=[True, True, False], nulls_last=True).to_dicts()
+
+
+@lake_access.scan_errors()
+def find_minimal(installation: Installation, number: int | None = None) -> MinimalReporting:
+    """Return the obligations of fewest hours with which a release keeps each of its items."""
+    statements = statements_of(installation, find_release(installation, number))
+    declared = hours_of(installation)
+    totals = burden_of(statements, declared).group_by("obligation").agg(pl.col("hours_high").sum())
+    known = declared.filter(pl.col("high").is_not_null())["obligation"].to_list()
+    hours = dict(totals.iter_rows())
+    coverage = _covered(installation, statements.select("obligation", item="item_id"), number)
+    return _minimal(coverage, hours, hours.keys() - set(known))
+
+
+@lake_access.scan_errors()
+def find_minimal_columns(installation: Installation, number: int | None = None) -> MinimalReporting:
+    """Return the columns of fewest hours with which a release keeps each of its items, as texts `obligation concept`.
+
+    A report's hours are divided equally among its figures: what a form costs however short it is, nobody has stated.
+    """
+    statements = statements_of(installation, find_release(installation, number))
+    costs = column_costs(statements, hours_of(installation))
+    hours = {name: high or 0.0 for name, high in costs.select("column", "high").iter_rows()}
+    unknown = costs.filter(pl.col("high").is_null())["column"]
+    coverage = _covered(installation, statements.select(item="item_id", obligation=column_name()), number)
+    return _minimal(coverage, hours, set(unknown))
+
+
+def _covered(installation: Installation, coverage: pl.DataFrame, number: int | None) -> pl.DataFrame:
+    """Return the coverage with the items that follow from what one obligation or column reports."""
+    derived = derive_items(installation, find_release(installation, number))
+    return derived_coverage(coverage, derived.items, derived.edges)
+
+
+def _minimal(coverage: pl.DataFrame, hours: dict[str, float], unknown: set[str]) -> MinimalReporting:
+    sets = frontier(coverage, hours)
+    found = sets[-1]
+    return MinimalReporting(
+        needed=list(found.obligations),
+        dropped=sorted(hours.keys() - set(found.obligations)),
+        items=found.items,
+        hours_kept=sum(hours[name] for name in found.obligations),
+        hours_all=sum(hours.values()),
+        unknown=sorted(unknown),
+        frontier=[
+            {
+                "kept": list(each.obligations),
+                "items": each.items,
+                "hours": sum(hours[name] for name in each.obligations),
+            }
+            for each in sets
+        ],
+    )
+
+
+def _totals(installation: Installation, number: int | None) -> pl.DataFrame:
+    burden = overlap_table(installation, find_release(installation, number), "burden")
+    hours = [name for name, dtype in burden.schema.items() if name.startswith("hours") and dtype.is_numeric()]
+    known = [pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum()).alias(name) for name in hours]
+    counts = pl.col("reports", "figures", "figures_elsewhere").sum()
+    return burden.group_by("obligation").agg(pl.col("period_start").n_unique().alias("periods"), counts, *known)

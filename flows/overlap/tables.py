@@ -1,0 +1,74 @@
+"""The tables of overlap of a release: `schemas.overlap.OVERLAP_TABLES`."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import polars as pl
+
+from flows.installation import Installation
+from flows.overlap.derived import derive_items
+from flows.overlap.release_statements import hours_of, statements_of
+from flows.published_tables import measures_published, tables_of_overlap
+from flows.releases import find_release
+from infra.lake import access as lake_access
+from infra.ledger.overlap_verdicts import read_overlap_verdicts
+from infra.ledger.releases import Release
+from schemas.claims import frame_schema
+from schemas.overlap import MEASURED_TABLES, OVERLAP_TABLES
+from schemas.record_tables import SINGLE_PARTITION
+from transforms.descriptions import obligation_rows
+from transforms.discovery.series import series_of
+from transforms.discovery.suspected import suspected_overlap
+from transforms.discovery.verdicts import with_verdicts
+from transforms.overlap.counts import count_statements, sum_rows
+from transforms.overlap.measures import agencies_of_obligations, coverage_rows, redundancy_rows, scope_counts
+from transforms.overlap.pairs import burden_of, overlap_of
+
+
+def overlap_table(installation: Installation, release: Release, name: str) -> pl.DataFrame:
+    """Return one of `schemas.overlap.OVERLAP_TABLES` of a release: as it is published, or else computed."""
+    if name in MEASURED_TABLES and measures_published(release):
+        frame = tables_of_overlap(installation, release).live(name).collect()
+    elif name in {"derivable", "derivable_from"}:
+        derived = derive_items(installation, release)
+        frame = derived.items if name == "derivable" else derived.edges
+    else:
+        frame = _MADE_BY[name](installation, statements_of(installation, release))
+    if name == "redundancy" and not measures_published(release):
+        frame = frame.with_columns(release=pl.lit(release["release"]))
+    schema = frame_schema(OVERLAP_TABLES[name])
+    return frame.select(schema.names()).cast(schema)
+
+
+@lake_access.scan_errors()
+def read_overlap_table(installation: Installation, name: str, number: int | None = None) -> list[dict[str, Any]]:
+    """Return the rows of one of the tables of a release, the current one by default."""
+    return overlap_table(installation, find_release(installation, number), name).to_dicts()
+
+
+def _overlap(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    return overlap_of(statements)
+
+
+def _burden(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    return burden_of(statements, hours_of(installation))
+
+
+def _suspected(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    return with_verdicts(suspected_overlap(series_of(statements)), read_overlap_verdicts(installation.engine))
+
+
+def _coverage(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    return coverage_rows(count_statements(statements).sets)
+
+
+def _redundancy(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    counts, duties = count_statements(statements), obligation_rows(installation.contracts.values())
+    others = scope_counts(coverage_rows(counts.sets), agencies_of_obligations(duties))
+    rows = sum_rows(pl.concat([counts.scopes, others.select(counts.scopes.columns)]), "scopes")
+    return redundancy_rows(rows).with_columns(release=pl.lit(0), partition=pl.lit(SINGLE_PARTITION))
+
+
+_MADE_BY: Final[dict[str, Callable[[Installation, pl.DataFrame], pl.DataFrame]]] = {
+    "overlap": _overlap, "burden": _burden, "coverage": _coverage, "redundancy": _redundancy, "suspected": _suspected
+}  # fmt: skip

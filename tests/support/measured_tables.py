@@ -1,0 +1,57 @@
+"""The tables of overlap of an installation: as its release has them, and as all its statements give them."""
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from flows.installation import Installation
+from flows.overlap.release_statements import hours_of, statements_of
+from flows.published_tables import overlap_lanes, tables_of_overlap
+from flows.release.verify import overlap_digest
+from infra.ledger.releases import Release, current_release
+from schemas.claims import empty
+from schemas.overlap import MEASURED_TABLES
+from transforms import identity
+from transforms.descriptions import obligation_rows
+from transforms.overlap.content import latest_scopes
+from transforms.overlap.counts import count_statements
+from transforms.overlap.measures import agencies_of_obligations, coverage_rows, scope_counts
+from transforms.overlap.pairs import burden_of, overlap_of
+
+ORDER = {
+    "overlap": ("obligation_a", "obligation_b", "concept", "period_start"),
+    "burden": ("obligation", "period_start", "unit_kind"),
+    "coverage": ("obligations", "concept", "period_start"),
+    "redundancy": ("scope", "name"),
+}
+
+
+def measured(installation: Installation, release: Release | None = None) -> dict[str, pl.DataFrame]:
+    """Return the tables of overlap of a release, the current one by default; of `redundancy` what it is in it."""
+    found = release or current_release(installation.engine)
+    if found is None:
+        return {name: empty(columns).drop("release", strict=False) for name, columns in MEASURED_TABLES.items()}
+    published = tables_of_overlap(installation, found)
+    tables = {name: published.live(name).collect() for name in MEASURED_TABLES}
+    scopes = latest_scopes(tables["redundancy"]).filter(pl.col("figures") > 0)
+    tables["redundancy"] = scopes.drop("release")
+    return {name: rows.sort(ORDER[name]) for name, rows in tables.items()}
+
+
+def assert_measured(installation: Installation) -> None:
+    """Assert that the tables of overlap are what the statements of the release give, and that the digest is theirs."""
+    release = current_release(installation.engine)
+    if release is None:
+        return
+    statements = statements_of(installation, release)
+    counts, duties = count_statements(statements), obligation_rows(installation.contracts.values())
+    coverage = coverage_rows(counts.sets)
+    others = scope_counts(coverage, agencies_of_obligations(duties)).select(counts.scopes.columns)
+    tables = measured(installation, release)
+    scopes = tables.pop("redundancy").select(counts.scopes.columns)
+    assert_frame_equal(scopes, pl.concat([counts.scopes, others]).sort("scope", "name"))
+    expected = {
+        "overlap": overlap_of(statements), "burden": burden_of(statements, hours_of(installation)), "coverage": coverage
+    }  # fmt: skip
+    for name, rows in tables.items():
+        assert_frame_equal(rows, expected[name].sort(ORDER[name]))
+    assert overlap_digest(release) == identity.digest(overlap_lanes(installation, release))

@@ -1,0 +1,74 @@
+"""The dossier page: every figure in three languages, nothing fetched, and what others wrote is text."""
+
+import re
+
+import pytest
+
+from flows.check_page.texts import LANGUAGES, Language
+from flows.dossier_page.chart import BAR_WIDTH, MOST_BARS, PARTS, draw_chart
+from flows.dossier_page.page import column_label, page_texts, render_dossier
+from tests.support.dossiers import HOSTILE, VOCABULARY, described
+
+
+def keys_of(texts: object, prefix: str = "") -> set[str]:
+    if not isinstance(texts, dict):
+        return {prefix}
+    return {key for name, text in texts.items() for key in keys_of(text, f"{prefix}.{name}")}
+
+
+def places_of(texts: object) -> list[set[str]]:
+    """Return the places to fill in of each text, in the order of the keys."""
+    if not isinstance(texts, dict):
+        return [set(re.findall(r"{(\w+)}", str(texts)))]
+    return [places for name in sorted(texts) for places in places_of(texts[name])]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_texts_of_each_language_are_complete(language: Language) -> None:
+    assert keys_of(page_texts(language)) == keys_of(page_texts("en"))
+    assert places_of(page_texts(language)) == places_of(page_texts("en"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_holds_each_figure_and_fetches_nothing(language: Language) -> None:
+    page = render_dossier(described(), VOCABULARY, language)
+    of = page_texts(language)["of"]
+    mark = "." if language == "en" else ","
+    for figure in (of.format(k=60, n=90), of.format(k=59, n=60), of.format(k=1, n=3), f"0{mark}851404"):
+        assert figure in page, figure
+    assert page.count("<rect") >= len(PARTS) + 3
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', page)) == {"#main", "data:,"}, "nothing is fetched"
+    assert not re.search(r"url\(|@import|https?:", page)
+    assert "<script" not in page
+    assert HOSTILE not in page
+    assert f'lang="{language}"' in page
+
+
+def test_verdict_hours_and_proof_in_words() -> None:
+    lost = render_dossier(described(), VOCABULARY, "nb")
+    assert "Delvis. Noen kolonner er kjent fra andre" in lost
+    assert "1\N{NARROW NO-BREAK SPACE}200,5 til 2\N{NARROW NO-BREAK SPACE}400 timer" in lost
+    assert "Folkemengde: menn" in lost
+    exact = render_dossier({**described(differs=False, hours=(None, None)), "predicted_equals_rebuilt": True,
+                            "items_rebuilt": 60, "differing": 0}, VOCABULARY, "nn")  # fmt: skip
+    assert "Ja. Alt er kjent frå andre, med same verdi" in exact
+    assert "Ukjent er ikkje null" in exact
+    assert "60 opplysningar, kvar av dei" in exact
+    assert "Ingen opplysningar, verdiar eller presisjon går tapt" in exact
+
+
+def test_the_label_of_a_column_is_that_of_its_concept_and_codes() -> None:
+    column = {"concept": "population", "breakdown": '{"sex":"F","shelf":"A3"}'}
+    assert column_label(column, VOCABULARY, "en") == "Population: women, A3"
+    assert column_label({"concept": "unknown", "breakdown": "{}"}, VOCABULARY, "en") == "unknown"
+
+
+def test_a_bar_is_as_long_as_what_is_known() -> None:
+    columns = [{"items": 10, "covered": 8, "tolerated": 5, "agreeing": 5}] * (MOST_BARS + 1)
+    chart = draw_chart(columns, [f"a long label of column {number:020}" for number in range(MOST_BARS + 1)])
+    assert len(chart.bars) == MOST_BARS
+    bar = chart.bars[0]
+    assert [(part, width / BAR_WIDTH) for part, _, width in bar.segments] == [
+        ("equal", 0.5), ("other", 0.3), ("nowhere", 0.2),
+    ]  # fmt: skip
+    assert bar.label.endswith("…")

@@ -1,0 +1,33 @@
+"""What the checks condense of staged rows, without the engine that evaluates them."""
+
+import polars as pl
+import pytest
+
+from infra.checks import engine
+from infra.checks.expectations import Shape
+from schemas.claims import Column
+
+SHAPE = Shape(
+    (
+        Column("agreement", pl.String, "How", values=("single", "conflict")),
+        Column("conflicting", pl.List(pl.String), "Which", nullable=True),
+        Column("name", pl.String, "What"),
+    ),
+    filled_where=(("conflicting", "agreement", "conflict"),),
+)
+
+
+def test_of_a_list_only_whether_it_has_elements_is_checked() -> None:
+    lists = [[], ["a"], ["a", "b", "c"], ["b", "c"]]
+    rows = pl.DataFrame({"agreement": ["single", *["conflict"] * 3], "conflicting": lists, "name": list("wxyz")})
+    kinds = engine._kinds_of_rows(SHAPE, rows)  # noqa: SLF001  what the engine is given
+    assert sorted(kinds.select("agreement", "conflicting", engine._ROWS, "name").rows()) == [  # noqa: SLF001
+        ("conflict", 1, 3, True), ("single", 0, 1, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "distinct"), [(["b", "a", "c"], 3), (["b", "a", "b"], 2)])
+def test_distinct_keys_are_distinct_numbers_below_the_height(keys: list[str], distinct: int) -> None:
+    numbers = engine._numbered(pl.Series(keys))  # noqa: SLF001  what the engine is given
+    assert (numbers.n_unique(), numbers.min(), numbers.dtype) == (distinct, 0, pl.Int32())
+    assert int(numbers.max()) < len(keys)  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""Several sheets of one workbook as one delivery."""
+
+import io
+
+import pytest
+import xlsxwriter
+
+from schemas.contract import read_contract
+from schemas.errors import SubmissionError
+from tests.support.small_contracts import CONTRACT_HEAD
+from transforms.parsing.parse import parse
+from transforms.parsing.raw_frame import ParseResult
+from transforms.parsing.shapes.sheets import SHEET_ROWS
+
+TEXT = (
+    CONTRACT_HEAD
+    + """sender: {default: me}
+unit: {column: unit, kind: municipality}
+period: {column: year, type: year}
+repeat: error
+claims:
+  - {concept: persons, column: n, reported_by: {option: sender}, unit_measure: {value: persons}}
+examples: [{name: none, given: ''}]
+"""
+)
+HIDDEN = "Table 2022"
+
+
+def workbook(*names: str, header: tuple[str, ...] = ("unit", "n")) -> bytes:
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    for number, name in enumerate(names):
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, header if name != "Notes" else ("anything",))
+        sheet.write_row(1, 0, ("0301", number))
+        if name == HIDDEN:
+            sheet.hide()
+    book.close()
+    return file.getvalue()
+
+
+def read(data: bytes, form: str) -> ParseResult:
+    return parse(data, read_contract(TEXT + f"format: {{type: xlsx, {form}}}"))
+
+
+BOOK = workbook("Notes", "Table 2020", "Table 2021", HIDDEN)
+
+
+def test_the_groups_of_a_pattern_are_columns_and_hidden_sheets_are_not_read() -> None:
+    parsed = read(BOOK, 'sheets: "Table (?<year>[0-9]+)"')
+    assert parsed.raw.rows() == [(2, "0301", "2020", "1"), (SHEET_ROWS + 2, "0301", "2021", "2")]
+    assert parsed.rejects.is_empty()
+    assert parsed.delivered == 2
+
+
+def test_listed_sheets_are_read_in_that_order_and_their_name_may_be_a_column() -> None:
+    book = workbook("2020", "2021", "Notes")
+    parsed = read(book, "sheets: [2021, 2020], sheet_column: year")
+    assert parsed.raw.select("row", "year").rows() == [(2, "2021"), (SHEET_ROWS + 2, "2020")]
+
+
+def test_a_sheet_that_is_not_there_is_an_error_with_the_nearest() -> None:
+    with pytest.raises(SubmissionError, match="Did you mean 'Table 2021'"):
+        read(BOOK, "sheets: [Table 2020, Tabel 2021], sheet_column: year")
+    with pytest.raises(SubmissionError, match="a sheet named 'X"):
+        read(BOOK, 'sheets: "X(?<year>.*)"')
+
+
+def test_what_is_wrong_names_the_sheet() -> None:
+    with pytest.raises(SubmissionError, match=r"missing-column.*This is sheet 'Notes'"):
+        read(BOOK, "sheets: [Table 2020, Notes], sheet_column: year")
+
+
+def test_sheets_with_columns_that_become_rows_may_have_other_columns() -> None:
+    text = TEXT.replace("column: n", "column: value") + 'format: {type: xlsx, sheets: "[AB]"}\n'
+    found = read_contract(text + 'unpivot: {pattern: "(?<year>[0-9]{4})"}')
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    for name, years in (("A", ("2020", "2021")), ("B", ("2022",))):
+        book.add_worksheet(name).write_row(0, 0, ("unit", *years))
+        book.get_worksheet_by_name(name).write_row(1, 0, ("0301", *(1 for _ in years)))
+    book.close()
+    raw = parse(file.getvalue(), found).raw
+    assert raw.select("row", "year", "cell").rows() == [
+        (2, "2020", 0), (2, "2021", 1), (SHEET_ROWS + 2, "2022", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "form", ["sheets: []", 'sheets: ""', "sheets: [a], sheet: b", "sheet_column: year", 'sheets: "("']
+)
+def test_keys_that_do_not_fit_are_errors(form: str) -> None:
+    with pytest.raises(Exception, match=r"sheet|expression"):
+        read(BOOK, form)

@@ -1,0 +1,98 @@
+"""Sums: series that equal a sum of other series at most of their places.
+
+The parts are found by least squares without negative factors (Lawson and Hanson), then tried exactly: a series is a sum
+only if the values themselves add up.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from transforms.discovery.evidence import Values
+
+SUM_SHARE: Final = 0.8
+"""A sum holds at this share of the places of its total, those where all is zero left out."""
+FEWEST_SUMS: Final = 20
+MOST_PARTS: Final = 50
+"""A total is tried with so many other series of its concept or obligation at most, those that share most places."""
+ROUNDING: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class FoundSum:
+    """A series that equals a sum of others: the numbers of the series, the places compared, and those that add up."""
+
+    total: int
+    parts: tuple[int, ...]
+    common: int
+    equal: int
+    bits: float
+
+
+def sums_of_series(placed: pl.DataFrame) -> Iterator[FoundSum]:
+    """Yield the series that equal a sum of two or more others. placed: series, place, value and the series' names."""
+    for _, group in placed.filter(pl.col("over") == "").group_by(["concept", "reporter"], maintain_order=True):
+        wide = group.pivot("series", index="place", values="value", sort_columns=True).sort("place").drop("place")
+        if wide.width > 2:  # noqa: PLR2004  a total and two parts
+            values = wide.to_numpy()
+            numbers = [int(name) for name in wide.columns]
+            for position in range(wide.width):
+                found = _sum_at(values, position)
+                if found is not None:
+                    parts, common, equal = found
+                    bits = equal * _bits_of(values[:, position])
+                    yield FoundSum(numbers[position], tuple(numbers[part] for part in parts), common, equal, bits)
+
+
+def _sum_at(values: Values, position: int) -> tuple[list[int], int, int] | None:
+    """Return the columns whose sum is that of a position, the places compared and those that add up."""
+    total = values[:, position]
+    rows = np.flatnonzero(~np.isnan(total))
+    if rows.size < FEWEST_SUMS:
+        return None
+    others = np.delete(np.arange(values.shape[1]), position)
+    filled = np.nan_to_num(values[rows][:, others])
+    usable = np.flatnonzero((filled != 0).sum(axis=0) >= min(FEWEST_SUMS // 4, rows.size))
+    usable = usable[np.argsort(-(filled[:, usable] != 0).sum(axis=0), kind="stable")][:MOST_PARTS]
+    if usable.size < 2:  # noqa: PLR2004
+        return None
+    parts = _exact_parts(filled[:, usable], total[rows])
+    if len(parts) < 2:  # noqa: PLR2004
+        return None
+    chosen = usable[parts]
+    added = filled[:, chosen].sum(axis=1)
+    informative = (total[rows] != 0) | (filled[:, chosen] != 0).any(axis=1)
+    several = (filled[:, chosen] != 0).sum(axis=1) > 1
+    equal = _equal(added, total[rows])
+    common, agreeing = int(informative.sum()), int((informative & equal).sum())
+    if agreeing < SUM_SHARE * common or int((several & equal).sum()) < FEWEST_SUMS:
+        return None
+    return [int(column) for column in others[chosen]], common, agreeing
+
+
+def _exact_parts(parts: Values, total: Values) -> list[int]:
+    """Return the parts of which the total is the sum, found robustly: places that do not add up lose their weight."""
+    weights = 1 / np.maximum(np.abs(total), 1.0)
+    chosen: list[int] = []
+    for _ in range(5):
+        factors, _ = nnls(parts * weights[:, None], total * weights)
+        chosen = [int(column) for column in np.flatnonzero(np.rint(factors))]
+        added = parts[:, chosen].sum(axis=1)
+        relative = np.abs(added - total) / np.maximum(np.abs(total), 1.0)
+        weights = 1 / np.maximum(np.abs(total), 1.0) / (1 + (relative / 0.01) ** 2)
+    return chosen
+
+
+def _equal(added: Values, total: Values) -> NDArray[np.bool_]:
+    equal: NDArray[np.bool_] = np.abs(added - total) <= ROUNDING * np.maximum(1.0, np.abs(total))
+    return equal
+
+
+def _bits_of(total: Values) -> float:
+    """Return the bits of one agreement: the logarithm of how many different values the total has."""
+    return float(np.log2(max(np.unique(total[~np.isnan(total)]).size, 2)))

@@ -1,0 +1,1 @@
+"""Contracts and kinds drafted from published descriptions of records."""

@@ -1,0 +1,115 @@
+"""How the texts of a column are written: numbers with their marks, codes of missing values, periods."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+SPACES: Final = r"[\u0020\u00a0\u2009\u202f]"
+MINUS: Final = r"^[-+\u2212\u2013]?"
+MOST_MISSING_CODES: Final = 6
+LEAST_NUMBERS: Final = 0.6
+"""Share of a column's texts that are numbers, so that the others may be codes of missing values."""
+NO_FIGURE_TEXTS: Final = {
+    ".", "..", "...", "…", ":", "-", "\u2013", "na", "n/a", "nan", "null", "none", "x", "c", "s", "u", "[c]", "[x]",
+    "(d)", "d", "*", "**", "?", "ukjent", "mangler", "missing", "nil", "#n/a", "(na)", "(x)", "z", "ikke oppgitt",
+}  # fmt: skip
+"""Texts that state that there is no figure, in small letters."""
+SUPPRESSED: Final = r"^[<≤] ?[0-9]+$"
+PERIOD_NAMES: Final = re.compile(
+    r"year|(^|[_ .-])(aar|år|ar)($|[_ .-])|^aar|^år|period|date|dato|time|tid|month|måned|maaned|kvartal|quarter|"
+    r"valgår|vintage",
+    re.IGNORECASE,
+)
+_NUMBER_MARKS: Final = ((".", None), (",", None), (",", " "), (".", " "), (",", "."), (".", ","), (".", "'"))
+_PERIODS: Final[tuple[tuple[str, str | None, str], ...]] = (
+    ("year", None, r"^(1[89]|20|21)[0-9]{2}$"),
+    ("quarter", None, r"^(19|20)[0-9]{2}-?[QKqk][1-4]$"),
+    ("month", None, r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"),
+    ("month", "%YM%m", r"^(19|20)[0-9]{2}M(0[1-9]|1[0-2])$"),
+    ("month", "%Y%m", r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])$"),
+    ("day", None, r"^(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]$"),
+    ("day", "%d.%m.%Y", r"^[0-3][0-9]\.[01][0-9]\.(19|20)[0-9]{2}$"),
+    ("day", "%Y%m%d", r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"),
+)
+"""Type and format of a period, and the texts that are written so."""
+
+
+@dataclass(frozen=True)
+class NumberForm:
+    """The marks of the numbers of a file, and the evidence for them."""
+
+    decimal: str = "."
+    thousands: str | None = None
+    evidence: str = "no number has a decimal mark"
+
+
+@dataclass(frozen=True)
+class FigureCells:
+    """What a column of numbers has besides them: codes of missing values, suppressed counts, marks after numbers."""
+
+    numbers: int
+    empty: int
+    missing: list[str] = field(default_factory=list)
+    suppressed: bool = False
+    other: list[str] = field(default_factory=list)
+
+
+def number_pattern(form: NumberForm) -> str:
+    """Return the pattern of whole cells that are numbers in a form."""
+    decimals = rf"({re.escape(form.decimal)}[0-9]+)?"
+    if form.thousands is None:
+        return rf"{MINUS}[0-9]+{decimals}$"
+    mark = SPACES if form.thousands == " " else re.escape(form.thousands)
+    return rf"{MINUS}([0-9]{{1,3}}({mark}[0-9]{{3}})+|[0-9]+){decimals}$"
+
+
+def find_number_form(texts: pl.DataFrame) -> NumberForm:
+    """Return the marks by which the most cells of a table are numbers; of equals the one with the fewest marks."""
+    cells = pl.concat([texts[name].alias("cell") for name in texts.columns]) if texts.width else pl.Series("cell", [""])
+    digits = cells.filter(cells.str.contains(rf"{MINUS}[0-9]") & ~cells.str.contains(r"\p{L}"))
+    marked = digits.filter(digits.str.contains(rf"[.,']|[0-9]{SPACES}[0-9]"))
+    if marked.is_empty():
+        return NumberForm()
+    counts = []
+    for decimal, thousands in _NUMBER_MARKS:
+        form = NumberForm(decimal, thousands)
+        counts.append((int(marked.str.contains(number_pattern(form)).sum()), form))
+    best, form = max(counts, key=lambda pair: pair[0])  # the first of equals has the fewest marks
+    shown = marked.filter(marked.str.contains(number_pattern(form)))
+    if not best:
+        return NumberForm()
+    why = f"{best} of {marked.len()} numbers with a mark are written so, as {shown[0]!r}"
+    return NumberForm(form.decimal, form.thousands, why)
+
+
+def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
+    """Return what a column of figures holds, None if it is no such column."""
+    stated = texts.filter(texts != "")
+    if stated.is_empty():
+        return None
+    is_number = stated.str.contains(number_pattern(form))
+    others = stated.filter(~is_number)
+    values = others.unique().sort().to_list() if others.len() < stated.len() else []
+    codes = [text for text in values if text.lower() in NO_FIGURE_TEXTS]
+    suppressed = [text for text in values if re.match(SUPPRESSED, text)]
+    rest = [text for text in values if text not in codes and text not in suppressed]
+    known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed]).sum())
+    if not is_number.any() or known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
+        return None
+    return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), rest)
+
+
+def period_form(name: str, texts: pl.Series) -> dict[str, Any] | None:
+    """Return type and format of a column of periods, None if it holds none. A plain year needs a name of one."""
+    stated = texts.filter(texts != "")
+    if stated.is_empty() or stated.len() < texts.len():
+        return None
+    for kind, written, pattern in _PERIODS:
+        if stated.str.contains(pattern).all():
+            digits = kind == "year" or written in {"%Y%m", "%Y%m%d"}
+            if digits and not PERIOD_NAMES.search(name):
+                return None
+            return {"type": kind} | ({"format": written} if written else {})
+    return None

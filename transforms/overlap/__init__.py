@@ -1,0 +1,1 @@
+"""Overlap: which obligations ask for the same items, what that costs, and double reporting that nobody declared."""

@@ -1,0 +1,37 @@
+"""The content of the tables of overlap: what their digest covers.
+
+Hours and agencies follow from the contracts in force, which a rebuild does not have: no digest covers them.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from transforms.identity import LANES, frame_lanes
+from transforms.overlap.counts import NAME_SEPARATOR, OVERLAP_KEY
+
+CONTENT: Final = {
+    "overlap": (*OVERLAP_KEY, "items", "agreeing", "consistent", "conflicting", "expected"),
+    "burden": (
+        "obligation", "period_start", "unit_kind", "reports", "figures", "figures_elsewhere", "reports_elsewhere",
+    ),
+    "coverage": ("obligations", "concept", "period_start", "items"),
+    "redundancy": ("scope", "name", "items", "figures", "figures_elsewhere"),
+}  # fmt: skip
+COVERED_SCOPES: Final = ("sender", "unit")
+
+
+def table_lanes(name: str, rows: pl.DataFrame) -> tuple[int, ...]:
+    """Return the summed digest lanes of rows of a table of overlap; of `redundancy`, rows of one release."""
+    if name == "redundancy":
+        rows = rows.filter(pl.col("scope").is_in(COVERED_SCOPES) & (pl.col("figures") > 0))
+    if rows.is_empty():
+        return (0,) * len(LANES)
+    if name == "coverage":
+        rows = rows.with_columns(pl.col("obligations").list.join(NAME_SEPARATOR))
+    return frame_lanes(rows, pl.lit(name), *map(pl.col, CONTENT[name])).sum().row(0)
+
+
+def latest_scopes(redundancy: pl.DataFrame) -> pl.DataFrame:
+    """Return the last row of each scope: `redundancy` as it is in the newest release that the rows have."""
+    return redundancy.sort("release").unique(["scope", "name"], keep="last", maintain_order=True)

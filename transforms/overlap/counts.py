@@ -1,0 +1,177 @@
+"""Counts of statements: what some items add to the tables of overlap.
+
+Each count is a sum over items, so what a night changes is what the items that it reaches add now, less what they added
+before: no other item is read, and the order does not matter.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+import polars as pl
+
+from schemas.overlap import REPORT_KEY
+
+OVERLAP_KEY: Final = ("obligation_a", "obligation_b", "concept", "period_start")
+NAME_SEPARATOR: Final = " "
+"""Between the names of obligations in one text: no name has a blank."""
+KEYS: Final = {
+    "pairs": (*OVERLAP_KEY, "partition"),
+    "reports": REPORT_KEY,
+    "sets": ("obligations", "concept", "period_start", "partition"),
+    "scopes": ("scope", "name"),
+}
+"""The columns that identify the rows of each frame of `OverlapCounts`."""
+_SINGLE: Final = ("obligation", "concept", "period_start")
+
+
+@dataclass(frozen=True)
+class OverlapCounts:
+    """Signed counts (Int64) of some items, by the columns of `KEYS`.
+
+    pairs: items, agreeing, consistent, conflicting of two obligations. reports: figures, figures_elsewhere, items of
+    each report. sets: items that exactly these obligations have (their names in one text). scopes: items, figures,
+    figures_elsewhere of each sender and unit.
+    """
+
+    pairs: pl.DataFrame
+    reports: pl.DataFrame
+    sets: pl.DataFrame
+    scopes: pl.DataFrame
+
+
+def count_statements(statements: pl.DataFrame) -> OverlapCounts:
+    """Return what statements of whole items count: all that counting statements say of each of the items.
+
+    Columns: those of `transforms.observations.consolidate.STATEMENT`, and others, which are not read.
+    """
+    several, once = (statements.filter(reports) for reports in (pl.col("reports") > 1, pl.col("reports") == 1))
+    alone, shared = _by_obligations(_numbered(several.drop("reports")))
+    single = pl.concat([rows.select(_SINGLE) for rows in (once, alone.unique("item", keep="any"))])
+    return OverlapCounts(
+        pairs=_dated(_pairs(shared)),
+        reports=_dated(_summed(list(_reports(once, alone, shared)), REPORT_KEY[:-1])),
+        sets=_dated(_summed([_single_sets(single), _shared_sets(shared)], KEYS["sets"][:-1])),
+        scopes=_summed(list(_scopes(once, alone, shared)), KEYS["scopes"]),
+    )
+
+
+def add_counts(several: Iterable[OverlapCounts]) -> OverlapCounts:
+    """Return the sums of several counts; rows that count nothing are left out."""
+    counts = list(several)
+    frames = {name: _summed([getattr(each, name) for each in counts], key) for name, key in KEYS.items()}
+    return OverlapCounts(**frames)
+
+
+def subtracted(counts: OverlapCounts) -> OverlapCounts:
+    """Return the counts with the opposite sign."""
+    frames = {f.name: getattr(counts, f.name) for f in fields(counts)}
+    return OverlapCounts(**{name: rows.with_columns(-pl.col(_counted(rows, name))) for name, rows in frames.items()})
+
+
+def sum_rows(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return the rows of one of the frames added up, sorted; those that count nothing are left out."""
+    return _summed([rows], KEYS[name])
+
+
+def _counted(rows: pl.DataFrame, name: str) -> list[str]:
+    return [column for column in rows.columns if column not in KEYS[name]]
+
+
+def _summed(frames: list[pl.DataFrame], key: tuple[str, ...]) -> pl.DataFrame:
+    """Return the frames added up by their key, sorted; rows of zeros are left out."""
+    rows = pl.concat(frames)
+    counts = [column for column in rows.columns if column not in key]
+    summed = rows.group_by(key).agg(pl.col(counts).sum())
+    return summed.filter(pl.any_horizontal(pl.col(counts) != 0)).select(*key, *counts).sort(key)
+
+
+def _dated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with their partition: the month in which the period begins."""
+    at = rows.columns.index("period_end" if "period_end" in rows.columns else "period_start") + 1
+    return rows.insert_column(at, rows["period_start"].dt.strftime("%Y-%m").alias("partition"))
+
+
+def _numbered(several: pl.DataFrame) -> pl.DataFrame:
+    """Return statements with the number of their item instead of its id: grouping by it is cheaper."""
+    items = several.select("item_id").unique().with_row_index("item")
+    return several.join(items, on="item_id").drop("item_id")
+
+
+def _by_obligations(several: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the statements of items that one obligation has, and of those that several have."""
+    ends = several.group_by("item").agg(least=pl.col("obligation").min(), greatest=pl.col("obligation").max())
+    shared = ends.filter(pl.col("least") != pl.col("greatest")).select("item")
+    return several.join(shared, on="item", how="anti"), several.join(shared, on="item", how="semi")
+
+
+def _count(name: str) -> pl.Expr:
+    return pl.len().cast(pl.Int64).alias(name)
+
+
+def _reports(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the counts of reports: figures, those that another obligation has, and those that no earlier reporter has.
+
+    The last add up to the items of an obligation: of several reporters of one, the first by name has it.
+    """
+    place = list(REPORT_KEY[:-1])
+    figures = once.group_by(place).agg(_count("figures"))
+    yield figures.with_columns(figures_elsewhere=pl.lit(0, pl.Int64), items=pl.col("figures"))
+    for rows, elsewhere in ((alone, False), (shared, True)):
+        cells = rows.select("item", *place).unique(["item", "obligation", "reported_by"], keep="any")
+        first = cells.group_by("item", "obligation").agg(first=pl.col("reported_by").min())
+        cells = cells.join(first, on=["item", "obligation"])
+        earliest = (pl.col("reported_by") == pl.col("first")).sum().cast(pl.Int64)
+        counts = cells.group_by(place).agg(_count("figures"), earliest.alias("items"))
+        part = pl.col("figures") if elsewhere else pl.lit(0, pl.Int64)
+        yield counts.select(*place, "figures", part.alias("figures_elsewhere"), "items")
+
+
+def _pairs(shared: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts of each two obligations that state the same items.
+
+    agreeing: all claims of both have one value; consistent: their intervals share a number; an item of which a value is
+    withheld is counted in `items` only.
+    """
+    stated = shared.group_by("item", "obligation").agg(
+        pl.col("concept", "period_start").first(),
+        known=pl.col("value").is_not_null().all(),
+        least=pl.col("value").min(),
+        greatest=pl.col("value").max(),
+        lower=pl.col("lower").max(),
+        upper=pl.col("upper").min(),
+    )
+    pairs = stated.join(stated, on="item", suffix="_b").filter(pl.col("obligation") < pl.col("obligation_b"))
+    known = pl.col("known") & pl.col("known_b")
+    agreeing = known & (pl.min_horizontal("least", "least_b") == pl.max_horizontal("greatest", "greatest_b"))
+    meets = pl.max_horizontal("lower", "lower_b") <= pl.min_horizontal("upper", "upper_b")
+    kinds = {"agreeing": agreeing, "consistent": known & ~agreeing & meets, "conflicting": known & ~agreeing & ~meets}
+    counts = [rows.sum().cast(pl.Int64).alias(name) for name, rows in kinds.items()]
+    return pairs.rename({"obligation": "obligation_a"}).group_by(OVERLAP_KEY).agg(_count("items"), *counts)
+
+
+def _single_sets(single: pl.DataFrame) -> pl.DataFrame:
+    """Return how many items one obligation has alone."""
+    counts = single.group_by("obligation", "concept", "period_start").agg(_count("items"))
+    return counts.rename({"obligation": "obligations"})
+
+
+def _shared_sets(shared: pl.DataFrame) -> pl.DataFrame:
+    """Return how many items each set of several obligations has."""
+    cells = shared.unique(["item", "obligation"], keep="any").sort("obligation")
+    sets = cells.group_by("item").agg(
+        pl.col("obligation").str.join(NAME_SEPARATOR).alias("obligations"), pl.col("concept", "period_start").first()
+    )
+    return sets.group_by("obligations", "concept", "period_start").agg(_count("items"))
+
+
+def _scopes(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the counts of senders and units."""
+    for scope, column in (("sender", "sender"), ("unit", "unit_id")):
+        name = [pl.lit(scope).alias("scope"), pl.col(column).alias("name")]
+        for rows in (once, alone.unique(["item", column], keep="any")):
+            counts = rows.group_by(column).agg(_count("items"))
+            yield counts.select(*name, "items", figures="items", figures_elsewhere=pl.lit(0, pl.Int64))
+        items = shared.group_by("item", column).agg(pl.col("obligation").n_unique().cast(pl.Int64).alias("figures"))
+        counts = items.group_by(column).agg(_count("items"), pl.col("figures").sum())
+        yield counts.select(*name, "items", "figures", figures_elsewhere="figures")

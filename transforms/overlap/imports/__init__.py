@@ -1,0 +1,1 @@
+"""What obligations ask, as registers and inventories describe them: one module for each of their formats."""

@@ -1,0 +1,1 @@
+"""XML documents to the raw frame."""

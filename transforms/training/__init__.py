@@ -1,0 +1,1 @@
+"""Training: a match model estimated from the reports themselves, by Splink, and whether the estimate is credible."""
