@@ -116,6 +116,9 @@ def _bad_cells(contract: ContractKeys) -> list[str]:
         )
     if contract.unpivot and (unused := [n for n in contract.unpivot.made() if n not in contract.columns()]):
         problems.append(f"unpivot: nothing uses the new column {unused[0]!r}")
+    mappings = contract.format.sheets.values() if isinstance(contract.format.sheets, dict) else ()
+    unknown = sorted({column for mapping in mappings for column in mapping} - set(contract.file_columns()))
+    problems += [f"format.sheets: the contract has no column {column!r}" for column in unknown]
     forms = {claim.column: claim.cell_form() for claim in contract.claims}
     problems += [
         f"claims of column {claim.column!r} declare other missing_values or flags"

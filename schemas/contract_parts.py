@@ -208,11 +208,13 @@ class Format(Strict):
     """JSON: whether each line is a document of its own (JSON Lines), and a row; columns are then `x.y`."""
     sheet: str | None = None
     """Workbooks: name of the sheet; by default the first that is not hidden."""
-    sheets: tuple[str, ...] | str | None = None
+    sheets: tuple[str, ...] | str | dict[str, dict[str, str]] | None = None
     """Workbooks: several sheets, in the place of `sheet`: their names, or a regular expression (RE2) of whole names,
-    whose groups become columns of the rows: `Tabell (?<year>[0-9]{4})`. Row 20000005 is row 5 of the third sheet."""
+    whose groups become columns of the rows: `Tabell (?<year>[0-9]{4})`. Each name may have a mapping of its own: the
+    contract's column -> its name in that sheet. Row 20000005 is row 5 of the third sheet."""
     sheet_column: str | None = None
-    """Workbooks with `sheets`: the new column of the rows that holds the name of the sheet."""
+    """Workbooks with `sheets`: the new column of the rows that holds the name of the sheet. Columns of claims that are
+    for other sheets alone, by `when`, may be missing in a sheet."""
     header_row: int = Field(default=1, ge=1)
     """CSV and workbooks: the record that names the columns. Those before it, titles, are not read."""
     header_rows: tuple[Annotated[int, Field(ge=1)], ...] | None = None

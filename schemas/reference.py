@@ -105,7 +105,7 @@ UNSHIPPED: Final[Examples] = {
     ("Period", "as_of"): '"01-01"',
     **{(model, "time_zone"): "Europe/Oslo" for model in ("ReportVersion", "FieldTake")},
     ("Format", "lines"): "true",
-    ("Format", "sheets"): '"Table (?<year>[0-9]{4})"',
+    ("Format", "sheets"): "{Pupils: {}, Teachers: {unit: Municipality no.}}",
     ("Format", "sheet_column"): "sheet",
     ("Format", "header_rows"): "[3, 4]",
     ("Format", "skip_footer"): "6",

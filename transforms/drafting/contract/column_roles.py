@@ -146,6 +146,8 @@ def _figure_evidence(figures: FigureCells) -> str:
     why = f"{figures.numbers} numbers, {figures.empty} empty cells"
     if figures.missing:
         why += f", codes of missing values: {', '.join(map(repr, figures.missing))}"
+    if figures.marks:
+        why += f", marks after numbers: {', '.join(map(repr, figures.marks))}"
     return why + ("" if not figures.other else f"; no numbers: {', '.join(map(repr, figures.other))}")
 
 

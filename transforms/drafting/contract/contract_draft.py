@@ -10,7 +10,7 @@ import polars as pl
 from schemas.concepts import Vocabulary
 from transforms.drafting.contract.column_roles import YEAR_GROUP, YEAR_SEPARATOR, ColumnRoles
 from transforms.drafting.table.file_table import DraftSource
-from transforms.drafting.table.value_forms import SUPPRESSED, FigureCells
+from transforms.drafting.table.value_forms import SUPPRESSED, FigureCells, mark_status
 
 TERM_LENGTH: Final = 60
 LISTED_COLUMNS: Final = 60
@@ -119,11 +119,13 @@ def _claims(roles: ColumnRoles, terms: "_Terms") -> list[dict[str, Any]]:
 
 
 def _read_alike(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the claims of one column with the codes of missing values of all of them."""
+    """Return the claims of one column with the codes of missing values and the marks of all of them."""
     codes = sorted({text for claim in claims for text in claim.get("missing_values", ())})
     shared: dict[str, Any] = {"missing_values": codes} if codes else {}
     pattern = next((claim["missing_pattern"] for claim in claims if "missing_pattern" in claim), None)
     shared |= {"missing_pattern": pattern} if pattern else {}
+    flags = {mark: status for claim in claims for mark, status in claim.get("flags", {}).items()}
+    shared |= {"flags": flags} if flags else {}
     return [claim | shared for claim in claims]
 
 
@@ -140,6 +142,9 @@ def _claim(name: str, column: str, cells: Iterable[FigureCells], terms: "_Terms"
         claim["missing_values"] = codes
     if any(f.suppressed for f in every):
         claim["missing_pattern"] = SUPPRESSED[1:-1]
+    marks = sorted({mark for f in every for mark in f.marks})
+    if marks:
+        claim["flags"] = {mark: mark_status(mark) for mark in marks}
     return claim
 
 
@@ -174,6 +179,10 @@ def _evidence(source: DraftSource, roles: ColumnRoles, terms: "_Terms") -> dict[
     found["ignore"] = ["columns that are no unit, period, figure or dimension: map what the obligation asks for"]
     found["claims"] = [f"{name}: {why}" for name, why in roles.why.items()][:LISTED_COLUMNS] if not roles.series else []
     found["claims"] += terms.known
+    marks = sorted({mark for cells in roles.figures.values() for mark in cells.marks})
+    if marks:
+        shown = ", ".join(map(repr, marks))
+        found["claims"].append(f"figures are followed by {shown}: state the status that each mark has (`flags`)")
     return found
 
 
@@ -185,25 +194,39 @@ class _Terms:
         self.vocabulary = vocabulary
         self.concepts: dict[str, tuple[str, str]] = {}
         self.dimensions: dict[str, str] = {}
+        self.titled = _by_name(vocabulary)
         self.known: list[str] = []
 
     def concept(self, column: str) -> str:
         """Return the concept of a column: the vocabulary's of that name, else a new one that begins as the contract."""
         plain = plain_name(column)
         measure = self.measure(column)
-        if plain in self.vocabulary.concepts and measure in self.vocabulary.concepts[plain].measures:
-            self.known.append(f"{plain} is a concept of the vocabulary: is it the same?")
-            return plain
+        known = self._known_concept(column)
+        if known is not None:
+            self.known.append(f"{known} is a concept of the vocabulary: is it the same?")
+            return known
         name = _distinct(_joined(self.contract, plain), self.concepts, self.vocabulary.concepts)
         self.concepts[name] = (column, measure)
         return name
 
+    def _known_concept(self, column: str) -> str | None:
+        """Return the vocabulary's concept of a name or title, unless the column's name suggests another measure."""
+        name = self.titled.get(plain_name(column))
+        if name is None or name in self.concepts:
+            return None
+        suggested, measures = self._suggested(column), self.vocabulary.concepts[name].measures
+        return name if suggested in measures or (suggested is None and "currency" not in measures) else None
+
     def measure(self, column: str) -> str:
-        """Return the measure that a column's name suggests."""
+        """Return the measure that a column's name suggests, else the first of the concept that has the name."""
+        suggested, known = self._suggested(column), self._known_concept(column)
+        return suggested or (self.vocabulary.concepts[known].measures[0] if known else PLAIN_MEASURE)
+
+    def _suggested(self, column: str) -> str | None:
         found = (
             name for pattern, name in SUGGESTED_MEASURES if pattern.search(column) and name in self.vocabulary.measures
         )
-        return next(found, PLAIN_MEASURE)
+        return next(found, None)
 
     def dimension(self, column: str) -> str:
         """Return the dimension of a column: the vocabulary's open one of that name, else a new one."""
@@ -228,6 +251,16 @@ class _Terms:
         }  # fmt: skip
         brought = {name: {"title": _titles(column), "open": True} for name, column in self.dimensions.items()}
         return ({"concepts": concepts} if concepts else {}) | ({"dimensions": brought} if brought else {})
+
+
+def _by_name(vocabulary: Vocabulary) -> dict[str, str]:
+    """Return plain name -> concept: the names of concepts, then their titles where only one concept has the title."""
+    titles: dict[str, set[str]] = {}
+    for name, concept in vocabulary.concepts.items():
+        for title in (concept.title.nb, concept.title.nn, concept.title.en):
+            titles.setdefault(plain_name(title), set()).add(name)
+    unique = {title: names.pop() for title, names in titles.items() if len(names) == 1}
+    return unique | {name: name for name in vocabulary.concepts}
 
 
 def _titles(column: str) -> dict[str, str]:

@@ -17,6 +17,10 @@ NO_FIGURE_TEXTS: Final = {
 }  # fmt: skip
 """Texts that state that there is no figure, in small letters."""
 SUPPRESSED: Final = r"^[<≤] ?[0-9]+$"
+MARK: Final = r"[ \u00a0]?([*†‡#]+|\(?[A-Za-zÀ-ÿ]{1,2}\)|[a-z])$"
+"""What may follow a figure as the mark of its status or of a footnote: `12*`, `3 (r)`, `4 p`."""
+MARK_STATUS: Final = {"p": "P", "e": "E", "b": "B", "u": "U", "i": "I"}
+"""Letters that are SDMX observation statuses wherever they stand so; what any other mark means, nobody can see."""
 PERIOD_NAMES: Final = re.compile(
     r"year|(^|[_ .-])(aar|år|ar)($|[_ .-])|^aar|^år|period|date|dato|time|tid|month|måned|maaned|kvartal|quarter|"
     r"valgår|vintage",
@@ -53,6 +57,7 @@ class FigureCells:
     empty: int
     missing: list[str] = field(default_factory=list)
     suppressed: bool = False
+    marks: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
 
 
@@ -94,11 +99,24 @@ def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
     values = others.unique().sort().to_list() if others.len() < stated.len() else []
     codes = [text for text in values if text.lower() in NO_FIGURE_TEXTS]
     suppressed = [text for text in values if re.match(SUPPRESSED, text)]
-    rest = [text for text in values if text not in codes and text not in suppressed]
-    known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed]).sum())
+    marked = {text: mark for text in values if text not in codes and (mark := _mark_of(text, form))}
+    rest = [text for text in values if text not in codes and text not in suppressed and text not in marked]
+    known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed, *marked]).sum())
     if not is_number.any() or known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
         return None
-    return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), rest)
+    marks = sorted(set(marked.values()))
+    return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
+
+
+def _mark_of(text: str, form: NumberForm) -> str | None:
+    """Return the mark that follows a number, None if the text is no such cell."""
+    found = re.search(MARK, text)
+    return found[1] if found and re.match(number_pattern(form), text[: found.start()]) else None
+
+
+def mark_status(mark: str) -> str:
+    """Return the observation status that a mark states, `A` (normal) where only the file's reader knows."""
+    return MARK_STATUS.get(mark.strip("()").lower(), "A")
 
 
 def period_form(name: str, texts: pl.Series) -> dict[str, Any] | None:

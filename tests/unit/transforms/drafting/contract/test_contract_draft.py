@@ -70,6 +70,23 @@ def test_a_long_table(register: Register) -> None:
     assert draft.evidence["format.type"] == ["row 1"]
 
 
+def test_a_title_of_the_vocabulary_in_any_language_is_its_concept(register: Register) -> None:
+    columns = ("Fødte", "Deaths", "Døde, prosent", "tax")
+    draft = drafted(register, {"kommune": UNITS, **{name: ["1", "2", "3"] for name in columns}})
+    claims = [(claim.concept, claim.unit_measure.value) for claim in completed(draft).claims]
+    assert claims == [
+        ("births", "persons"), ("deaths", "persons"), ("skjema_1_dode_prosent", "percent"), ("skjema_1_tax", "number"),
+    ]  # fmt: skip
+
+
+def test_marks_after_figures_are_declared_for_a_person_to_explain(register: Register) -> None:
+    draft = drafted(register, {"kommune": UNITS, "f 2019": ["1", "2*", "3"], "f 2020": ["4", "5", "6 (p)"]})
+    assert completed(draft).claims[0].flags == {"(p)": "P", "*": "A"}
+    assert (
+        "figures are followed by '(p)', '*': state the status that each mark has (`flags`)" in draft.evidence["claims"]
+    )
+
+
 def test_rows_that_no_register_has_are_ignored_by_name(register: Register) -> None:
     codes = [*UNITS * 5, "9999"]
     draft = drafted(register, {"kommune": codes, "aar": [str(2000 + n) for n in range(16)], "antall": ["1"] * 16})

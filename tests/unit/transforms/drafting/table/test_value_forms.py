@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from transforms.drafting.table.value_forms import NumberForm, column_figures, find_number_form, period_form
+from transforms.drafting.table.value_forms import NumberForm, column_figures, find_number_form, mark_status, period_form
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,13 @@ def test_a_column_of_figures_has_numbers_and_codes_of_missing_values() -> None:
 @pytest.mark.parametrize("cells", [[""], ["a", "b"], ["..", ".."], ["1", "x1", "y2", "z3"]])
 def test_other_columns_hold_no_figures(cells: list[str]) -> None:
     assert column_figures(pl.Series(cells), NumberForm()) is None
+
+
+def test_marks_after_numbers_are_told_from_other_texts() -> None:
+    found = column_figures(pl.Series(["1 000*", "2 (r)", "3p", "4", "5 kr", "**"]), NumberForm(",", " "))
+    assert found is not None
+    assert (found.marks, found.missing, found.other) == (["(r)", "*", "p"], ["**"], ["5 kr"])
+    assert [mark_status(mark) for mark in found.marks] == ["A", "A", "P"]
 
 
 @pytest.mark.parametrize(
