@@ -29,7 +29,10 @@ PERIOD_NAMES: Final = re.compile(
 _NUMBER_MARKS: Final = ((".", None), (",", None), (",", " "), (".", " "), (",", "."), (".", ","), (".", "'"))
 _PERIODS: Final[tuple[tuple[str, str | None, str], ...]] = (
     ("year", None, r"^(1[89]|20|21)[0-9]{2}$"),
+    ("half_year", None, r"^(19|20)[0-9]{2}-?[Hh][12]$"),
     ("quarter", None, r"^(19|20)[0-9]{2}-?[QKqk][1-4]$"),
+    ("week", None, r"^(19|20)[0-9]{2}-?[WUwu][0-5][0-9]$"),
+    ("school_year", None, r"^(19|20)[0-9]{2}[/\-\u2013]([0-9]{2}|(19|20)[0-9]{2})$"),
     ("month", None, r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"),
     ("month", "%YM%m", r"^(19|20)[0-9]{2}M(0[1-9]|1[0-2])$"),
     ("month", "%Y%m", r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])$"),
@@ -129,5 +132,13 @@ def period_form(name: str, texts: pl.Series) -> dict[str, Any] | None:
             digits = kind == "year" or written in {"%Y%m", "%Y%m%d"}
             if digits and not PERIOD_NAMES.search(name):
                 return None
+            if kind == "school_year" and not _are_school_years(stated):
+                continue
             return {"type": kind} | ({"format": written} if written else {})
     return None
+
+
+def _are_school_years(texts: pl.Series) -> bool:
+    """Return whether texts such as 2015/16 and 2015-2016 are all of two years that follow each other: no spans."""
+    first, last = texts.str.slice(0, 4).cast(pl.Int32), texts.str.slice(5).str.tail(2).cast(pl.Int32)
+    return bool(((first + 1) % 100 == last).all())
