@@ -255,6 +255,12 @@ def test_a_queue_is_waited_for_by_itself_and_listed_every_five_minutes(watched: 
     assert watched.done.count("listing") == 2
 
 
+def test_the_first_round_lists_even_where_the_machine_has_just_started(watched: SimpleNamespace) -> None:
+    watched.clock.seconds = 0.0
+    watch(watched, installation(BUCKET, "q"), 1)
+    assert watched.done.count("listing") == 1
+
+
 def test_in_a_large_backlog_it_looks_for_others_after_each_batch(watched: SimpleNamespace, tmp_path: Path) -> None:
     watched.receipts = iter([["a"], ["b"], [], []])
     watch(watched, installation(tmp_path), 1)
