@@ -31,8 +31,8 @@ from tests.proof.mutants import Mutant, mutants_of, sample  # noqa: E402
 
 MODULES: Final = (
     "transforms/*.py", "transforms/observations/*.py", "transforms/records/*.py", "transforms/normalisation/*.py",
-    "transforms/parsing/*.py", "transforms/parsing/workbook/*.py", "transforms/linkage/*.py",
-    "transforms/register/*.py",
+    "transforms/normalisation/texts/*.py", "transforms/parsing/*.py", "transforms/parsing/*/*.py",
+    "transforms/linkage/*.py", "transforms/register/*.py",
     "flows/intake/*.py", "flows/monitoring/*.py", "flows/release/build.py", "flows/release/publish.py",
     "infra/child_*.py", "infra/inbox/*.py", "infra/checks/*.py",
 )  # fmt: skip
@@ -43,6 +43,8 @@ BUDGET: Final = 20.0
 """A mutant meets tests of so many seconds at most, besides the unit tests of its module's folder."""
 FIRST_FILES: Final = 2
 """So many test files are tried first: most mutants are seen there, and no others need to be imported."""
+NEXT_FILES: Final = 6
+"""So many are tried next, before all others."""
 SLACK: Final = 6
 """A run that takes so many times as long as without a mutant, and 20 s more, has been stopped: the mutant is seen."""
 CAUGHT: Final = ("killed", "stopped")
@@ -70,6 +72,7 @@ class Course:
     def __init__(self, tree: Path, server: ForkServer, measured: Measured) -> None:
         self.tree, self._server, self._measured = tree, server, measured
         self._equivalent = judged()
+        self._kills: Counter[tuple[str, str]] = Counter()
 
     def try_mutants(self, module: str, count: int, seed: int) -> Iterator[Tried]:
         """Yield mutants of a module, drawn by the seed, each tried."""
@@ -99,26 +102,31 @@ class Course:
     def _meet(self, module: str, lines: range) -> tuple[str, str | None]:
         """Return what becomes of the mutant at these lines, and the test that saw it."""
         contexts = self._measured.contexts(module)
-        for tests in _stages(module, contexts.tests(module, lines), contexts.seconds):
+        kills = Counter({file: count for (of, file), count in self._kills.items() if of == module})
+        for tests in _stages(module, contexts.tests(module, lines), contexts.seconds, kills):
             limit = 20 + SLACK * sum(contexts.seconds[test] for test in tests)
             answer = self._server.run(sorted({file_of(test) for test in tests}), tests, seconds=limit)
             if answer.fate in {"failed", "stopped"}:
+                self._kills[module, file_of(answer.failed or tests[0])] += 1
                 return {"failed": "killed"}.get(answer.fate, answer.fate), answer.failed
         return "SURVIVED", None
 
 
-def _stages(module: str, tests: list[str], seconds: dict[str, float]) -> list[list[str]]:
-    """Return the tests that a mutant meets, those of few files before the others."""
+def _stages(module: str, tests: list[str], seconds: dict[str, float], kills: Counter[str]) -> list[list[str]]:
+    """Return the tests that a mutant meets, those of few files before the others.
+
+    kills: how many mutants of the module the tests of each file saw so far; those that saw most come first.
+    """
     own, spent = own_test_file(module), 0.0
     chosen: list[str] = []
     for test in tests:
         spent += 0 if is_near(test, module) else seconds[test]
         if spent <= BUDGET or not chosen:
             chosen.append(test)
-    files = list(dict.fromkeys(file_of(test) for test in chosen))
-    first = files[:1] if files[:1] == [own] else files[:FIRST_FILES]
-    stages = [[t for t in chosen if file_of(t) in first], [t for t in chosen if file_of(t) not in first]]
-    return [stage for stage in stages if stage]
+    files = sorted(dict.fromkeys(file_of(test) for test in chosen), key=lambda file: -kills[file])
+    first = 1 if files and (files[0] == own or kills[files[0]]) else FIRST_FILES
+    stages = [files[:first], files[first : first + NEXT_FILES], files[first + NEXT_FILES :]]
+    return [[test for test in chosen if file_of(test) in stage] for stage in stages if stage]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ The seed is printed; `ENGANG_MUTATION_SEED` fixes it, `ENGANG_MUTANTS` sets how 
 
 import os
 import time
+from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from tests.proof.fork_server import Answer
 from tests.proof.line_contexts import NIGHTLY, PURE, STORED, Measured, files_of, own_test_file, statement_lines
 from tests.proof.mutants import mutants_of, sample
-from tests.proof.mutations import ROOT, Tried, course, judged, modules, share_caught, survivors_of, table
+from tests.proof.mutations import ROOT, Tried, _stages, course, judged, modules, share_caught, survivors_of, table
 
 LEAST_CAUGHT = 0.97
 CODE = """def f(rows, n):
@@ -55,6 +56,22 @@ def test_mutants_of_every_room_meet_tests() -> None:
     for folders in (PURE, STORED, NIGHTLY):
         assert len(files_of(ROOT, folders)) > len(folders)
     assert own_test_file("transforms/parsing/csv.py") == "tests/unit/transforms/parsing/test_csv.py"
+
+
+def test_the_tests_that_saw_most_mutants_come_first() -> None:
+    files = ["tests/unit/transforms/test_a.py", *(f"tests/other/test_{n}.py" for n in range(10))]
+    tests = [f"{file}::test" for file in files]
+    seconds = dict.fromkeys(tests, 1.0)
+
+    def stages(kills: dict[str, int]) -> list[list[int]]:
+        found = _stages("transforms/a.py", tests, seconds, Counter(kills))
+        return [[tests.index(test) for test in stage] for stage in found]
+
+    assert stages({}) == [[0], [1, 2, 3, 4, 5, 6], [7, 8, 9, 10]]
+    assert stages({files[9]: 1}) == [[9], [0, 1, 2, 3, 4, 5], [6, 7, 8, 10]]
+    assert stages({files[0]: 1, files[9]: 1})[0] == [0]
+    slow = _stages("transforms/a.py", tests, dict.fromkeys(tests, 5.0), Counter())
+    assert slow == [tests[:1], tests[1:5]], "of others than the module's own so many as 20 seconds hold"
 
 
 @pytest.mark.slow

@@ -39,3 +39,10 @@ def test_a_table_may_shrink_only_where_a_submission_was_removed(removed: dict[st
     suite = engine._release_suite(summary, 0.1)  # noqa: SLF001  what the engine is given
     found = [each["kwargs"] for each in suite if each["kwargs"].get("min_value") is not None]
     assert found == [{"column": f"{table} rows", "min_value": 9} for table in least]
+
+
+def test_the_engine_is_imported_by_a_thread_that_no_command_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_asset", lambda: None)
+    thread = engine.preload()
+    thread.join()
+    assert thread.daemon
