@@ -82,11 +82,29 @@ def test_a_child_that_exceeds_a_limit_or_crashes_ends_and_says_why(
     child: ChildProcess, do: str, limits: Limits, cause: str, ended_by: str
 ) -> None:
     ask(child, {"do": "answer"})
+    began = time.monotonic()
     with pytest.raises(ChildEnded) as ended:
         ask(child, {"do": do, "step": 1}, limits)
+    assert time.monotonic() - began < child_process.END_SECONDS / 2, "it is watched from the request's beginning on"
     assert (ended.value.cause, ended.value.step, ended.value.ended_by) == (cause, 1, ended_by)
     with pytest.raises(ChildEnded):
         ask(child, {"do": "answer"})
+
+
+def test_an_idle_child_that_was_killed_is_missed_at_once_and_watched_by_nobody(child: ChildProcess) -> None:
+    os.kill(int(ask(child, {"do": "answer"}).body), signal.SIGKILL)
+    began = time.monotonic()
+    with pytest.raises(ChildEnded):
+        ask(child, {"do": "answer"})
+    child._watcher.join(child_process.END_SECONDS / 2)  # noqa: SLF001  nothing else shows whether it has ended
+    assert time.monotonic() - began < child_process.END_SECONDS / 2
+
+
+def test_an_idle_child_costs_its_parent_nothing(child: ChildProcess) -> None:
+    ask(child, {"do": "answer"})
+    began = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - began < 0.15
 
 
 def test_each_step_has_its_own_processor_seconds(child: ChildProcess) -> None:

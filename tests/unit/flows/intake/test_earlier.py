@@ -78,6 +78,13 @@ def test_what_is_not_mentioned_is_listed_up_to_a_limit(
     assert (found.absent, list(found.items), found.whole) == (2, words[:listed], False)
 
 
+def test_ten_items_that_are_not_mentioned_are_listed(home: Installation) -> None:
+    submit(home, delivery(*((group, 1) for group in "abcdefghijkl")))
+    found = compare_registered(home, submit(home, delivery(("a", 1))))
+    assert found is not None
+    assert (found.absent, len(found.items)) == (11, 10)
+
+
 def test_an_item_that_was_stated_twice_is_missed_once(home: Installation) -> None:
     submit(home, delivery(("a", 1), ("b", 2)))
     submit(home, delivery(("b", 3)))

@@ -118,13 +118,19 @@ def test_a_check_without_problems_is_recorded(home: Installation) -> None:
     assert (said, recorded(home)) == ([], [("done", None)])
 
 
-def test_what_a_check_finds_is_said_recorded_and_told_once(home: Installation) -> None:
+def test_what_a_check_finds_is_said_recorded_and_told_once(
+    home: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     landed(home, "a", b"changed it")
     landed(home, "b", b"short")
     told = replace(home.settings.observability, webhook="https://receiver")
     watched = replace(home, settings=replace(home.settings, observability=told))
     said: list[str] = []
-    size, content, other = check_storage(watched, said.append)
+    with caplog.at_level("INFO"):
+        size, content, other = check_storage(watched, said.append)
+    assert [(each.message, vars(each)["count"]) for each in caplog.records if "damaged" in each.message] == [
+        ("stored files are damaged", 3),
+    ]  # fmt: skip
     assert size.startswith(f"landing zone: c/a/{SHA['b']}: found 5 bytes, expected 10 bytes; ")
     assert {content, other} == {
         f"landing zone: {SHA[name]} of c/a has changed; restore it from a copy" for name in "ab"

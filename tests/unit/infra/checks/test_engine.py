@@ -31,3 +31,18 @@ def test_distinct_keys_are_distinct_numbers_below_the_height(keys: list[str], di
     numbers = engine._numbered(pl.Series(keys))  # noqa: SLF001  what the engine is given
     assert (numbers.n_unique(), numbers.min(), numbers.dtype) == (distinct, 0, pl.Int32())
     assert int(numbers.max()) < len(keys)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("removed", "least"), [({}, ["observations"]), ({"removed_submissions": 1}, [])])
+def test_a_table_may_shrink_only_where_a_submission_was_removed(removed: dict[str, int], least: list[str]) -> None:
+    summary = engine.ReleaseSummary({"observations": 5}, 5, 5, {"published": 5}, 0, {"observations": 9}, **removed)
+    suite = engine._release_suite(summary, 0.1)  # noqa: SLF001  what the engine is given
+    found = [each["kwargs"] for each in suite if each["kwargs"].get("min_value") is not None]
+    assert found == [{"column": f"{table} rows", "min_value": 9} for table in least]
+
+
+def test_the_engine_is_imported_by_a_thread_that_no_command_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_asset", lambda: None)
+    thread = engine.preload()
+    thread.join()
+    assert thread.daemon
