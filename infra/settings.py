@@ -96,6 +96,7 @@ class Settings:
     query: QueryLimits = QueryLimits()
     check_page: CheckPageSettings = CheckPageSettings()
     pseudonym_key: str | None = field(default=None, repr=False)
+    signing_key: str | None = field(default=None, repr=False)
 
     @property
     def arrivals(self) -> Place:
@@ -148,6 +149,7 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_READ_ROWS, ENGANG_READ_COLUMNS, ENGANG_READ_CELLS, ENGANG_READ_SHEET_CELLS  what one file may have
     ENGANG_UNPACK_BYTES, ENGANG_UNPACK_RATIO  what a gzipped file or an archive may unpack to
     ENGANG_PSEUDONYM_KEY  key of the pseudonyms of personal data, at least 32 characters
+    ENGANG_SIGNING_KEY  private key that signs releases, 64 hex digits; by default one that is made in the home
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
     ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
                       ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER  what it takes and shows
@@ -182,6 +184,7 @@ def read_settings(home: Path | None = None) -> Settings:
         query=_query_limits(),
         check_page=_check_page(),
         pseudonym_key=_pseudonym_key(),
+        signing_key=_signing_key(),
     )
 
 
@@ -189,6 +192,13 @@ def _pseudonym_key() -> str | None:
     key = os.environ.get("ENGANG_PSEUDONYM_KEY") or None
     if key is not None and len(key) < SHORTEST_KEY:
         raise UsageError(f"ENGANG_PSEUDONYM_KEY: found {len(key)} characters, expected {SHORTEST_KEY} or more, random")
+    return key
+
+
+def _signing_key() -> str | None:
+    key = os.environ.get("ENGANG_SIGNING_KEY") or None
+    if key is not None and re.fullmatch(r"[0-9a-f]{64}", key) is None:
+        raise UsageError(f"ENGANG_SIGNING_KEY: found {len(key)} characters, expected 64 hex digits, random")
     return key
 
 

@@ -26,6 +26,7 @@ from flows.cli import (
     kinds,
     models,
     overlap,
+    receipt,
     releases,
     review,
     status,
@@ -50,6 +51,7 @@ COMMANDS = (
     discovery,
     overlap,
     dossier,
+    receipt,
 )
 """The modules that register commands with `app` when they are imported."""
 

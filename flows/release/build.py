@@ -35,6 +35,7 @@ from transforms.observations.consolidate import (
     lane_sums,
     observation_content,
 )
+from transforms.receipts.fates import fate_submissions
 from transforms.submissions import buckets_by_status, counted_batches, mark_counting
 
 CHUNK_CLAIMS: Final = 700_000
@@ -104,6 +105,7 @@ def stage_observations(
     outdated = last if baseline is not None and baseline.everything else None
     buckets = baseline.buckets if baseline else _initial_buckets(installation, submissions, last)
     staged = _begun_release(last, buckets, outdated=outdated is not None)
+    staged.submissions = fate_submissions(submissions, everything=outdated is not None)
     begin_measures(installation, staged, last)
     counted = counted_batches(submissions).filter(pl.col("before") | pl.col("after")).drop("first_release")
     with ThreadPoolExecutor(1) as writer:  # one group is written while the next is consolidated
@@ -196,6 +198,7 @@ def _write(
         staged.suites[name].add(numbered)
         lake.append(installation.settings.lake, name, numbered)
     _count(staged, delta, before, after)
+    staged.add_fates(None if before is None else before.fates, after.fates)
     count_measures(installation, staged, before, after)
 
 

@@ -93,6 +93,7 @@ def _write_table(published: PublishedTables, name: str, folder: Path, metadata: 
 
 def describe(release: Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:
     """Return the content of release.json: number, digest, counts, table versions, the data dictionary."""
+    head = release.get("tree_head")
     return {
         "release": release["release"],
         "published_at": f"{release['published_at'].isoformat()}Z",
@@ -100,5 +101,6 @@ def describe(release: Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:
         "counts": release["counts"],
         "tables": release["tables"],
         "register_digest": release["register_digest"],
+        "tree_head": {name: head[name] for name in ("head", "signature", "public_key")} if head else None,
         "dictionary": dictionary(kinds),
     }

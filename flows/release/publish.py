@@ -12,6 +12,7 @@ from flows.events import release_event
 from flows.installation import Installation
 from flows.release.descriptions import write_descriptions
 from flows.release.staged import StagedRelease
+from flows.release.tree import grow_tree
 from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import access as lake_access
@@ -94,9 +95,11 @@ def publish_staged(
     }
     entering, leaving = (side["submission_id"].to_list() for side in changed)
     recounted = _recounted(buckets, known)
+    tree = grow_tree(installation, staged, last, digest, {*recounted["submission_id"], *entering, *leaving})
+    release["tree_head"] = tree.head
     with release_event(installation, release, write_also) as write:
         ledger_releases.publish_release(
-            engine, release, recounted, entering, leaving, records=staged.records, write_also=write
+            engine, release, recounted, entering, leaving, records=staged.records, leaves=tree.leaves, write_also=write
         )
     _log_released(release, changed[0])
     return Night(staged.release, published=True, digest=digest, counts=counts, findings=findings)

@@ -10,6 +10,7 @@ from infra.ledger.records import RecordsPublished
 from schemas.claims import PUBLISHED_TABLES
 from transforms.identity import LANES
 from transforms.overlap.counts import OverlapCounts
+from transforms.receipts.fates import FATE_SUBMISSION, changed_fates
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class StagedRelease:
     outdated: the last release follows other rules, so that lanes and buckets are counted from nothing.
     overlap_lanes: of the digest of the tables of overlap. overlap_counts: what its items count of them, without what
     the lake has, those of reports. counted_months: the months that they are of. counts_afresh: they are all counts.
+    submissions: what fates are about, and fates: those that are stated anew (`transforms.receipts.fates`).
     """
 
     release: int
@@ -58,6 +60,8 @@ class StagedRelease:
     overlap_counts: list[OverlapCounts] = field(default_factory=list)
     counted_months: set[str] = field(default_factory=set)
     counts_afresh: bool = True
+    submissions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FATE_SUBMISSION))
+    fates: list[pl.Series] = field(default_factory=list)
 
     def count(self, lanes: tuple[int, ...], buckets: pl.DataFrame, sign: int) -> None:
         """Add (sign 1) or subtract (sign -1) what some items and their rows count."""
@@ -65,3 +69,9 @@ class StagedRelease:
         signed = buckets.with_columns(pl.col("rows") * sign)
         summed = pl.concat([self.buckets, signed]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
         self.buckets = summed
+
+    def add_fates(self, before: pl.Series | None, after: pl.Series) -> None:
+        """Add the fates of some rows that differ from those before."""
+        changed = changed_fates(before, after, self.submissions)
+        if changed.len():
+            self.fates.append(changed)

@@ -16,6 +16,7 @@ from transforms.observations import agreement
 from transforms.observations.confidentiality import HIDDEN, conf_status, mark_hidden, without_confidential
 from transforms.observations.copies import is_copy
 from transforms.observations.corrections import corrected_buckets
+from transforms.receipts.fates import CODES, NO_FATES, bucket_code, fate
 
 _TEXTS: Final = ("item_id", "obligation", "sender", "reported_by", "concept", "unit_id", "unit_kind")
 STATEMENT: Final = pl.Schema([
@@ -33,6 +34,7 @@ class ConsolidatedClaims:
     buckets: submission_id, bucket, rows (Int64: how many delivered rows are counted in that bucket). statements: what
     each obligation's standing claims say of each item, additive lines summed, as
     `transforms.overlap.statements.read_statements` reads them from a release: the columns that overlap is counted from.
+    fates: the bucket of each row (`transforms.receipts.fates`).
     """
 
     observations: pl.DataFrame
@@ -40,6 +42,7 @@ class ConsolidatedClaims:
     conflicts: pl.DataFrame
     buckets: pl.DataFrame
     statements: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STATEMENT))
+    fates: pl.Series = field(default_factory=lambda: NO_FATES)
 
 
 def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
@@ -65,6 +68,7 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
         conflicts=_conflicts(judged),
         buckets=_buckets(claims, sources),
         statements=_stated(judged),
+        fates=_fates(claims, sources),
     )
 
 
@@ -135,7 +139,7 @@ def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
         judged = pl.concat([judged.filter(~pl.col("additive")), lines], how="diagonal")
     related = judged.lazy().with_columns(pl.col("agreement").alias("relation"), identity.claim_id())
     shown = related.with_columns(without_confidential("original", "value", "decimals"))
-    return shown.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead").collect()
+    return shown.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead", "arrival").collect()
 
 
 def _observations(judged: pl.DataFrame) -> pl.DataFrame:
@@ -189,6 +193,22 @@ def _buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     ]
     rows = pl.concat(counted).group_by("submission_id", "bucket").agg(pl.len().cast(pl.Int64).alias("rows"))
     return rows.sort("submission_id", "bucket").collect()
+
+
+def _fates(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.Series:
+    """Return the fate of each row, by its leading claim: in the bucket in which `_buckets` counts it."""
+    relation = pl.col("relation")
+    code = (
+        pl.when(relation == "additive").then(CODES["additive"])
+        .when(relation == "conflict").then(CODES["conflict"])
+        .when("chosen").then(CODES["published"])
+        .otherwise(CODES["duplicate"])
+    )  # fmt: skip
+    found = [sources.lazy().filter("lead").select(fate(code))]
+    if claims.height > sources.height:  # else all stand
+        corrected = claims.lazy().filter(pl.col("lead") & pl.col("bucket").is_not_null())
+        found.append(corrected.select(fate(bucket_code(pl.col("bucket")))))
+    return pl.concat(found).collect().to_series()
 
 
 FACT_CONTENT = ("item_id", "unit_name", "value", "decimals", "obs_status", "agreement", "reports", "reporters")

@@ -37,6 +37,7 @@ COMMANDS = [
     "kinds", "kinds list", "kinds new", "kinds show", "known",
     "models", "models export", "models import", "models list", "models pin", "models show",
     "nightly", "obligations", "obligations import", "obligations overlap", "overlap", "query",
+    "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
     "rejects", "releases", "review", "serve", "status", "submit", "train", "units",
     "verify", "why-not", "withdraw",
 ]  # fmt: skip
