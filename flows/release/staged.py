@@ -38,6 +38,7 @@ class StagedRelease:
     outdated: the last release follows other rules, so that lanes and buckets are counted from nothing.
     overlap_lanes: of the digest of the tables of overlap. overlap_counts: what its items count of them, without what
     the lake has, those of reports. counted_months: the months that they are of. counts_afresh: they are all counts.
+    compared: what discovery compared (`transforms.discovery.window.DiscoveryWindow.counts`).
     """
 
     release: int
@@ -58,6 +59,7 @@ class StagedRelease:
     overlap_counts: list[OverlapCounts] = field(default_factory=list)
     counted_months: set[str] = field(default_factory=set)
     counts_afresh: bool = True
+    compared: dict[str, int] = field(default_factory=dict)
 
     def count(self, lanes: tuple[int, ...], buckets: pl.DataFrame, sign: int) -> None:
         """Add (sign 1) or subtract (sign -1) what some items and their rows count."""
