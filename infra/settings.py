@@ -20,6 +20,8 @@ CHILD_VARIABLES: Final = (
 """Beginnings of the names of the variables that a child process gets."""
 SHORTEST_KEY: Final = 32
 """Characters of a key below which somebody could try them all."""
+DISCOVERY_FIGURES: Final = 200_000
+"""So many figures a night compares by default, in about two seconds."""
 LIMIT_DIGITS: Final = 18
 """The most digits of a limit."""
 HIGHEST_PORT: Final = 65535
@@ -74,7 +76,8 @@ class Settings:
     """Where an installation stores its data, the limits of one delivery, and what it reports to others.
 
     arrivals_at, landing_at, lake_at: where these are, if not in the home. vocabulary: files besides the shipped ones.
-    queue, dead_letters: URLs of the queue that announces arrivals, and of its dead-letter queue.
+    queue, dead_letters: URLs of the queue that announces arrivals, and of its dead-letter queue. discovery_figures: how
+    many figures a night compares to find double reporting that nobody declared; 0 for none.
     """
 
     home: Path
@@ -97,6 +100,7 @@ class Settings:
     check_page: CheckPageSettings = CheckPageSettings()
     pseudonym_key: str | None = field(default=None, repr=False)
     signing_key: str | None = field(default=None, repr=False)
+    discovery_figures: int = DISCOVERY_FIGURES
 
     @property
     def arrivals(self) -> Place:
@@ -151,6 +155,7 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_PSEUDONYM_KEY  key of the pseudonyms of personal data, at least 32 characters
     ENGANG_SIGNING_KEY  private key that signs releases, 64 hex digits; by default one that is made in the home
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
+    ENGANG_DISCOVERY_FIGURES  how many figures a night compares to find double reporting, default 200000; 0 for none
     ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
                       ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER  what it takes and shows
     ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
@@ -185,6 +190,7 @@ def read_settings(home: Path | None = None) -> Settings:
         check_page=_check_page(),
         pseudonym_key=_pseudonym_key(),
         signing_key=_signing_key(),
+        discovery_figures=_limit("ENGANG_DISCOVERY_FIGURES", DISCOVERY_FIGURES),
     )
 
 

@@ -99,8 +99,8 @@ SUSPECTED: Final = (
     Column("breakdown_b", pl.String, "Its breakdown", nullable=True),
     Column("reporter_b", pl.String, "Whose statements it holds", nullable=True),
     Column("parts", pl.String, "The series of a sum, as a JSON list", nullable=True),
-    Column("common", pl.UInt32, "Units and periods that were compared"),
-    Column("agreeing", pl.UInt32, "Those that agree: equal, for `near` within one percent, for `constant` unchanged"),
+    Column("common", pl.Int64, "Units and periods that were compared"),
+    Column("agreeing", pl.Int64, "Those that agree: equal, for `near` within one percent, for `constant` unchanged"),
     Column("share", pl.Float64, "Their share"),
     Column("chance", pl.Float64, "The share that chance gives"),
     Column("z", pl.Float64, "How far the share is above chance, in standard deviations"),
@@ -108,6 +108,7 @@ SUSPECTED: Final = (
     Column("scale", pl.Float64, "What the second series is multiplied by to be the first"),
     Column("shift", pl.Int8, "The periods by which the second series is moved to be the first"),
     Column("verdict", pl.String, "What a person decided last", values=SUSPECTED_VERDICTS, nullable=True),
+    _SINGLE,
 )
 DERIVABLE_RELATIONS: Final = ("unreported", "equal", "consistent", "conflict", "withheld")
 """How a sum relates to the item as it is reported."""
@@ -126,11 +127,13 @@ DERIVABLE_FROM: Final = (
     Column("rule", pl.String, "Its roll-up"),
     Column("part_id", pl.String, "An item of `observations` that is a part of it"),
 )
-MEASURED_TABLES: Final = {"overlap": OVERLAP, "burden": BURDEN, "redundancy": REDUNDANCY, "coverage": COVERAGE}
+MEASURED_TABLES: Final = {
+    "overlap": OVERLAP, "burden": BURDEN, "redundancy": REDUNDANCY, "coverage": COVERAGE, "suspected": SUSPECTED
+}  # fmt: skip
 """The tables of overlap that each release publishes, by name."""
 OVERLAP_COUNTS: Final = {"report_counts": REPORT_COUNTS, "scope_counts": SCOPE_COUNTS}
 """The internal tables that they are made of."""
 OVERLAP_TABLES: Final = {
-    **MEASURED_TABLES, "suspected": SUSPECTED, "derivable": DERIVABLE, "derivable_from": DERIVABLE_FROM
+    **MEASURED_TABLES, "derivable": DERIVABLE, "derivable_from": DERIVABLE_FROM
 }  # fmt: skip
 """The tables of overlap, by name."""

@@ -16,6 +16,7 @@ from flows.release.reconsolidation import published_observations, reconsolidatio
 from flows.release.records.inputs import kinds_to_resolve, release_models
 from flows.release.records.staging import stage_records, staged_items
 from flows.release.staged import Baseline, StagedRelease
+from flows.release.suspected import write_suspected
 from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import delta as lake
@@ -124,6 +125,7 @@ def stage_observations(
     progress("compacting")
     observation_tables(installation.settings.lake).compact(staged.partitions)
     write_measures(installation, staged, last)
+    write_suspected(installation, staged, last)
     return staged
 
 

@@ -106,14 +106,14 @@ def publish_staged(
 
 
 def _counts(staged: StagedRelease, before: dict[str, int]) -> dict[str, int]:
-    """Return what the release counts: items, of each agreement and kind, changes, delivered rows by bucket."""
+    """Return what the release counts: items, of each agreement and kind, changes, delivered rows by bucket, figures."""
     agreements = {name: before.get(name, 0) + staged.agreements.get(name, 0) for name in AGREEMENTS}
     counts = {"items": sum(agreements.values()), **agreements, **staged.changed}
     counts |= {kind: before.get(kind, 0) + staged.items.get(kind, 0) for kind in staged.records.models}
     buckets = staged.buckets.filter(pl.col("rows") != 0)
     for bucket, rows in buckets.group_by("bucket").agg(pl.col("rows").sum()).sort("bucket").iter_rows():
         counts[f"rows_{bucket}"] = rows
-    return counts
+    return counts | staged.compared
 
 
 def _log_released(release: Release, entered: pl.DataFrame) -> None:

@@ -40,6 +40,7 @@ class StagedRelease:
     overlap_lanes: of the digest of the tables of overlap. overlap_counts: what its items count of them, without what
     the lake has, those of reports. counted_months: the months that they are of. counts_afresh: they are all counts.
     submissions: what fates are about, and fates: those that are stated anew (`transforms.receipts.fates`).
+    compared: what discovery compared (`transforms.discovery.window.DiscoveryWindow.counts`).
     """
 
     release: int
@@ -62,6 +63,7 @@ class StagedRelease:
     counts_afresh: bool = True
     submissions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FATE_SUBMISSION))
     fates: list[pl.Series] = field(default_factory=list)
+    compared: dict[str, int] = field(default_factory=dict)
 
     def count(self, lanes: tuple[int, ...], buckets: pl.DataFrame, sign: int) -> None:
         """Add (sign 1) or subtract (sign -1) what some items and their rows count."""

@@ -139,7 +139,8 @@ def rebuild_from(
     progress: Callable[[str], None],
 ) -> tuple[Installation, str]:
     """Receive these submissions from the landing zone into a new installation; return it and its release's digest."""
-    settings = installation.settings.isolated_in(scratch)
+    compared = release["counts"].get("figures_compared_at_most", 0)  # an older release has no table `suspected`
+    settings = replace(installation.settings.isolated_in(scratch), discovery_figures=compared)
     lake.open_lake(settings.lake)
     given = Presets(contracts={}, kinds=installation.kinds, register=installation.register)
     fresh = Installation(settings, open_ledger(settings.ledger_url), given)

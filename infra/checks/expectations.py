@@ -65,6 +65,7 @@ SHAPES: Final = {
     "redundancy": Shape(
         MEASURED_TABLES["redundancy"], not_less_than=(("figures", "items"), ("figures", "figures_elsewhere"))
     ),
+    "suspected": Shape(MEASURED_TABLES["suspected"], at_least_one=("common",), not_less_than=(("common", "agreeing"),)),
 }
 """Table of observations or of overlap -> its shape."""
 

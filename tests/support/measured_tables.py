@@ -12,6 +12,8 @@ from schemas.claims import empty
 from schemas.overlap import MEASURED_TABLES
 from transforms import identity
 from transforms.descriptions import obligation_rows
+from transforms.discovery.suspected import suspected_of
+from transforms.discovery.window import discovery_window
 from transforms.overlap.content import latest_scopes
 from transforms.overlap.counts import count_statements
 from transforms.overlap.measures import agencies_of_obligations, coverage_rows, scope_counts
@@ -22,18 +24,23 @@ ORDER = {
     "burden": ("obligation", "period_start", "unit_kind"),
     "coverage": ("obligations", "concept", "period_start"),
     "redundancy": ("scope", "name"),
+    "suspected": ("kind", "series_a", "series_b", "shift", "scale"),
 }
+STATISTICS = ("chance", "z", "bits", "verdict")
+"""The columns of `suspected` that no digest covers."""
 
 
 def measured(installation: Installation, release: Release | None = None) -> dict[str, pl.DataFrame]:
     """Return the tables of overlap of a release, the current one by default; of `redundancy` what it is in it."""
     found = release or current_release(installation.engine)
     if found is None:
-        return {name: empty(columns).drop("release", strict=False) for name, columns in MEASURED_TABLES.items()}
+        dropped = ("release", *STATISTICS)
+        return {name: empty(columns).drop(dropped, strict=False) for name, columns in MEASURED_TABLES.items()}
     published = tables_of_overlap(installation, found)
     tables = {name: published.live(name).collect() for name in MEASURED_TABLES}
     scopes = latest_scopes(tables["redundancy"]).filter(pl.col("figures") > 0)
     tables["redundancy"] = scopes.drop("release")
+    tables["suspected"] = tables["suspected"].drop(STATISTICS)
     return {name: rows.sort(ORDER[name]) for name, rows in tables.items()}
 
 
@@ -49,8 +56,12 @@ def assert_measured(installation: Installation) -> None:
     tables = measured(installation, release)
     scopes = tables.pop("redundancy").select(counts.scopes.columns)
     assert_frame_equal(scopes, pl.concat([counts.scopes, others]).sort("scope", "name"))
+    window = discovery_window(coverage, installation.settings.discovery_figures)
+    months = list(window.months)
+    compared = statements_of(installation, release, months, where=window.units())
     expected = {
-        "overlap": overlap_of(statements), "burden": burden_of(statements, hours_of(installation)), "coverage": coverage
+        "overlap": overlap_of(statements), "burden": burden_of(statements, hours_of(installation)),
+        "coverage": coverage, "suspected": suspected_of(compared).drop(STATISTICS),
     }  # fmt: skip
     for name, rows in tables.items():
         assert_frame_equal(rows, expected[name].sort(ORDER[name]))

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from schemas.claims import frame_schema
 from schemas.overlap import SUSPECTED
+from schemas.record_tables import SINGLE_PARTITION
 from transforms.discovery.candidates import candidate_pairs
 from transforms.discovery.evidence import Agreement, Values, agreement_of
-from transforms.discovery.series import PLACE_KEY, SERIES, later_period, series_id, unit_sizes
+from transforms.discovery.series import PLACE_KEY, SERIES, later_period, series_id, series_of, unit_sizes
 from transforms.discovery.sums import SUM_SHARE, FoundSum, sums_of_series
 
 FEWEST_COMMON: Final = 10
@@ -54,6 +55,13 @@ class PlacedSeries:
     later: dict[int, SeriesValues]
     names: dict[int, Name]
     sizes: Values
+
+
+def suspected_of(statements: pl.DataFrame) -> pl.DataFrame:
+    """Return double reporting that nobody declared in these statements, as `suspected_overlap`."""
+    if statements.height < 2 * FEWEST_COMMON:  # no two series have so many places
+        return pl.DataFrame(schema=frame_schema(SUSPECTED))
+    return suspected_overlap(series_of(statements))
 
 
 def suspected_overlap(figures: pl.DataFrame) -> pl.DataFrame:
@@ -179,6 +187,7 @@ def _row(
         "scale": scale,
         "shift": 0,
         "verdict": None,
+        "partition": SINGLE_PARTITION,
     }
 
 

@@ -1,6 +1,8 @@
 """The content of the tables of overlap: what their digest covers.
 
-Hours and agencies follow from the contracts in force, which a rebuild does not have: no digest covers them.
+Hours and agencies follow from the contracts in force, and verdicts from people: a rebuild has neither, and no digest
+covers them. Of the evidence for `suspected` it covers the counts, not the statistics, whose last digits may differ from
+machine to machine.
 """
 
 from typing import Final
@@ -17,6 +19,10 @@ CONTENT: Final = {
     ),
     "coverage": ("obligations", "concept", "period_start", "items"),
     "redundancy": ("scope", "name", "items", "figures", "figures_elsewhere"),
+    "suspected": (
+        "kind", "series_a", "series_b", "obligation_a", "concept_a", "breakdown_a", "reporter_a", "obligation_b",
+        "concept_b", "breakdown_b", "reporter_b", "parts", "common", "agreeing", "scale", "shift",
+    ),
 }  # fmt: skip
 COVERED_SCOPES: Final = ("sender", "unit")
 
