@@ -72,7 +72,7 @@ def draft_from_file(installation: Installation, name: str, file: Path, options: 
     Raises `UsageError` for an invalid name, a contract that exists, a file that holds no table or no figures.
     """
     path = new_contract_path(name, options.to)
-    filename, data = _first_file(installation, file)
+    filename, data = first_file(installation, file)
     try:
         table = read_file_table(data)
         draft, kind = _draft(installation, name, table, options)
@@ -110,7 +110,7 @@ def new_contract_path(name: str, to: Path | None) -> Path:
     return path
 
 
-def _first_file(installation: Installation, file: Path) -> tuple[str, bytes]:
+def first_file(installation: Installation, file: Path) -> tuple[str, bytes]:
     """Return name and bytes of a file, or of the first file of a folder or an archive."""
     if not file.is_dir():
         check_input(file)

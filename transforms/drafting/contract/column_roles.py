@@ -22,7 +22,7 @@ SAMPLED: Final = 100_000
 """Rows by which the roles are found; whether a key repeats is found by all."""
 CODE_NAMES: Final = re.compile(
     r"(^|[_ .-])(nr|no|kode|code|cd|id|num|nummer|number|konto|art|funksjon|sumlev|level|index|seq|rank|zip|postnr|tlf|"
-    r"lat|lon|lng|latitude|longitude|x|y|region|division|state|county)$|(nr|kode|nummer|code|fips\w*|_id)$",
+    r"lat|lon|lng|latitude|longitude|x|y|region|division|state|county|version|versjon)$|(nr|kode|nummer|code|fips\w*|_id)$",
     re.IGNORECASE,
 )
 TWIN_ENDING: Final = r"([_ .-]|tekst|text|navn|name|label)"
