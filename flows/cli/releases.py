@@ -15,6 +15,7 @@ from flows.cli.terminal import (
     one_line,
     open_here,
     plain_text,
+    print_alarm,
     print_json,
     print_list,
     print_progress,
@@ -223,7 +224,10 @@ def verify_command(*, json: JsonOption = False) -> None:
     if json:
         print_json(verdict.as_dict())
     else:
-        print_table([{"what": k.replace("_", " "), "is": v} for k, v in verdict.as_dict().items()])
+        facts = {**verdict.as_dict(), "tree_faults": len(verdict.tree_faults)}
+        print_table([{"what": name.replace("_", " "), "is": value} for name, value in facts.items()])
+        for fault in verdict.tree_faults:
+            print_alarm(fault)
     if verdict.register_changed and not verdict.same:
         advice = "`engang status` names rows that it has units for now; after their backfill, verify again"
         print_warning(f"the register of units has changed since release {verdict.release} was published: {advice}")

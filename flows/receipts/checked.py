@@ -34,5 +34,5 @@ def check_receipt_file(file: Path) -> tuple[dict[str, Any] | None, str]:
         return {"public_key": receipt["head"]["public_key"], **check_receipt(receipt)}, ""
     except InvalidSignature:
         return None, "the signature is not good"
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         return None, str(error)[:200] or type(error).__name__

@@ -87,6 +87,6 @@ if __name__ == "__main__":
     given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     try:
         proved = check_receipt(given)
-    except (InvalidSignature, ValueError, KeyError, TypeError) as error:
+    except (InvalidSignature, ValueError, LookupError, TypeError, AttributeError) as error:
         sys.exit(f"NOT PROVED: {error or 'the signature is not good'}")
     sys.stdout.write(json.dumps({"public_key": given["head"]["public_key"], **proved}, indent=1) + "\n")

@@ -16,7 +16,7 @@ from transforms.observations import agreement
 from transforms.observations.confidentiality import HIDDEN, conf_status, mark_hidden, without_confidential
 from transforms.observations.copies import is_copy
 from transforms.observations.corrections import corrected_buckets
-from transforms.receipts.fates import CODES, NO_FATES, bucket_code, fate
+from transforms.receipts.fates import BUCKET_OF_CODE, CODES, NO_FATES, bucket_code, fate
 
 _TEXTS: Final = ("item_id", "obligation", "sender", "reported_by", "concept", "unit_id", "unit_kind")
 STATEMENT: Final = pl.Schema([
@@ -61,14 +61,15 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
         judged = _with_copies(agreement.judge_claims(statements.filter(~copies)), statements.filter(copies))
     sources = _sources(live, judged)
     observations = _observations(judged)
+    rows = _row_buckets(claims, sources)
     names = [n for n in frame_schema(SOURCE).names() if n != "release"]
     return ConsolidatedClaims(
         observations=observations,
         sources=sources.select(names),
         conflicts=_conflicts(judged),
-        buckets=_buckets(claims, sources),
+        buckets=_buckets(claims, rows),
         statements=_stated(judged),
-        fates=_fates(claims, sources),
+        fates=rows.select(fate(pl.col("code"))).to_series(),
     )
 
 
@@ -178,25 +179,8 @@ def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
     return rows.select(names).sort("item_id", "claim_id").collect()
 
 
-def _buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
-    """Count each row once, in the bucket of its leading claim."""
-    relation = pl.col("relation")
-    bucket = (
-        pl.when(relation == "additive").then(pl.lit("additive"))
-        .when(relation == "conflict").then(pl.lit("conflict"))
-        .when("chosen").then(pl.lit("published"))
-        .otherwise(pl.lit("duplicate"))
-    )  # fmt: skip
-    counted = [
-        sources.lazy().filter("lead").select("submission_id", bucket.alias("bucket")),
-        claims.lazy().filter(pl.col("lead") & pl.col("bucket").is_not_null()).select("submission_id", "bucket"),
-    ]
-    rows = pl.concat(counted).group_by("submission_id", "bucket").agg(pl.len().cast(pl.Int64).alias("rows"))
-    return rows.sort("submission_id", "bucket").collect()
-
-
-def _fates(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.Series:
-    """Return the fate of each row, by its leading claim: in the bucket in which `_buckets` counts it."""
+def _row_buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """Return each row once, with the code of the bucket of its leading claim: arrival, row, code."""
     relation = pl.col("relation")
     code = (
         pl.when(relation == "additive").then(CODES["additive"])
@@ -204,11 +188,20 @@ def _fates(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.Series:
         .when("chosen").then(CODES["published"])
         .otherwise(CODES["duplicate"])
     )  # fmt: skip
-    found = [sources.lazy().filter("lead").select(fate(code))]
+    rows = [sources.lazy().filter("lead").select("arrival", "row", code=code.cast(pl.UInt8))]
     if claims.height > sources.height:  # else all stand
         corrected = claims.lazy().filter(pl.col("lead") & pl.col("bucket").is_not_null())
-        found.append(corrected.select(fate(bucket_code(pl.col("bucket")))))
-    return pl.concat(found).collect().to_series()
+        rows.append(corrected.select("arrival", "row", code=bucket_code(pl.col("bucket"))))
+    return pl.concat(rows).collect()
+
+
+def _buckets(claims: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Count the rows of each submission by bucket."""
+    ids = claims.lazy().group_by("arrival").agg(pl.col("submission_id").first())
+    counts = rows.lazy().group_by("arrival", "code").agg(pl.len().cast(pl.Int64).alias("rows"))
+    bucket = pl.col("code").replace_strict(BUCKET_OF_CODE, return_dtype=pl.String).alias("bucket")
+    named = counts.join(ids, on="arrival").select("submission_id", bucket, "rows")
+    return named.sort("submission_id", "bucket").collect()
 
 
 FACT_CONTENT = ("item_id", "unit_name", "value", "decimals", "obs_status", "agreement", "reports", "reporters")

@@ -16,13 +16,15 @@ LETTERS: Final = dict(zip(BUCKETS, "PDASWCRI", strict=True))
 UNSTATED: Final = "."
 """The letter of a row that a leaf states nothing of."""
 CODES: Final = {bucket: code for code, bucket in enumerate(BUCKETS)}
+BUCKET_OF_CODE: Final = dict(enumerate(BUCKETS))
 NO_FATES: Final = pl.Series("fate", [], dtype=pl.UInt64)
 FATE_SUBMISSION: Final = pl.Schema({
     "submission_id": pl.String, "arrival": pl.UInt32, "rest": pl.String, "whole": pl.Boolean, "reread": pl.Boolean,
 })  # fmt: skip
 """The columns of `fate_submissions`."""
-_ROW: Final = 16
-_ARRIVAL: Final = 2**36
+_ROW: Final = 4
+_ARRIVAL: Final = 36
+"""How many bits are below a row, and below an arrival."""
 _LONGEST_GAP: Final = 16
 """Rows that a leaf states nothing of, up to so many in a row, do not begin a new stretch."""
 _LETTERS: Final = np.frombuffer("".join(LETTERS.values()).encode(), np.uint8)
@@ -30,7 +32,7 @@ _LETTERS: Final = np.frombuffer("".join(LETTERS.values()).encode(), np.uint8)
 
 def fate(code: pl.Expr) -> pl.Expr:
     """Return `fate` UInt64 of rows with `arrival`, `row` and the code of their bucket (`CODES`)."""
-    place = pl.col("arrival").cast(pl.UInt64) * _ARRIVAL + pl.col("row").cast(pl.UInt64) * _ROW
+    place = pl.col("arrival").cast(pl.UInt64) * 2**_ARRIVAL + pl.col("row").cast(pl.UInt64) * 2**_ROW
     return (place + code.cast(pl.UInt64)).alias("fate")
 
 
@@ -63,7 +65,7 @@ def changed_fates(before: pl.Series | None, after: pl.Series, submissions: pl.Da
     if before is None or before.is_empty():
         return after
     whole = submissions.filter("whole")["arrival"].cast(pl.UInt64)
-    return after.filter(~after.is_in(before.implode()) | (after // _ARRIVAL).is_in(whole.implode()))
+    return after.filter(~after.is_in(before.implode()) | (after // 2**_ARRIVAL).is_in(whole.implode()))
 
 
 def fates_by_submission(fates: pl.Series) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -71,22 +73,23 @@ def fates_by_submission(fates: pl.Series) -> Iterator[tuple[int, np.ndarray, np.
     if fates.is_empty():
         return
     numbers = fates.sort().to_numpy()
-    arrivals = numbers // _ARRIVAL
-    starts = np.flatnonzero(np.diff(arrivals, prepend=np.uint64(2**63)))
-    for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-        own = numbers[start:end] % _ARRIVAL
-        yield int(arrivals[start]), own // _ROW, own % _ROW
+    arrivals = numbers >> np.uint64(_ARRIVAL)
+    starts = np.flatnonzero(arrivals[1:] != arrivals[:-1]) + 1
+    for start, end in zip([0, *starts], [*starts, len(numbers)], strict=True):
+        own = (numbers[start:end] & np.uint64(2**_ARRIVAL - 1)).view(np.int64)
+        yield int(arrivals[start]), own >> _ROW, own & (2**_ROW - 1)
 
 
 def stretches(rows: np.ndarray, codes: np.ndarray) -> list[tuple[int, str]]:
     """Return rows, ascending, as stretches: the first row, and a letter for it and for each one after it."""
-    if not len(rows):
-        return []
-    breaks = np.flatnonzero(np.diff(rows) > _LONGEST_GAP) + 1
     found = []
+    breaks = np.flatnonzero(rows[1:] - rows[:-1] > _LONGEST_GAP) + 1
     for start, end in zip([0, *breaks], [*breaks, len(rows)], strict=True):
-        first = int(rows[start])
-        letters = np.full(int(rows[end - 1]) - first + 1, ord(UNSTATED), np.uint8)
-        letters[(rows[start:end] - rows[start]).astype(np.int64)] = _LETTERS[codes[start:end].astype(np.int64)]
+        first, length = int(rows[start]), int(rows[end - 1] - rows[start]) + 1
+        letters = _LETTERS[codes[start:end]]
+        if length > end - start:
+            stated = np.full(length, ord(UNSTATED), np.uint8)
+            stated[rows[start:end] - first] = letters
+            letters = stated
         found.append((first, letters.tobytes().decode("ascii")))
     return found

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from flows.installation import Installation
 from flows.intake.deliveries import make_delivery
@@ -30,9 +28,9 @@ from transforms.receipts.leaves import leaf_text
 pytestmark = pytest.mark.usefixtures("unchecked")
 OFFLINE = ROOT / "flows" / "receipts" / "offline.py"
 HEADER = "kommune;dag;gruppe;antall;merknad\n"
-OPEN = HEADER + "0301;01.01.2024;alle;709037;\n1120;01.01.2024;alle;20005;\n1103;01.01.2024;alle;7;\n9998;x;alle;1;\n"
+OPEN = HEADER + "0301;01.01.2024;alle;709037;\n1120;01.01.2024;alle;20005;\n1121;01.01.2024;alle;7;\n9998;x;alle;1;\n"
 OTHER = HEADER + "0301;01.01.2024;alle;709037;\n1120;01.01.2024;alle;20006;\n"
-SECRET = HEADER + "0301;01.01.2024;alle;709038;x\n1103;01.01.2024;alle;7;\n"
+SECRET = HEADER + "0301;01.01.2024;alle;709038;x\n1121;01.01.2024;alle;7;\n"
 CLOSED_VALUE = "424242"
 CLOSED = HEADER + f"0301;01.01.2024;alle;{CLOSED_VALUE};\n"
 MARKED = "    reported_by: {option: sender}\n    confidential: {column: merknad, map: {'': 'false', x: 'true'}}\n"
@@ -109,7 +107,7 @@ def test_a_receipt_of_a_marked_value_compares_nothing(home: Installation, ids: A
     ] or (rows[0]["items"][0]["contradicts"] and rows[0]["items"][0]["not_shown"] == 1)
 
 
-def test_nothing_that_is_withheld_can_be_read_off_a_receipt(home: Installation, ids: Any, tmp_path: Path) -> None:
+def test_nothing_that_is_withheld_can_be_read_off_a_receipt(ids: Any, tmp_path: Path) -> None:
     engang("receipt", ids["en"], "--out", tmp_path / "r.json", "--since", "1")
     text = (tmp_path / "r.json").read_text()
     assert not {"709038", CLOSED_VALUE, "lukket", "fire", ids["fire"], ids["tre"]} & set(re.findall(r"\w+", text))
@@ -146,7 +144,7 @@ def run_offline(file: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-I", copy, file], capture_output=True, text=True, cwd=tmp_path, check=False)
 
 
-def test_the_offline_check_needs_nothing_of_engang(home: Installation, ids: Any, tmp_path: Path) -> None:
+def test_the_offline_check_needs_nothing_of_engang(ids: Any, tmp_path: Path) -> None:
     tree = ast.parse(OFFLINE.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -161,28 +159,19 @@ def test_the_offline_check_needs_nothing_of_engang(home: Installation, ids: Any,
     assert "NOT PROVED: leaf" in run_offline(file, tmp_path).stderr
 
 
-PROOF = ("head", "leaves", "earlier")
-
-
-@settings(max_examples=60)
-@given(data=st.data())
-def test_a_receipt_of_which_anything_that_is_proved_was_changed_proves_nothing(
-    home: Installation, ids: Any, data: st.DataObject
-) -> None:
-    receipt = {name: shown(home, ids["en"], since=1)[name] for name in PROOF}
-    text = json.dumps(receipt)
-    at = data.draw(st.integers(0, len(text) - 1))
-    changed = (
-        text[:at]
-        + data.draw(st.sampled_from('0123456789abcdefPDC"{}[],: \\').filter(lambda c: c != text[at]))
-        + text[at + 1 :]
-    )
-    try:
-        same = json.loads(changed) == receipt
-        proved = offline.check_receipt(json.loads(changed))
-    except Exception:  # noqa: BLE001  # whatever it is, it is no proof
-        return
-    assert same or proved == offline.check_receipt(receipt), "blanks between values and the case of digits mean nothing"
+def test_a_receipt_of_which_any_byte_was_changed_proves_nothing(home: Installation, ids: Any) -> None:
+    receipt = shown(home, ids["en"], since=1)
+    proof = {name: receipt[name] for name in ("head", "leaves", "earlier")}
+    text, proved = json.dumps(proof), offline.check_receipt(proof)
+    for at, character in enumerate(text):
+        changed = f"{text[:at]}{chr(ord(character) ^ 1)}{text[at + 1 :]}"
+        try:
+            read = json.loads(changed)
+            found = offline.check_receipt(read)
+        except Exception:  # noqa: BLE001, S112  # whatever it is, it is no proof
+            continue
+        assert read["earlier"] == proof["earlier"] or "earlier" not in read, "what proves is what was written"
+        assert found == proved
 
 
 def test_leaves_cannot_be_left_out_or_exchanged(home: Installation, ids: Any) -> None:
@@ -249,7 +238,7 @@ def test_verify_needs_no_installation_and_says_what_is_wrong(ids: Any, tmp_path:
     assert engang("receipt", "verify", file).code == 2
 
 
-def test_heads_and_extensions_are_published(home: Installation, ids: Any, tmp_path: Path) -> None:
+def test_heads_and_extensions_are_published(home: Installation, tmp_path: Path) -> None:
     heads = engang("receipt", "heads", "--json").json
     assert [(head["release"], head["size"]) for head in heads] == [(1, 1), (2, 5)]
     assert len({head["public_key"] for head in heads}) == 1
@@ -264,7 +253,7 @@ def test_heads_and_extensions_are_published(home: Installation, ids: Any, tmp_pa
         offline.check_receipt({**proof, "earlier": {**proof["earlier"], "head": proof["head"]}})
 
 
-def test_an_export_has_the_head_and_its_key(home: Installation, tmp_path: Path) -> None:
+def test_an_export_has_the_head_and_its_key(tmp_path: Path) -> None:
     assert engang("export", "--to", tmp_path / "out").code == 0
     head = json.loads((tmp_path / "out" / "release.json").read_text())["tree_head"]
     assert offline.read_head(head)["release"] == 2

@@ -84,7 +84,7 @@ def test_each_row_has_the_bucket_in_which_the_release_counts_it(home: Installati
 
 def test_a_release_appends_what_changed_and_nothing_else(home: Installation, template: Any) -> None:
     assert [head_of(home, number)["size"] for number in (1, 2)] == [1, 3]
-    deliver(home, HEADER + "1103;01.01.2024;alle;5;\n", "tre")
+    deliver(home, HEADER + "1121;01.01.2024;alle;5;\n", "tre")
     assert night(home).release == 3
     assert head_of(home)["size"] == 4, "what the night does not reach has no leaf"
     withdraw(home, template[1])

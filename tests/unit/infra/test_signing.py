@@ -42,7 +42,7 @@ def test_those_who_make_it_at_once_have_one_key(settings: Settings) -> None:
     assert len(set(found)) == 1
 
 
-def test_the_setting_goes_before_the_file(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_setting_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ENGANG_SIGNING_KEY", RFC_8032_KEY)
     given = read_settings(tmp_path)
     assert signing.read_signing_key(given).hex() == RFC_8032_KEY
