@@ -60,7 +60,8 @@ class CheckPageSettings:
 
     host: None where the page is off. bytes: the largest upload. seconds: what uploading and checking may take together.
     waiting: how many checks may wait or run at a time. earlier: whether it shows, to anybody who asks, what a file
-    changes of what its sender delivered before.
+    changes of what its sender delivered before. known: whether it shows, to anybody who asks, what contracts with
+    `may_share: all` have reported of a unit, and offers drafts filled in with it.
     """
 
     host: str | None = "127.0.0.1"
@@ -69,6 +70,7 @@ class CheckPageSettings:
     seconds: int = 120
     waiting: int = 4
     earlier: bool = False
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
     ENGANG_DISCOVERY_FIGURES  how many figures a night compares to find double reporting, default 200000; 0 for none
     ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
-                      ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER  what it takes and shows
+                      ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER, ENGANG_CHECK_PAGE_KNOWN  what it takes and
+                      shows
     ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
     ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that announces arrivals, and of its dead-letter queue
     ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE is their source
@@ -230,6 +233,7 @@ def _check_page() -> CheckPageSettings:
         seconds=_limit("ENGANG_CHECK_PAGE_SECONDS", default.seconds),
         waiting=_limit("ENGANG_CHECK_PAGE_WAITING", default.waiting),
         earlier=_is_on("ENGANG_CHECK_PAGE_EARLIER"),
+        known=_is_on("ENGANG_CHECK_PAGE_KNOWN"),
     )
 
 

@@ -1,6 +1,12 @@
 """Contracts of one obligation's figures in every format that a draft is written in, and others that know them."""
 
+import datetime as dt
+from dataclasses import replace
 from pathlib import Path
+
+from flows.installation import Installation
+from flows.intake.deliveries import make_delivery
+from flows.pipeline import nightly, receive
 
 HEAD = """\
 contract: {name}
@@ -54,27 +60,32 @@ FORMS = {
 format: {type: csv, delimiter: ";", decimal: ",", encoding: cp1252, header_row: 3, skip_footer: 1}
 unit: {column: Kommune, kind: municipality, by: name}
 period: {column: Måned, type: month, format: "%m.%Y"}
-""" + CLAIMS.format(p=""),
+"""
+    + CLAIMS.format(p=""),
     "xlsx": """\
 format: {type: xlsx, sheet: Skjema, header_row: 2}
 unit: {column: Kommune, kind: municipality, by: name}
 period: {column: Måned, type: month}
-""" + CLAIMS.format(p=""),
+"""
+    + CLAIMS.format(p=""),
     "json": """\
 format: {type: json, rows: skjema.rader}
 unit: {column: "skjema.rader[].kommune", kind: municipality}
 period: {column: hode.måned, type: month}
-""" + CLAIMS.format(p="skjema.rader[].tall."),
+"""
+    + CLAIMS.format(p="skjema.rader[].tall."),
     "lines": """\
 format: {type: json, lines: true}
 unit: {column: id.nr, kind: municipality}
 period: {column: måned, type: month}
-""" + CLAIMS.format(p=""),
+"""
+    + CLAIMS.format(p=""),
     "xml": """\
 format: {type: xml, rows: Skjema.Kommune.Rad}
 unit: {column: "Skjema.Kommune.@nr", kind: municipality}
 period: {column: Skjema.Hode.Maaned, type: month}
-""" + CLAIMS.format(p="Skjema.Kommune.Rad[]."),
+"""
+    + CLAIMS.format(p="Skjema.Kommune.Rad[]."),
     "fixed": """\
 format:
   type: fixed_width
@@ -87,12 +98,14 @@ format:
     - {name: costs, start: 25, length: 12, decimals: 3}
 unit: {column: nr, kind: municipality}
 period: {column: month, type: month}
-""" + CLAIMS.format(p=""),
+"""
+    + CLAIMS.format(p=""),
     "parquet": """\
 format: {type: parquet}
 unit: {column: nr, kind: municipality}
 period: {option: period, type: month, format: "%m.%Y"}
-""" + CLAIMS.format(p=""),
+"""
+    + CLAIMS.format(p=""),
     "sdmx": """\
 format: {type: sdmx_csv}
 unit: {column: REF_AREA, kind: municipality}
@@ -102,6 +115,14 @@ breakdown: {stage: {column: STAGE}}
 repeat: error
 claims:
   - {concept: pupils, column: OBS_VALUE, reported_by: {value: T}, unit_measure: {value: persons}}
+""",
+    "total": """\
+format: {type: csv}
+unit: {column: nr, kind: municipality}
+period: {column: month, type: month}
+repeat: error
+claims:
+  - {concept: pupils, column: pupils, reported_by: {value: T}, unit_measure: {value: persons}}
 """,
     "wide": """\
 format: {type: csv, delimiter: ","}
@@ -131,3 +152,20 @@ def write_forms(folder: Path, changes: dict[str, str] | None = None) -> Path:
         text = contract_text(name, form, more=(changes or {}).get(name, ""))
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
     return folder
+
+
+IN_TIME = dt.datetime(2025, 2, 10, 12, tzinfo=dt.UTC)
+LATER = dt.datetime(2025, 5, 2, tzinfo=dt.UTC)
+"""When deliveries are received: before and after the due dates of January and February 2025."""
+
+
+def deliver(installation: Installation, contract: str, text: str, *, at: dt.datetime = IN_TIME) -> None:
+    """Receive a delivery that was received at a time, in which nothing is wrong."""
+    made = make_delivery(installation, f"{contract}.txt", text.encode(), contract, sender=None, period=None)
+    delivery = replace(made, received_at=at)
+    assert [r.rejected for batch in receive(installation, [delivery]) for r in batch] == [0]
+
+
+def publish(installation: Installation) -> None:
+    """Publish a release of all that was received."""
+    assert nightly(installation, export="never").published

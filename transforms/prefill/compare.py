@@ -11,7 +11,7 @@ from transforms.overlap.dossier import lower_bound
 from transforms.prefill.known import DERIVED, FILLED
 
 COUNTS: Final = ("cells", "filled", "derived", "compared", "exact", "within")
-"""Cells that the form asked for, that could be filled in, as sums; those compared, exactly right, and within accuracy."""
+"""Cells that the form asked for, that could be filled in, and as sums; compared, exactly right, within accuracy."""
 _COARSEST: Final = 28
 
 

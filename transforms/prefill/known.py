@@ -18,13 +18,10 @@ SUPPRESSED: Final = "suppressed"
 CONFLICT: Final = "conflict"
 FILLED: Final = (KNOWN, DERIVED)
 """The states of items whose value a draft may show."""
-ITEM: Final = pl.Schema(
-    {
-        **dict.fromkeys(("item_id", "concept", "breakdown", "unit_measure", "unit_id", "unit_kind"), pl.String),
-        **dict.fromkeys(("unit_code", "unit_name"), pl.String),
-        **dict.fromkeys(("period_start", "period_end"), pl.Date),
-    }
-)
+_TEXTS: Final = (
+    "item_id", "concept", "breakdown", "unit_measure", "unit_id", "unit_kind", "unit_code", "unit_name"
+)  # fmt: skip
+ITEM: Final = pl.Schema([*((name, pl.String) for name in _TEXTS), ("period_start", pl.Date), ("period_end", pl.Date)])
 """What an item is about."""
 KNOWN_ITEM: Final = pl.Schema(
     {
@@ -93,7 +90,7 @@ def known_values(
         .otherwise(pl.lit(KNOWN))
     )
     stated = found.with_columns(state=state, rule=pl.lit(None, pl.String), parts=pl.lit(None, pl.UInt32))
-    return without_hidden(stated.select(KNOWN_ITEM.names()).cast(KNOWN_ITEM))  # type: ignore[arg-type]  # a schema
+    return without_hidden(stated.select(KNOWN_ITEM.names()).cast(KNOWN_ITEM))
 
 
 def without_hidden(known: pl.DataFrame) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def with_sums(
         .otherwise(pl.lit(DERIVED))
     )
     placed = new.join(places, on=["unit_id", "period_start"], how="inner")
-    return without_hidden(pl.concat([known, placed.select(KNOWN_ITEM.names()).cast(KNOWN_ITEM)]))  # type: ignore[arg-type]  # a schema
+    return without_hidden(pl.concat([known, placed.select(KNOWN_ITEM.names()).cast(KNOWN_ITEM)]))
 
 
 def _disjoint(lower: str, upper: str) -> pl.Expr:

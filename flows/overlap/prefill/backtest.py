@@ -49,7 +49,7 @@ def backtest_drafts(installation: Installation, contract_name: str) -> dict[str,
             _known_then(installation, view, own.filter(_is_period(start, end)), submissions, limit),
             own.filter(_is_period(start, end)),
             contract,
-        ).with_columns(due=pl.lit(limit.date() - _DAY if contract.due else limit.date()))
+        ).with_columns(due=pl.lit(_due_day(limit, contract)))
         for (start, end), limit in limits.items()
     ]
     return counts_of(pl.concat(compared) if compared else None)
@@ -57,6 +57,12 @@ def backtest_drafts(installation: Installation, contract_name: str) -> dict[str,
 
 def _is_period(start: dt.date, end: dt.date) -> pl.Expr:
     return (pl.col("period_start") == start) & (pl.col("period_end") == end)
+
+
+def _due_day(limit: dt.datetime, contract: Contract) -> dt.date:
+    """Return the last day on which something may have been received to count."""
+    local = limit.replace(tzinfo=dt.UTC).astimezone(OSLO).date()
+    return local - _DAY if contract.due else local
 
 
 def _own_figures(installation: Installation, release: Release, contract: Contract) -> pl.DataFrame:

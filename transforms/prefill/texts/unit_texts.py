@@ -44,9 +44,10 @@ def _as_delivered(register: Register, unit: Unit, text: str, period: tuple[dt.da
     """Return the units that the contract reads a text as: a name, an organisation number, a unit known by name only."""
     kinds = stated_kinds(unit) or register.units["kind"].unique().sort().to_list()
     start, end = period
-    by = f"{unit.by}:{unit.system}" if unit.system else unit.by
-    keys = pl.DataFrame({"kind": kinds, "by": by, "key": text, "date": start, "until": end})
-    read = resolve_units(register, keys).filter(pl.col("unit_id").is_not_null())
+    ways = dict.fromkeys([f"{unit.by}:{unit.system}" if unit.system else unit.by, "name"])
+    keys = pl.DataFrame({"by": list(ways)}).join(pl.DataFrame({"kind": kinds}), how="cross")
+    dated = keys.with_columns(key=pl.lit(text), date=pl.lit(start), until=pl.lit(end))
+    read = resolve_units(register, dated).filter(pl.col("unit_id").is_not_null())
     found = read.select("unit_id", "unit_code", "unit_name", unit_kind="kind").unique("unit_id").sort("unit_id")
     if found.height or not unit.provisional:
         return found.to_dicts()
@@ -65,9 +66,9 @@ def unit_texts(register: Register, unit: Unit, item: Place, until: dt.date) -> l
 
     item: unit_id, unit_kind, unit_code, unit_name, period_start.
     """
-    start = item["period_start"]
+    start: dt.date = item["period_start"]
     day = dt.date.fromisoformat(unit.valid_on) if unit.valid_on else start
-    end = day + dt.timedelta(days=1) if unit.valid_on and isinstance(day, dt.date) else until
+    end = day + dt.timedelta(days=1) if unit.valid_on else until
     texts = _candidates(register, unit, item, day)
     if unit.provisional and str(item["unit_id"]).startswith("provisional:"):
         return [str(item["unit_name"])]
@@ -82,7 +83,7 @@ def unit_texts(register: Register, unit: Unit, item: Place, until: dt.date) -> l
     return read.filter(pl.col("unit_id") == item["unit_id"])["key"].to_list()
 
 
-def _candidates(register: Register, unit: Unit, item: Place, day: object) -> list[str]:
+def _candidates(register: Register, unit: Unit, item: Place, day: dt.date) -> list[str]:
     at_day = (pl.col("valid_from") <= day) & (day < pl.col("valid_to")).fill_null(value=True)
     mine = (pl.col("unit_id") == item["unit_id"]) & at_day
     if unit.by == "organisation_number":
