@@ -123,6 +123,7 @@ UNSHIPPED: Final[Examples] = {
     ("FixedField", "empty"): "_Z",
     ("IgnoreRows", "pattern"): '"Total.*"',
     ("Unit", "value"): '"0301"',
+    ("PatternRule", "pattern"): '"[0-9]{4}"',
     ("Unit", "option"): "sender",
     ("Unit", "map"): '{Oslo kommune: "0301"}',
     ("Period", "value"): '"2024"',
