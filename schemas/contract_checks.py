@@ -159,12 +159,21 @@ def _bad_accuracies(decimals: int | str | Take | None) -> list[str]:
     return [f"{t!r} is neither a whole number nor `exact`" for t in texts if not re.fullmatch("-?[0-9]+|exact", t)]
 
 
+def _has_one_group(pattern: str) -> bool:
+    """Return whether a regular expression (RE2) is one that has one group."""
+    try:
+        return len(pl.Series([""]).str.extract_groups(pattern).struct.fields) == 1
+    except pl.exceptions.ComputeError:
+        return False
+
+
 def _bad_patterns(contract: ContractKeys) -> list[str]:
     patterns = [r.pattern for r in contract.rules if isinstance(r, PatternRule)]
     patterns += [i.pattern for i in contract.ignore_rows if i.pattern] + [r.pattern for r in contract.format.repairs]
     patterns += [contract.format.sheets] if isinstance(contract.format.sheets, str) else []
     patterns += [claim.missing_pattern for claim in contract.claims if claim.missing_pattern]
-    found = []
+    extracts = [take.extract for take in contract.takes() if take.extract]
+    found = [f"extract: {each!r} needs one group, in parentheses" for each in extracts if not _has_one_group(each)]
     for pattern in patterns:
         try:
             pl.Series([""]).str.contains(pattern)

@@ -50,6 +50,9 @@ class Take(Strict):
     """Several columns of the row, their texts joined; empty if one of them is."""
     between: str | None = None
     """The text between those of several columns; by default none (in a record's field one blank)."""
+    extract: str | None = None
+    """Regular expression (RE2) with one group, which is what is read of a cell that matches: `^([0-9]{4}) .*` of `0301
+    Oslo`. Another cell is read whole."""
     pad: int | tuple[int, ...] | None = None
     """How many digits a number has that is a code: zeros are put before shorter ones. For several columns one width, or
     one for each."""

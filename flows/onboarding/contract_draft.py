@@ -136,12 +136,20 @@ def _draft(
         return (follow(draft, installation.contract(options.like), texts.columns) if options.like else draft), None
     key = find_report_key(texts)
     numbered = texts if len(key) == 1 else texts.with_columns(pl.int_range(pl.len()).cast(pl.String).alias(ADDED_KEY))
-    kind = draft_kind(numbered, _kind_name(installation, name))
+    kind = _drafted_kind(numbered, _kind_name(installation, name))
     declared = kind.declared["fields"]
     types, why = ({f: declared[f][each] for f in kind.fields} for each in ("type", "doc"))
     keys = (kind.key,) if kind.key != ADDED_KEY else key
     columns = RecordColumns(kind.declared["kind"], kind.fields, keys, kind.reporter, types, why)
     return draft_records(source, texts, columns), kind
+
+
+def _drafted_kind(texts: pl.DataFrame, name: str) -> KindDraft:
+    try:
+        return draft_kind(texts, name)
+    except UsageError as error:
+        hint = "a list of units is no delivery: put it into the folder that ENGANG_CODELISTS names"
+        raise UsageError(f"no column holds figures; as records: {error}; {hint}") from error
 
 
 def _kind_name(installation: Installation, name: str) -> str:

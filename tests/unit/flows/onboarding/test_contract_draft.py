@@ -204,6 +204,13 @@ def test_garbage_is_refused_and_nothing_is_written(home: Installation, tmp_path:
     assert not (home.settings.home / "drafts").exists()
 
 
+def test_a_list_of_codes_is_named_as_what_it_may_be(home: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("kind;code;name\nschool;901;Sentrum\nschool;902;Nord\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"no column holds figures.*ENGANG_CODELISTS"):
+        draft(home, file)
+
+
 def test_names_and_existing_contracts_are_respected(home: Installation, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(FILES["plain.csv"])
