@@ -10,7 +10,7 @@ from schemas.errors import SubmissionError
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.parsing.parse import parse
 from transforms.parsing.raw_frame import ParseResult
-from transforms.parsing.shapes.sheets import SHEET_ROWS
+from transforms.parsing.shapes.sheets import MOST_SHEETS, SHEET_ROWS
 
 TEXT = (
     CONTRACT_HEAD
@@ -92,3 +92,7 @@ def test_sheets_with_columns_that_become_rows_may_have_other_columns() -> None:
 def test_keys_that_do_not_fit_are_errors(form: str) -> None:
     with pytest.raises(Exception, match=r"sheet|expression"):
         read(BOOK, form)
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert MOST_SHEETS == 200
