@@ -10,7 +10,7 @@ from schemas.errors import SubmissionError
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.parsing.parse import parse
 from transforms.parsing.raw_frame import ParseResult
-from transforms.parsing.shapes.sheets import MOST_SHEETS, SHEET_ROWS
+from transforms.parsing.shapes.sheets import SHEET_ROWS, declared_sheets
 
 TEXT = (
     CONTRACT_HEAD
@@ -94,5 +94,10 @@ def test_keys_that_do_not_fit_are_errors(form: str) -> None:
         read(BOOK, form)
 
 
-def test_its_limits_are_those_that_senders_know() -> None:
-    assert MOST_SHEETS == 200
+def test_two_hundred_sheets_are_read_and_no_more() -> None:
+    contract = read_contract(TEXT + 'format: {type: xlsx, sheets: "(?<year>[0-9]+)"}')
+    names = [str(number) for number in range(1000, 1202)]
+    hidden = [name == "1201" for name in names]
+    assert declared_sheets(names[1:], hidden[1:], contract) == names[1:201]
+    with pytest.raises(SubmissionError, match=r"too-large: found 201 sheets, expected at most 200"):
+        declared_sheets(names, hidden, contract)
