@@ -4,12 +4,14 @@
 
 Each mutant is tried in a copy of the tree, never in place, with the tests that run the changed line, the quickest
 first. A survivor is a hole in the tests, or a change that makes nothing wrong; `mutations_equivalent.txt` lists those
-judged so, and why. `--again FILE` tries once more what survived an earlier run, whose output the file holds.
+judged so, and why. `--again FILE` tries once more what survived an earlier run, whose output the file holds. `--near`
+tries each mutant with the unit tests of its folder alone: what they see is seen, and `--again` tries the rest with all.
 """
 
 import argparse
 import compileall
 import py_compile
+import random
 import re
 import shutil
 import sys
@@ -70,8 +72,8 @@ class Tried(NamedTuple):
 class Course:
     """The copy of the tree in which mutants run, its server, and the tests of each line."""
 
-    def __init__(self, tree: Path, server: ForkServer, measured: Measured) -> None:
-        self.tree, self._server, self._measured = tree, server, measured
+    def __init__(self, tree: Path, server: ForkServer, measured: Measured, *, near: bool = False) -> None:
+        self.tree, self._server, self._measured, self._near = tree, server, measured, near
         self._equivalent = judged()
         self._kills: Counter[tuple[str, str]] = Counter()
 
@@ -103,7 +105,7 @@ class Course:
         """Return what becomes of the mutant at these lines, and the test that saw it. text: the module without it."""
         kills = Counter({file: count for (of, file), count in self._kills.items() if of == module})
         met: set[str] = set()
-        for circle in range(len(circles(self.tree, module))):
+        for circle in range(len(circles(self.tree, module)) - self._near):
             with self._without_mutant(module, text):  # what fails without a mutant sees none
                 contexts = self._measured.contexts(module, circle)
             tests = [test for test in contexts.tests(module, lines) if test not in met]
@@ -190,16 +192,24 @@ def copied_tree() -> Iterator[Path]:
 
 
 @contextmanager
-def course(kept: Path | None = None) -> Iterator[Course]:
-    """Give the course, ready; `kept` is a file that keeps what ran without a mutant for the next time."""
+def course(kept: Path | None = None, *, near: bool = False) -> Iterator[Course]:
+    """Give the course, ready; `kept` is a file that keeps what ran without a mutant for the next time.
+
+    near: mutants meet the tests of their own folder alone.
+    """
     with copied_tree() as tree, fork_server(tree) as server:
-        yield Course(tree, server, Measured(server, tree, kept))
+        yield Course(tree, server, Measured(server, tree, kept), near=near)
 
 
 def modules() -> list[str]:
     """Return the modules whose mutants must be seen."""
     paths = sorted({path for pattern in MODULES for path in ROOT.glob(pattern)} - set(ROOT.rglob("__init__.py")))
     return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def shuffled(names: list[str], seed: int) -> list[str]:
+    """Return names in an order drawn by the seed: a run that is cut off has tried a fair sample of them."""
+    return random.Random(seed).sample(names, len(names))
 
 
 def judged() -> set[tuple[str, str]]:
@@ -226,7 +236,7 @@ def share_caught(tried: list[Tried]) -> float:
 def table(tried: list[Tried]) -> str:
     """Return, as Markdown, of each module and of all: mutants, caught, equivalent, survived, share caught."""
     lines = ["| module | mutants | caught | equivalent | survived | share |", "| --- | --- | --- | --- | --- | --- |"]
-    for module in [*dict.fromkeys(one.module for one in tried), "all"]:
+    for module in [*sorted({one.module for one in tried}), "all"]:
         own = [one for one in tried if module in {one.module, "all"}]
         fates = Counter("caught" if one.fate in CAUGHT else one.fate for one in own)
         figures = (module, len(own), fates["caught"], fates["judged"], fates["SURVIVED"], f"{share_caught(own):.1%}")
@@ -244,13 +254,18 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10, help="mutants of each module")
     parser.add_argument("--contexts", type=Path, help="file that keeps which tests run which line for the next time")
     parser.add_argument("--again", type=Path, metavar="FILE", help="try what survived the run that printed this file")
+    parser.add_argument("--near", action="store_true", help="only with the unit tests of the module's folder: quicker")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no module is begun after so many")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     before = survivors_of(arguments.again.read_text(encoding="utf-8")) if arguments.again else {}
     tried: list[Tried] = []
-    with course(arguments.contexts) as ready:
+    with course(arguments.contexts, near=arguments.near) as ready:
         started = time.monotonic()
-        for module in arguments.module or (before if arguments.again else modules()):
+        for module in arguments.module or (before if arguments.again else shuffled(modules(), arguments.seed)):
+            if time.monotonic() - started > 60 * arguments.minutes:
+                print(f"the time is over: {module} and those after it are not tried")
+                break
             again = ready.try_again(module, before.get(module, ()))
             for one in again if arguments.again else ready.try_mutants(module, arguments.count, arguments.seed):
                 tried.append(one)

@@ -230,3 +230,7 @@ def away(_: object) -> Any:
         raise StoreError("the lake is damaged")
 
     return SimpleNamespace(live=live)
+
+
+def test_twenty_parked_objects_are_listed() -> None:
+    assert module.MAX_PARKED_LISTED == 20

@@ -184,3 +184,7 @@ def test_a_night_reads_ten_files_and_ten_small_partitions(home: Installation, mo
     monkeypatch.setattr(ledger_monitoring, "sample_files", sample_files)
     assert check_storage(home) == ["a partition"]
     assert asked == [(10, 16 * 2**20), (10, 64 * 2**20)]
+
+
+def test_how_much_a_night_reads_is_stated() -> None:
+    assert (storage.SAMPLED_BYTES, storage.PARTITION_BYTES) == (64 * 2**20, 16 * 2**20)

@@ -13,7 +13,7 @@ from tests.support.shaped_deliveries import received
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.parsing.parse import parse
 from transforms.parsing.raw_frame import ParseResult
-from transforms.parsing.shapes.sheets import SHEET_ROWS
+from transforms.parsing.shapes.sheets import SHEET_ROWS, declared_sheets
 
 TEXT = (
     CONTRACT_HEAD
@@ -156,3 +156,12 @@ def test_a_mapping_is_of_columns_that_the_contract_has() -> None:
 def test_keys_that_do_not_fit_are_errors(form: str) -> None:
     with pytest.raises(Exception, match=r"sheet|expression"):
         read(BOOK, form)
+
+
+def test_two_hundred_sheets_are_read_and_no_more() -> None:
+    contract = read_contract(TEXT + 'format: {type: xlsx, sheets: "(?<year>[0-9]+)"}')
+    names = [str(number) for number in range(1000, 1202)]
+    hidden = [name == "1201" for name in names]
+    assert declared_sheets(names[1:], hidden[1:], contract) == names[1:201]
+    with pytest.raises(SubmissionError, match=r"too-large: found 201 sheets, expected at most 200"):
+        declared_sheets(names, hidden, contract)
