@@ -101,7 +101,7 @@ def _shown(installation: Installation, sender: str) -> set[str]:
 def _by_key(opinions: pl.DataFrame, key: list[str], shown: set[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Return of each claim or report who agrees and who contradicts, and how many others are not shown."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in opinions.iter_rows(named=True):
+    for row in opinions.sort(SPEAKER).iter_rows(named=True):
         mine = found.setdefault(tuple(row[name] for name in key), _nobody())
         if row["opinion"] is None or row["contract"] not in shown:
             mine["not_shown"] += 1
