@@ -77,8 +77,8 @@ def _records(
     tables, name = kind_tables(installation.settings.lake, kind), kind.kind
     sources = tables.live(f"{name}_sources", release["tables"])
     names = ["report_id", "item_id", "confidential", *SPEAKER]
-    mine = sources.filter(pl.col("submission_id") == submission["submission_id"])
-    mine = mine.select(*names, "rows", "relation").explode("rows").filter(pl.col("rows").is_in(rows)).collect()
+    own = sources.filter(pl.col("submission_id") == submission["submission_id"])
+    mine = own.select(*names, "rows", "relation").explode("rows").filter(pl.col("rows").is_in(rows)).collect()
     wanted = pl.col("item_id").is_in(mine["item_id"].unique().implode())
     others = sources.filter(wanted).select(names).collect()
     conflicts = tables.live(f"{name}_conflicts", release["tables"]).filter(wanted).collect()

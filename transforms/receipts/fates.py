@@ -33,7 +33,8 @@ _LETTERS: Final = np.frombuffer("".join(BUCKET_LETTERS.values()).encode(), np.ui
 def fate(code: pl.Expr) -> pl.Expr:
     """Return `fate` UInt64 of rows with `arrival`, `row` and the code of their bucket (`BUCKET_CODES`)."""
     place = pl.col("arrival").cast(pl.UInt64) * 2**_ARRIVAL + pl.col("row").cast(pl.UInt64) * 2**_ROW
-    return (place + code.cast(pl.UInt64)).alias("fate")
+    number: pl.Expr = place + code.cast(pl.UInt64)
+    return number.alias("fate")
 
 
 def bucket_code(bucket: pl.Expr) -> pl.Expr:
