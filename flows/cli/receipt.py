@@ -106,7 +106,7 @@ def _names(others: Iterable[dict[str, str]]) -> str:
 
 
 @receipt_app.command("verify")
-def verify_command(
+def verify_receipt_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `engang receipt --out` wrote.")],
     *,
     json: JsonOption = False,

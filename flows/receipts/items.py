@@ -77,8 +77,8 @@ def _records(
     tables, name = kind_tables(installation.settings.lake, kind), kind.kind
     sources = tables.live(f"{name}_sources", release["tables"])
     names = ["report_id", "item_id", "confidential", *SPEAKER]
-    mine = sources.filter(pl.col("submission_id") == submission["submission_id"])
-    mine = mine.select(*names, "rows", "relation").explode("rows").filter(pl.col("rows").is_in(rows)).collect()
+    own = sources.filter(pl.col("submission_id") == submission["submission_id"])
+    mine = own.select(*names, "rows", "relation").explode("rows").filter(pl.col("rows").is_in(rows)).collect()
     wanted = pl.col("item_id").is_in(mine["item_id"].unique().implode())
     others = sources.filter(wanted).select(names).collect()
     conflicts = tables.live(f"{name}_conflicts", release["tables"]).filter(wanted).collect()
@@ -101,7 +101,7 @@ def _shown(installation: Installation, sender: str) -> set[str]:
 def _by_key(opinions: pl.DataFrame, key: list[str], shown: set[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Return of each claim or report who agrees and who contradicts, and how many others are not shown."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in opinions.iter_rows(named=True):
+    for row in opinions.sort(SPEAKER).iter_rows(named=True):
         mine = found.setdefault(tuple(row[name] for name in key), _nobody())
         if row["opinion"] is None or row["contract"] not in shown:
             mine["not_shown"] += 1

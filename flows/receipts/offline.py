@@ -1,7 +1,7 @@
 """Checks a receipt of Engang offline: `python offline.py FILE`. Copy it: it needs Python and `cryptography` alone.
 
-What a receipt shows beside its leaves and heads is not signed; this states only what is. Compare the public key that it
-prints, and the root of the tree, with those that the publisher shows to everybody.
+What a receipt shows besides its leaves and heads is not signed; this states only what is. Compare the public key and
+the root of the tree that it prints with those that the publisher shows to everybody.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-NAMES = ("published", "duplicate", "additive", "superseded", "withdrawn", "conflict", "rejected", "ignored")
-BUCKETS = dict(zip("PDASWCRI", NAMES, strict=True))
+BUCKET_NAMES = ("published", "duplicate", "additive", "superseded", "withdrawn", "conflict", "rejected", "ignored")
+BUCKET_BY_LETTER = dict(zip("PDASWCRI", BUCKET_NAMES, strict=True))
 
 
 def climb(at: int, last: int, node: bytes, path: list[str]) -> tuple[str, str]:
@@ -45,15 +45,14 @@ def read_head(signed: dict[str, str]) -> dict[str, Any]:
 def check_extends(first: dict[str, Any], second: dict[str, Any], path: list[str]) -> None:
     """See that the tree of a later head begins with that of an earlier one."""
     size, last, steps = first["size"], second["size"] - 1, list(path)
+    roots = (first["root"], first["root"] if size else second["root"])
     if 0 < size <= last:
         at = size - 1
         steps = [first["root"], *path] if size & at == 0 else steps
         while at & 1:
             at, last = at >> 1, last >> 1
         roots = climb(at, last, bytes.fromhex(steps[0]), steps[1:])
-    else:
-        roots = (first["root"], second["root"] if size == 0 else first["root"])
-    if size > second["size"] or roots != (first["root"], second["root"]):
+    if size > second["size"] or (path and size in {0, second["size"]}) or roots != (first["root"], second["root"]):
         raise ValueError("the later tree does not extend the earlier one")
 
 
@@ -69,7 +68,7 @@ def check_leaves(leaves: list[dict[str, Any]], head: dict[str, Any]) -> dict[str
             raise ValueError(f"leaf {index} does not follow the one before it")
         rows = {} if stated["whole"] else found["rows"]
         for first, letters in stated["rows"]:
-            rows |= {row: BUCKETS[letter] for row, letter in enumerate(letters, first) if letter != "."}
+            rows |= {row: BUCKET_BY_LETTER[letter] for row, letter in enumerate(letters, first) if letter != "."}
         rest = stated["rest"] if stated["whole"] else found["rest"]
         found = {**stated, "previous": index, "rows": rows, "rest": rest}
     return found

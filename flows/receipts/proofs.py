@@ -8,7 +8,7 @@ from infra.ledger import tree as ledger_tree
 from infra.ledger.releases import Release
 from schemas.errors import UsageError
 from transforms.receipts.leaves import unpacked
-from transforms.receipts.merkle import Levels, consistency_path, inclusion_path, levels_of
+from transforms.receipts.merkle import Levels, consistency_path, inclusion_path, subtree_levels
 
 RECEIPT_FORMAT: Final = "engang receipt 1"
 SIGNED: Final = ("head", "signature", "public_key")
@@ -48,7 +48,7 @@ def prove(
     """
     stored = signed_head(release)
     size = stored["size"]
-    levels = levels_of(ledger_tree.read_leaf_hashes(installation.engine, size))
+    levels = subtree_levels(ledger_tree.read_leaf_hashes(installation.engine, size))
     leaves = [] if submission is None else _leaves(installation, submission, size, levels)
     head = {name: stored[name] for name in SIGNED}
     return {"format": RECEIPT_FORMAT, "head": head, "leaves": leaves, "earlier": _earlier(since, size, levels)}

@@ -39,7 +39,7 @@ class StagedRelease:
     outdated: the last release follows other rules, so that lanes and buckets are counted from nothing.
     overlap_lanes: of the digest of the tables of overlap. overlap_counts: what its items count of them, without what
     the lake has, those of reports. counted_months: the months that they are of. counts_afresh: they are all counts.
-    submissions: what fates are about, and fates: those that are stated anew (`transforms.receipts.fates`).
+    submissions: what fates are about, and fates: those that differ from before (`transforms.receipts.fates`).
     compared: what discovery compared (`transforms.discovery.window.DiscoveryWindow.counts`).
     """
 

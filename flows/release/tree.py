@@ -11,7 +11,7 @@ from flows.release.staged import StagedRelease
 from infra import signing
 from infra.ledger import tree as ledger_tree
 from infra.ledger.releases import Release
-from transforms.receipts.fates import LETTERS, fates_by_submission, stretches
+from transforms.receipts.fates import BUCKET_LETTERS, fates_by_submission, stretches
 from transforms.receipts.leaves import head_text, leaf_text, nonce_of, packed
 from transforms.receipts.merkle import append_leaves, leaf_hash, root_of
 
@@ -106,5 +106,5 @@ def _listed_rejects(
     if wanted:
         rows = ledger_tree.read_listed_rejects(installation.engine, wanted).sort("submission_id", "row")
         for id_, row in rows.iter_rows():
-            found.setdefault(id_, []).append((row, LETTERS["rejected"]))
+            found.setdefault(id_, []).append((row, BUCKET_LETTERS["rejected"]))
     return found

@@ -58,8 +58,10 @@ def publish_release(
     enters for the first time gets its `first_release`. `leaves` are those that it appends to the tree. `write_also`
     writes in the same transaction. Raises `StoreError`, and writes nothing, if the release already exists.
     """
-    fields = {name: release[name] for name in ("tables", "counts", "tree_head") if name in release}  # type: ignore[literal-required]
+    fields: dict[str, object] = {"tables": release["tables"], "counts": release["counts"]}
     fields["models"] = records.models if records else {}
+    if release.get("tree_head") is not None:
+        fields["tree_head"] = release["tree_head"]
     row = {**release, **{name: json.dumps(value, sort_keys=True) for name, value in fields.items()}}
     number = pl.lit(release["release"], dtype=pl.Int32).alias("release")
     c = t.submissions.c

@@ -16,7 +16,7 @@ from transforms.observations import agreement
 from transforms.observations.confidentiality import HIDDEN, conf_status, mark_hidden, without_confidential
 from transforms.observations.copies import is_copy
 from transforms.observations.corrections import corrected_buckets
-from transforms.receipts.fates import BUCKET_OF_CODE, CODES, NO_FATES, bucket_code, fate
+from transforms.receipts.fates import BUCKET_CODES, BUCKET_OF_CODE, NO_FATES, bucket_code, fate
 
 _TEXTS: Final = ("item_id", "obligation", "sender", "reported_by", "concept", "unit_id", "unit_kind")
 STATEMENT: Final = pl.Schema([
@@ -183,10 +183,10 @@ def _row_buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     """Return each row once, with the code of the bucket of its leading claim: arrival, row, code."""
     relation = pl.col("relation")
     code = (
-        pl.when(relation == "additive").then(CODES["additive"])
-        .when(relation == "conflict").then(CODES["conflict"])
-        .when("chosen").then(CODES["published"])
-        .otherwise(CODES["duplicate"])
+        pl.when(relation == "additive").then(BUCKET_CODES["additive"])
+        .when(relation == "conflict").then(BUCKET_CODES["conflict"])
+        .when("chosen").then(BUCKET_CODES["published"])
+        .otherwise(BUCKET_CODES["duplicate"])
     )  # fmt: skip
     rows = [sources.lazy().filter("lead").select("arrival", "row", code=code.cast(pl.UInt8))]
     if claims.height > sources.height:  # else all stand
@@ -200,8 +200,8 @@ def _buckets(claims: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     ids = claims.lazy().group_by("arrival").agg(pl.col("submission_id").first())
     counts = rows.lazy().group_by("arrival", "code").agg(pl.len().cast(pl.Int64).alias("rows"))
     bucket = pl.col("code").replace_strict(BUCKET_OF_CODE, return_dtype=pl.String).alias("bucket")
-    named = counts.join(ids, on="arrival").select("submission_id", bucket, "rows")
-    return named.sort("submission_id", "bucket").collect()
+    counted = counts.join(ids, on="arrival").select("submission_id", bucket, "rows")
+    return counted.sort("submission_id", "bucket").collect()
 
 
 FACT_CONTENT = ("item_id", "unit_name", "value", "decimals", "obs_status", "agreement", "reports", "reporters")

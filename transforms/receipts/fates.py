@@ -11,11 +11,11 @@ import polars as pl
 
 from schemas.claims import BUCKETS
 
-LETTERS: Final = dict(zip(BUCKETS, "PDASWCRI", strict=True))
+BUCKET_LETTERS: Final = dict(zip(BUCKETS, "PDASWCRI", strict=True))
 """Bucket -> the letter that stands for it in a leaf."""
 UNSTATED: Final = "."
 """The letter of a row that a leaf states nothing of."""
-CODES: Final = {bucket: code for code, bucket in enumerate(BUCKETS)}
+BUCKET_CODES: Final = {bucket: code for code, bucket in enumerate(BUCKETS)}
 BUCKET_OF_CODE: Final = dict(enumerate(BUCKETS))
 NO_FATES: Final = pl.Series("fate", [], dtype=pl.UInt64)
 FATE_SUBMISSION: Final = pl.Schema({
@@ -27,18 +27,19 @@ _ARRIVAL: Final = 36
 """How many bits are below a row, and below an arrival."""
 _LONGEST_GAP: Final = 16
 """Rows that a leaf states nothing of, up to so many in a row, do not begin a new stretch."""
-_LETTERS: Final = np.frombuffer("".join(LETTERS.values()).encode(), np.uint8)
+_LETTERS: Final = np.frombuffer("".join(BUCKET_LETTERS.values()).encode(), np.uint8)
 
 
 def fate(code: pl.Expr) -> pl.Expr:
-    """Return `fate` UInt64 of rows with `arrival`, `row` and the code of their bucket (`CODES`)."""
+    """Return `fate` UInt64 of rows with `arrival`, `row` and the code of their bucket (`BUCKET_CODES`)."""
     place = pl.col("arrival").cast(pl.UInt64) * 2**_ARRIVAL + pl.col("row").cast(pl.UInt64) * 2**_ROW
-    return (place + code.cast(pl.UInt64)).alias("fate")
+    number: pl.Expr = place + code.cast(pl.UInt64)
+    return number.alias("fate")
 
 
 def bucket_code(bucket: pl.Expr) -> pl.Expr:
     """Return the code of a bucket's name."""
-    return bucket.replace_strict(CODES, return_dtype=pl.UInt8)
+    return bucket.replace_strict(BUCKET_CODES, return_dtype=pl.UInt8)
 
 
 def fate_submissions(submissions: pl.DataFrame, *, everything: bool) -> pl.DataFrame:

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from transforms.receipts.fates import LETTERS, UNSTATED
+from transforms.receipts.fates import BUCKET_LETTERS, UNSTATED
 
 HEAD_FORMAT: Final = "engang tree head 1"
 """What a signed head begins with: a signature of ours on anything else never passes for one."""
 _QUICK: Final = 1
-_BUCKETS: Final = {letter: bucket for bucket, letter in LETTERS.items()}
+_BUCKETS: Final = {letter: bucket for bucket, letter in BUCKET_LETTERS.items()}
 
 
 def leaf_text(
@@ -86,6 +86,6 @@ def fates_digest(states: Iterable[tuple[str, Mapping[int, str], str | None]]) ->
     """
     whole = sha256()
     for submission, rows, rest in states:
-        letters = [(row, LETTERS[bucket]) for row, bucket in rows.items() if bucket != "rejected"]
+        letters = [(row, BUCKET_LETTERS[bucket]) for row, bucket in rows.items() if bucket != "rejected"]
         whole.update(sha256(canonical([submission, rest, sorted(letters)]).encode()).digest())
     return whole.hexdigest()[:32]

@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 9162 (section 2.1) over SHA-256: its root, how it grows, and its proofs.
 
 A tree of n leaves is kept as its peaks: the roots of its perfect subtrees, the largest first, one for each bit of n
-that is set. They are enough to append to it. Proofs need the hashes of all leaves (`levels_of`).
+that is set. They are enough to append to it. Proofs need the hashes of all leaves (`subtree_levels`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ def leaf_hash(content: bytes) -> bytes:
     return sha256(b"\x00" + content).digest()
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
+def node_hash(first: bytes, second: bytes) -> bytes:
     """Return the hash of the node over two subtrees."""
-    return sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + first + second).digest()
 
 
 def append_leaves(peaks: Iterable[bytes], size: int, leaves: Iterable[bytes]) -> list[bytes]:
@@ -42,7 +42,7 @@ def root_of(peaks: Sequence[bytes]) -> bytes:
     return root
 
 
-def levels_of(leaves: Sequence[bytes]) -> Levels:
+def subtree_levels(leaves: Sequence[bytes]) -> Levels:
     """Return the hashes of all perfect subtrees over leaves (hashes)."""
     levels: list[Sequence[bytes]] = [leaves]
     while len(levels[-1]) > 1:
@@ -69,9 +69,9 @@ def inclusion_path(levels: Levels, index: int, size: int) -> list[bytes]:
     start, end = 0, size
     while end - start > 1:
         middle = start + (1 << (end - start - 1).bit_length() - 1)
-        left = index < middle
-        path.append(subtree_root(levels, middle, end) if left else subtree_root(levels, start, middle))
-        start, end = (start, middle) if left else (middle, end)
+        in_first = index < middle
+        path.append(subtree_root(levels, middle, end) if in_first else subtree_root(levels, start, middle))
+        start, end = (start, middle) if in_first else (middle, end)
     return path[::-1]
 
 

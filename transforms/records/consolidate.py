@@ -15,7 +15,7 @@ from schemas.kind import Kind
 from schemas.record_tables import CONFLICT_RECORD, SINGLE_PARTITION, item_columns, source_table_columns
 from transforms.identity import count_distinct, text_sort_keys
 from transforms.observations.confidentiality import conf_status, without_confidential
-from transforms.receipts.fates import CODES, NO_FATES, bucket_code, fate
+from transforms.receipts.fates import BUCKET_CODES, NO_FATES, bucket_code, fate
 from transforms.records.survivorship import conflicting_items, equality_value, surviving_value, value_text
 
 FIELD_CONFLICT: Final = pl.Schema({"item_id": pl.UInt32, "field": pl.String})
@@ -290,13 +290,13 @@ def _buckets(marked: pl.DataFrame, chosen: pl.Series | None, sources: pl.DataFra
 def _fates(marked: pl.DataFrame, chosen: pl.Series | None, sources: pl.DataFrame) -> pl.Series:
     """Return the fate of each delivered row, in the bucket in which `_buckets` counts it."""
     others = marked.lazy().filter(~pl.col("standing"), *([] if chosen is None else [chosen]))
-    first = pl.when("lead").then(CODES["published"]).otherwise(CODES["duplicate"])
+    first = pl.when("lead").then(BUCKET_CODES["published"]).otherwise(BUCKET_CODES["duplicate"])
     standing = sources.lazy().filter("standing").select("arrival", "rows", code=first)
     further = standing.filter(pl.col("rows").list.len() > 1).with_columns(pl.col("rows").list.slice(1))
     rows = [
         others.select("arrival", "rows", code=bucket_code(pl.col("bucket"))).explode("rows"),
         standing.with_columns(pl.col("rows").list.first()),
-        further.explode("rows").with_columns(code=pl.lit(CODES["additive"])),
+        further.explode("rows").with_columns(code=pl.lit(BUCKET_CODES["additive"])),
     ]
     typed = (part.select("arrival", "code", row="rows").select(fate(pl.col("code"))) for part in rows)
     return pl.concat(typed).collect().to_series()

@@ -19,8 +19,8 @@ from transforms.receipts.merkle import (
     consistency_path,
     inclusion_path,
     leaf_hash,
-    levels_of,
     root_of,
+    subtree_levels,
 )
 
 MOST = 70
@@ -56,7 +56,7 @@ def pymerkle(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.slow
 def test_the_tree_is_that_of_an_independent_implementation(pymerkle: dict[str, Any]) -> None:
     leaves = [leaf_hash(bytes([n])) for n in range(MOST)]
-    levels = levels_of(leaves)
+    levels = subtree_levels(leaves)
     roots = [root_of(append_leaves([], 0, leaves[:size])).hex() for size in range(1, MOST + 1)]
     assert roots == pymerkle["roots"]
     for size, paths in enumerate(pymerkle["paths"], 1):

@@ -8,11 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.receipts.offline import check_extends, climb
-from transforms.receipts.merkle import append_leaves, consistency_path, inclusion_path, leaf_hash, levels_of, root_of
+from transforms.receipts.merkle import (
+    append_leaves,
+    consistency_path,
+    inclusion_path,
+    leaf_hash,
+    root_of,
+    subtree_levels,
+)
 
 MOST = 70
 LEAVES = [leaf_hash(bytes([n])) for n in range(MOST)]
-LEVELS = levels_of(LEAVES)
+LEVELS = subtree_levels(LEAVES)
 ROOTS = [root_of(append_leaves([], 0, LEAVES[:size])) for size in range(MOST + 1)]
 
 
@@ -78,7 +85,7 @@ def test_a_tree_that_was_rewritten_extends_nothing(data: st.DataObject) -> None:
     second = data.draw(st.integers(first, MOST))
     at = data.draw(st.integers(0, first - 1))
     rewritten = [leaf if n != at else leaf_hash(b"other") for n, leaf in enumerate(LEAVES)]
-    levels = levels_of(rewritten)
+    levels = subtree_levels(rewritten)
     later = {"size": second, "root": root_of(append_leaves([], 0, rewritten[:second])).hex()}
     for proof in (consistency_path(levels, first, second), consistency_path(LEVELS, first, second)):
         with pytest.raises(ValueError, match=r"extend|path"):

@@ -7,8 +7,8 @@ import pytest
 
 from schemas.claims import BUCKETS
 from transforms.receipts.fates import (
-    CODES,
-    LETTERS,
+    BUCKET_CODES,
+    BUCKET_LETTERS,
     NO_FATES,
     bucket_code,
     changed_fates,
@@ -31,8 +31,8 @@ def read(numbers: pl.Series) -> dict[int, list[tuple[int, str]]]:
 
 
 def test_letters_and_codes_stand_for_all_buckets() -> None:
-    assert tuple(CODES) == tuple(LETTERS) == BUCKETS
-    assert len(set(LETTERS.values())) == len(BUCKETS) < 16, "a code has four bits"
+    assert tuple(BUCKET_CODES) == tuple(BUCKET_LETTERS) == BUCKETS
+    assert len(set(BUCKET_LETTERS.values())) == len(BUCKETS) < 16, "a code has four bits"
 
 
 def test_rows_of_any_number_keep_their_place_and_bucket() -> None:

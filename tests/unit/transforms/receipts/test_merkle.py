@@ -9,8 +9,8 @@ from transforms.receipts.merkle import (
     consistency_path,
     inclusion_path,
     leaf_hash,
-    levels_of,
     root_of,
+    subtree_levels,
     subtree_root,
 )
 
@@ -63,13 +63,13 @@ CONSISTENCY = {
     ],
 }
 LEAVES = [leaf_hash(bytes.fromhex(content)) for content in CONTENTS]
-LEVELS = levels_of(LEAVES)
+LEVELS = subtree_levels(LEAVES)
 
 
 def test_roots_are_those_of_certificate_transparency() -> None:
     assert [root_of(append_leaves([], 0, LEAVES[:size])).hex() for size in range(1, 9)] == ROOTS
     assert [subtree_root(LEVELS, 0, size).hex() for size in range(1, 9)] == ROOTS
-    assert root_of([]) == subtree_root(levels_of([]), 0, 0) == sha256(b"").digest()
+    assert root_of([]) == subtree_root(subtree_levels([]), 0, 0) == sha256(b"").digest()
 
 
 @pytest.mark.parametrize(("index", "size"), INCLUSION)
