@@ -43,9 +43,10 @@ BURDEN: Final = (
 )  # fmt: skip
 COVERAGE: Final = (
     Column("obligations", pl.List(pl.String), "All obligations that have a standing claim of these items, sorted"),
+    Column("most_accurate", pl.List(pl.String), "Those of them that have the items most accurately, sorted"),
     Column("concept", pl.String, "What is measured"),
     Column("period_start", pl.Date, "First day of the period"),
-    Column("items", pl.Int64, "How many items exactly these obligations have"),
+    Column("items", pl.Int64, "How many items exactly these have, and have so accurately"),
     MONTH,
 )
 SCOPES: Final = ("all", "agency", "sender", "unit")

@@ -11,6 +11,7 @@ from flows.overlap.release_statements import hours_of, statements_of
 from flows.published_tables import discovery_published, measures_published, tables_of_overlap
 from flows.releases import find_release
 from infra.lake import access as lake_access
+from infra.lake.item_tables import overlap_tables
 from infra.ledger.overlap_verdicts import read_overlap_verdicts
 from infra.ledger.releases import Release
 from schemas.claims import frame_schema
@@ -63,6 +64,14 @@ def discovered(installation: Installation, release: Release) -> pl.DataFrame:
         return _suspected(installation, release)
     found = suspected_of(statements_of(installation, release))
     return with_verdicts(found, read_overlap_verdicts(installation.engine))
+
+
+def report_counts(installation: Installation, release: Release) -> pl.DataFrame:
+    """Return how many figures each report of a release has of each concept (`transforms.overlap.counts`)."""
+    if not measures_published(release):
+        return count_statements(statements_of(installation, release)).reports
+    stored = overlap_tables(installation.settings.lake).live("report_counts", release["tables"])
+    return sum_rows(stored.collect(), "reports")
 
 
 @lake_access.scan_errors()

@@ -50,7 +50,7 @@ def begin_measures(installation: Installation, staged: StagedRelease, last: Rele
     A release of an older version has none: they are counted from its items.
     """
     tables = overlap_tables(installation.settings.lake)
-    known = last is not None and OVERLAP_COUNTS.keys() <= last["tables"].keys()
+    known = last is not None and OVERLAP_COUNTS.keys() <= last["tables"].keys() and _has_all_columns(tables)
     staged.counts_afresh = staged.outdated or not known
     if not staged.counts_afresh and last is not None:
         staged.overlap_lanes = list(map(int, last["digest_lanes"].split(",")[len(staged.lanes) :]))
@@ -78,15 +78,17 @@ def write_measures(installation: Installation, staged: StagedRelease, last: Rele
     """Write the tables of overlap of the months that were counted, and of all where hours are other ones."""
     tables = overlap_tables(installation.settings.lake)
     duties = obligation_rows(installation.contracts.values())
-    before = _released_duties(installation, last).join(duties, on="obligation", how="semi")  # not those imported
+    reported = tables.scan("burden").select("obligation").unique().collect()  # not those imported, or without a report
+    before = _released_duties(installation, last).join(reported, on="obligation", how="semi")
     hours, agencies = hours_of_obligations(duties), agencies_of_obligations(duties)
-    same_agencies = agencies.equals(agencies_of_obligations(before))
+    known, sought = (rows.join(reported, on="obligation", how="semi") for rows in (hours, agencies))
+    same_agencies = sought.equals(agencies_of_obligations(before))
     if staged.counted_months or staged.counts_afresh or not same_agencies:
         counted = add_counts([count_statements(pl.DataFrame(schema=STATEMENT)), *staged.overlap_counts])
         for months in _month_groups(tables, staged.counted_months):
             _write_months(tables, staged, months, counted, hours)
         _write_scopes(tables, staged, counted.scopes, agencies)
-    if not _same_hours(hours, hours_of_obligations(before)):
+    if not _same_hours(known, hours_of_obligations(before)):
         _write_hours(tables, staged, hours)
 
 
@@ -123,6 +125,16 @@ def _released_statements(installation: Installation, last: Release) -> Iterator[
 
 def _stored_months(tables: ItemTables, name: str) -> list[str]:
     return tables.scan(name).select(pl.col("partition").unique()).collect()["partition"].sort().to_list()
+
+
+def _has_all_columns(tables: ItemTables) -> bool:
+    """Return whether the lake's tables have all columns: those of an older version of Engang may lack some."""
+    declared = {name: {column.name for column in tables.columns[name]} for name in (*OVERLAP_COUNTS, *_BY_MONTH)}
+    return all(
+        columns <= set(lake.scan(tables.root, name).collect_schema().names())
+        for name, columns in declared.items()
+        if lake.exists(tables.root, name)
+    )
 
 
 def _month_groups(tables: ItemTables, months: set[str]) -> Iterator[list[str]]:

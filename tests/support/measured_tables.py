@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 from flows.installation import Installation
 from flows.overlap.release_statements import hours_of, statements_of
 from flows.published_tables import overlap_lanes, tables_of_overlap
-from flows.release.verify import overlap_digest
+from flows.release.verify import overlap_digest, verify
 from infra.ledger.releases import Release, current_release
 from schemas.claims import empty
 from schemas.overlap import MEASURED_TABLES
@@ -22,7 +22,7 @@ from transforms.overlap.pairs import burden_of, overlap_of
 ORDER = {
     "overlap": ("obligation_a", "obligation_b", "concept", "period_start"),
     "burden": ("obligation", "period_start", "unit_kind"),
-    "coverage": ("obligations", "concept", "period_start"),
+    "coverage": ("obligations", "most_accurate", "concept", "period_start"),
     "redundancy": ("scope", "name"),
     "suspected": ("kind", "series_a", "series_b", "shift", "scale"),
 }
@@ -42,6 +42,14 @@ def measured(installation: Installation, release: Release | None = None) -> dict
     tables["redundancy"] = scopes.drop("release")
     tables["suspected"] = tables["suspected"].drop(STATISTICS)
     return {name: rows.sort(ORDER[name]) for name, rows in tables.items()}
+
+
+def assert_from_scratch(installation: Installation) -> None:
+    """Assert that a rebuild gives the release, its tables of overlap included, and that these are what it counts."""
+    verdict = verify(installation)
+    assert verdict.same
+    assert verdict.overlap_ledger, "the tables of overlap are compared too"
+    assert_measured(installation)
 
 
 def assert_measured(installation: Installation) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from schemas.overlap import REPORT_KEY
+from transforms.overlap.statements import interval_width
 
 OVERLAP_KEY: Final = ("obligation_a", "obligation_b", "concept", "period_start")
 NAME_SEPARATOR: Final = " "
@@ -18,7 +19,7 @@ NAME_SEPARATOR: Final = " "
 KEYS: Final = {
     "pairs": (*OVERLAP_KEY, "partition"),
     "reports": REPORT_KEY,
-    "sets": ("obligations", "concept", "period_start", "partition"),
+    "sets": ("obligations", "most_accurate", "concept", "period_start", "partition"),
     "scopes": ("scope", "name"),
 }
 """The columns that identify the rows of each frame of `OverlapCounts`."""
@@ -30,7 +31,8 @@ class OverlapCounts:
     """Signed counts (Int64) of some items, by the columns of `KEYS`.
 
     pairs: items, agreeing, consistent, conflicting of two obligations. reports: figures, figures_elsewhere, items of
-    each report. sets: items that exactly these obligations have (their names in one text). scopes: items, figures,
+    each report. sets: items that exactly these obligations have, and those of them that have the items most accurately
+    (their names in one text each). scopes: items, figures,
     figures_elsewhere of each sender and unit.
     """
 
@@ -153,16 +155,32 @@ def _pairs(shared: pl.DataFrame) -> pl.DataFrame:
 def _single_sets(single: pl.DataFrame) -> pl.DataFrame:
     """Return how many items one obligation has alone."""
     counts = single.group_by("obligation", "concept", "period_start").agg(_count("items"))
-    return counts.rename({"obligation": "obligations"})
+    return counts.select(
+        pl.col("obligation").alias("obligations"),
+        pl.col("obligation").alias("most_accurate"),
+        "concept",
+        "period_start",
+        "items",
+    )
 
 
 def _shared_sets(shared: pl.DataFrame) -> pl.DataFrame:
     """Return how many items each set of several obligations has."""
-    cells = shared.unique(["item", "obligation"], keep="any").sort("obligation")
-    sets = cells.group_by("item").agg(
-        pl.col("obligation").str.join(NAME_SEPARATOR).alias("obligations"), pl.col("concept", "period_start").first()
+    cells = shared.group_by("item", "obligation").agg(
+        pl.col("concept", "period_start").first(), width=interval_width().fill_null(float("inf")).min()
     )
-    return sets.group_by("obligations", "concept", "period_start").agg(_count("items"))
+    best = pl.when(pl.col("width") == pl.col("width").min().over("item")).then("obligation")
+    names = {"obligations": pl.col("obligation"), "most_accurate": pl.col("best")}
+    sets = (
+        cells.with_columns(best.alias("best"))
+        .sort("obligation")
+        .group_by("item")
+        .agg(
+            *(name.str.join(NAME_SEPARATOR, ignore_nulls=True).alias(column) for column, name in names.items()),
+            pl.col("concept", "period_start").first(),
+        )
+    )
+    return sets.group_by(*names, "concept", "period_start").agg(_count("items"))
 
 
 def _scopes(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -88,13 +88,17 @@ def with_hours(burden: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
 def coverage_rows(sets: pl.DataFrame) -> pl.DataFrame:
     """Return the table `coverage` from the counts of sets of obligations."""
     schema = frame_schema(COVERAGE)
-    ordered = sets.sort("obligations", "concept", "period_start")
-    return ordered.with_columns(pl.col("obligations").str.split(NAME_SEPARATOR)).select(schema.names()).cast(schema)
+    ordered = sets.sort("obligations", "most_accurate", "concept", "period_start")
+    return (
+        ordered.with_columns(pl.col("obligations", "most_accurate").str.split(NAME_SEPARATOR))
+        .select(schema.names())
+        .cast(schema)
+    )
 
 
 def set_counts(coverage: pl.DataFrame) -> pl.DataFrame:
     """Return the counts of sets of obligations that the table `coverage` has: the inverse of `coverage_rows`."""
-    return coverage.with_columns(pl.col("obligations").list.join(NAME_SEPARATOR))
+    return coverage.with_columns(pl.col("obligations", "most_accurate").list.join(NAME_SEPARATOR))
 
 
 def scope_counts(coverage: pl.DataFrame, agencies: pl.DataFrame) -> pl.DataFrame:

@@ -36,7 +36,7 @@ COMMANDS = [
     "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry",
     "kinds", "kinds list", "kinds new", "kinds show", "known",
     "models", "models export", "models import", "models list", "models pin", "models show",
-    "nightly", "obligations", "obligations import", "obligations overlap", "overlap", "query",
+    "nightly", "obligations", "obligations import", "obligations overlap", "obligations sums", "overlap", "query",
     "rejects", "releases", "review", "serve", "status", "submit", "train", "units",
     "verify", "why-not", "withdraw",
 ]  # fmt: skip

@@ -76,6 +76,11 @@ def test_other_hours_are_those_of_every_month_from_the_next_release_on() -> None
         ]
         assert query(home.installation, f"SELECT count(hours_high) AS n FROM ({sql})", 1)["n"].item() == 0  # noqa: S608
         assert verify(home.installation).same, "hours have no part in the digest"
+        home.installation = home.installation.with_presets(contracts={"samlet": known["samlet"]})
+        home.deliver([report("samlet", "berit", ("c", "5"), month="2024-02")])
+        home.night()
+        hours = query(home.installation, "SELECT count(hours_high) AS hours, count(*) AS n FROM burden")
+        assert hours.rows() == [(0, 3)], "of an obligation without a contract nobody knows them"
 
 
 def test_a_lake_with_another_count_is_found_by_verify() -> None:
