@@ -21,7 +21,17 @@ from transforms.descriptions import obligation_rows
 from transforms.discovery.suspected import suspected_of
 from transforms.discovery.verdicts import with_verdicts
 from transforms.overlap.counts import count_statements, sum_rows
-from transforms.overlap.measures import agencies_of_obligations, coverage_rows, redundancy_rows, scope_counts
+from transforms.overlap.measures import (
+    agencies_of_obligations,
+    agency_reports,
+    coverage_rows,
+    hours_of_obligations,
+    redundancy_rows,
+    reporter_rows,
+    scope_counts,
+    scope_hours,
+    scope_reports,
+)
 from transforms.overlap.pairs import burden_of, overlap_of
 
 
@@ -44,6 +54,10 @@ def overlap_table(installation: Installation, release: Release, name: str) -> pl
 
 def _overlap(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
     return overlap_of(statements)
+
+
+def _reporters(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    return reporter_rows(count_statements(statements).reporter_pairs)
 
 
 def _burden(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
@@ -86,11 +100,16 @@ def _coverage(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
 
 def _redundancy(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
     counts, duties = count_statements(statements), obligation_rows(installation.contracts.values())
-    others = scope_counts(coverage_rows(counts.sets), agencies_of_obligations(duties))
+    agencies, hours = agencies_of_obligations(duties), hours_of_obligations(duties)
+    others = scope_counts(coverage_rows(counts.sets), agencies)
     rows = sum_rows(pl.concat([counts.scopes, others.select(counts.scopes.columns)]), "scopes")
-    return redundancy_rows(rows).with_columns(release=pl.lit(0), partition=pl.lit(SINGLE_PARTITION))
+    reports = pl.concat([scope_reports(counts.reports), agency_reports(burden_of(statements, hours), agencies)])
+    return redundancy_rows(rows, scope_hours(reports, hours)).with_columns(
+        release=pl.lit(0), partition=pl.lit(SINGLE_PARTITION)
+    )
 
 
 _MADE_BY: Final[dict[str, Callable[[Installation, pl.DataFrame], pl.DataFrame]]] = {
-    "overlap": _overlap, "burden": _burden, "coverage": _coverage, "redundancy": _redundancy
+    "overlap": _overlap, "overlap_reporters": _reporters, "burden": _burden, "coverage": _coverage,
+    "redundancy": _redundancy,
 }  # fmt: skip

@@ -10,10 +10,11 @@ from typing import Final
 import polars as pl
 
 from transforms.identity import LANES, frame_lanes
-from transforms.overlap.counts import NAME_SEPARATOR, OVERLAP_KEY
+from transforms.overlap.counts import NAME_SEPARATOR, OVERLAP_KEY, REPORTER_KEY
 
 CONTENT: Final = {
     "overlap": (*OVERLAP_KEY, "items", "agreeing", "consistent", "conflicting", "expected"),
+    "overlap_reporters": (*REPORTER_KEY, "items", "agreeing", "consistent", "conflicting"),
     "burden": (
         "obligation", "period_start", "unit_kind", "reports", "figures", "figures_elsewhere", "reports_elsewhere",
     ),
