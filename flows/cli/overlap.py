@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -189,7 +189,8 @@ def import_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file of a register, an inventory or a matrix.")],
     *,
     source: Annotated[
-        str, typer.Option("--from", metavar="SOURCE", help="oppgaveregisteret, us-inventory, matrix (CSV) or eba.")
+        str,
+        typer.Option("--from", metavar="SOURCE", help="oppgaveregisteret, us-inventory, matrix (CSV), eba or kostra."),
     ],
     name: Annotated[str | None, typer.Option(help="The import's name; one of the same name is replaced.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
@@ -209,6 +210,22 @@ def import_command(
     print_text(f"{found['contained']} obligations ask only what one obligation of another agency asks too")
     if not found["stored"]:
         print_text("dry run: nothing is stored")
+
+
+@obligations_app.command("sums")
+def sums_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rules of EBA's model: Parquet or CSV.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Show which cells are sums of others, or equal to another, by the rules of a data point model."""
+    from flows.overlap.imported import list_stated_sums
+
+    print_list(list_stated_sums(file), _sum_row, empty="no rule states a sum or an equality", json=json)
+
+
+def _sum_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "parts": " ".join(row["parts"])}
 
 
 @obligations_app.command("overlap")

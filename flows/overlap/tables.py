@@ -11,6 +11,7 @@ from flows.overlap.release_statements import hours_of, statements_of
 from flows.published_tables import discovery_published, measures_published, tables_of_overlap
 from flows.releases import find_release
 from infra.lake import access as lake_access
+from infra.lake.item_tables import overlap_tables
 from infra.ledger.overlap_verdicts import read_overlap_verdicts
 from infra.ledger.releases import Release
 from schemas.claims import frame_schema
@@ -20,7 +21,17 @@ from transforms.descriptions import obligation_rows
 from transforms.discovery.suspected import suspected_of
 from transforms.discovery.verdicts import with_verdicts
 from transforms.overlap.counts import count_statements, sum_rows
-from transforms.overlap.measures import agencies_of_obligations, coverage_rows, redundancy_rows, scope_counts
+from transforms.overlap.measures import (
+    agencies_of_obligations,
+    agency_reports,
+    coverage_rows,
+    hours_of_obligations,
+    redundancy_rows,
+    reporter_rows,
+    scope_counts,
+    scope_hours,
+    scope_reports,
+)
 from transforms.overlap.pairs import burden_of, overlap_of
 
 
@@ -45,6 +56,10 @@ def _overlap(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
     return overlap_of(statements)
 
 
+def _reporters(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
+    return reporter_rows(count_statements(statements).reporter_pairs)
+
+
 def _burden(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
     return burden_of(statements, hours_of(installation))
 
@@ -65,6 +80,14 @@ def discovered(installation: Installation, release: Release) -> pl.DataFrame:
     return with_verdicts(found, read_overlap_verdicts(installation.engine))
 
 
+def report_counts(installation: Installation, release: Release) -> pl.DataFrame:
+    """Return how many figures each report of a release has of each concept (`transforms.overlap.counts`)."""
+    if not measures_published(release):
+        return count_statements(statements_of(installation, release)).reports
+    stored = overlap_tables(installation.settings.lake).live("report_counts", release["tables"])
+    return sum_rows(stored.collect(), "reports")
+
+
 @lake_access.scan_errors()
 def list_suspected(installation: Installation, number: int | None = None) -> list[dict[str, Any]]:
     """Return the rows of what is suspected of all figures of a release, the current one by default."""
@@ -77,11 +100,16 @@ def _coverage(_: Installation, statements: pl.DataFrame) -> pl.DataFrame:
 
 def _redundancy(installation: Installation, statements: pl.DataFrame) -> pl.DataFrame:
     counts, duties = count_statements(statements), obligation_rows(installation.contracts.values())
-    others = scope_counts(coverage_rows(counts.sets), agencies_of_obligations(duties))
+    agencies, hours = agencies_of_obligations(duties), hours_of_obligations(duties)
+    others = scope_counts(coverage_rows(counts.sets), agencies)
     rows = sum_rows(pl.concat([counts.scopes, others.select(counts.scopes.columns)]), "scopes")
-    return redundancy_rows(rows).with_columns(release=pl.lit(0), partition=pl.lit(SINGLE_PARTITION))
+    reports = pl.concat([scope_reports(counts.reports), agency_reports(burden_of(statements, hours), agencies)])
+    return redundancy_rows(rows, scope_hours(reports, hours)).with_columns(
+        release=pl.lit(0), partition=pl.lit(SINGLE_PARTITION)
+    )
 
 
 _MADE_BY: Final[dict[str, Callable[[Installation, pl.DataFrame], pl.DataFrame]]] = {
-    "overlap": _overlap, "burden": _burden, "coverage": _coverage, "redundancy": _redundancy
+    "overlap": _overlap, "overlap_reporters": _reporters, "burden": _burden, "coverage": _coverage,
+    "redundancy": _redundancy,
 }  # fmt: skip

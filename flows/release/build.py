@@ -124,8 +124,7 @@ def stage_observations(
         written.result()
     progress("compacting")
     observation_tables(installation.settings.lake).compact(staged.partitions)
-    write_measures(installation, staged, last)
-    write_suspected(installation, staged, last)
+    write_suspected(installation, staged, last, write_measures(installation, staged))
     return staged
 
 

@@ -6,7 +6,6 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.release.staged import StagedRelease
-from infra.checks import engine as checks
 from infra.lake import delta as lake
 from infra.lake.item_tables import ItemTables, observation_tables, overlap_tables
 from infra.ledger.overlap_verdicts import read_overlap_verdicts
@@ -15,30 +14,29 @@ from schemas.record_tables import SINGLE_PARTITION
 from transforms.discovery.suspected import suspected_of
 from transforms.discovery.verdicts import with_verdicts
 from transforms.discovery.window import DiscoveryWindow, discovery_window
-from transforms.overlap.content import table_lanes
 from transforms.overlap.statements import read_statements
 
 ORDER: Final = ("kind", "series_a", "series_b", "shift", "scale")
 
 
-def write_suspected(installation: Installation, staged: StagedRelease, last: Release | None) -> None:
+def write_suspected(
+    installation: Installation, staged: StagedRelease, last: Release | None, coverage: pl.DataFrame
+) -> None:
     """Write what is suspected of the figures in the window, with the verdicts on it, if that is not as it was.
 
-    Nothing is compared where the night reached no month of the window. The tables of overlap are written before.
+    Nothing is compared where the night reached no month of the window. coverage: the table of the staged release.
     """
     tables = overlap_tables(installation.settings.lake)
-    window = discovery_window(tables.scan("coverage").collect(), installation.settings.discovery_figures)
+    window = discovery_window(coverage, installation.settings.discovery_figures)
     before = tables.scan("suspected").collect()
     known = last is not None and not staged.counts_afresh and window.is_of(_window_of(tables, last))
     found = before if known and not _reaches(staged, window) else _suspected(installation, window)
     after = with_verdicts(found, read_overlap_verdicts(installation.engine))
     staged.compared = window.counts()
-    counted = before.clear() if staged.counts_afresh else before
-    changes = zip(staged.overlap_lanes, *(table_lanes("suspected", side) for side in (counted, after)), strict=True)
-    staged.overlap_lanes = [lane - own_before + own_after for lane, own_before, own_after in changes]
+    staged.count_overlap("suspected", before.clear() if staged.counts_afresh else before, after)
     if before.sort(ORDER).equals(after.sort(ORDER)):
         return
-    staged.suites.setdefault("suspected", checks.TableCheck("suspected")).add(after)
+    staged.check("suspected", after)
     if before.height:
         lake.overwrite(tables.root, "suspected", [SINGLE_PARTITION], after, tables.columns["suspected"])
     else:

@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.overlap.statements import ITEM_COLUMNS
+from transforms.overlap.statements import ITEM_COLUMNS, interval_width
 
 _ITEM = [name for name in ITEM_COLUMNS if name != "item_id"]
 REPORT: Final = ("reported_by", "unit_id", "period_start")
@@ -35,7 +35,7 @@ def replacements(
         own=_only_value(),
         lower=pl.col("lower").max(),
         upper=pl.col("upper").min(),
-        width=_width().min(),
+        width=interval_width().min(),
         checked=(pl.col("reported_by").min() != pl.col("reported_by").max()) & (pl.col("value").null_count() == 0),
         first=pl.col("received_at").min(),
     )
@@ -62,10 +62,6 @@ def _weight() -> pl.Expr:
     return first / first.sum().over(REPORT)
 
 
-def _width() -> pl.Expr:
-    return (pl.col("upper") - pl.col("lower")).cast(pl.Float64)
-
-
 def _only_value() -> pl.Expr:
     """Return the value of an item's statements where they have one and none is withheld."""
     known = (pl.col("value").min() == pl.col("value").max()) & (pl.col("value").null_count() == 0)
@@ -77,7 +73,7 @@ def _stated(others: pl.DataFrame) -> pl.DataFrame:
         other=_only_value(),
         other_lower=pl.col("lower").max(),
         other_upper=pl.col("upper").min(),
-        other_width=_width().min(),
+        other_width=interval_width().min(),
         other_first=pl.col("received_at").min(),
         by=pl.col("obligation").unique().sort(),
     )

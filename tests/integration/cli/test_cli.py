@@ -36,8 +36,8 @@ COMMANDS = [
     "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry",
     "kinds", "kinds list", "kinds new", "kinds show", "known",
     "models", "models export", "models import", "models list", "models pin", "models show",
-    "nightly", "obligations", "obligations import", "obligations overlap", "overlap", "prefill", "query",
-    "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
+    "nightly", "obligations", "obligations import", "obligations overlap", "obligations sums", "overlap", "prefill",
+    "query", "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
     "rejects", "releases", "review", "serve", "status", "submit", "train", "units",
     "verify", "why-not", "withdraw",
 ]  # fmt: skip

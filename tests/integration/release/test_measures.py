@@ -74,8 +74,20 @@ def test_other_hours_are_those_of_every_month_from_the_next_release_on() -> None
             ("tilsyn", None, None, None, []),
             ("tilsyn", None, None, None, ["omsorg"]),
         ]
+        scopes = "SELECT reports, reports_unknown, hours_high, hours_elsewhere_high FROM redundancy WHERE release = 2"
+        anna, berit, everything = (f"{scopes} AND name = '{name}'" for name in ("anna", "berit", "all"))
+        assert query(home.installation, anna).rows() == [(1, 0, 4.0, 2.0)]
+        assert query(home.installation, berit).rows() == [(2, 2, None, None)]
+        assert query(home.installation, everything).rows() == [(3, 2, 4.0, 2.0)]
+        reporters = "SELECT * EXCLUDE (concept, period_start, partition) FROM overlap_reporters"
+        assert query(home.installation, reporters).rows() == [("anna", "berit", 1, 1, 0, 0)]
         assert query(home.installation, f"SELECT count(hours_high) AS n FROM ({sql})", 1)["n"].item() == 0  # noqa: S608
         assert verify(home.installation).same, "hours have no part in the digest"
+        home.installation = home.installation.with_presets(contracts={"samlet": known["samlet"]})
+        home.deliver([report("samlet", "berit", ("c", "5"), month="2024-02")])
+        home.night()
+        hours = query(home.installation, "SELECT count(hours_high) AS hours, count(*) AS n FROM burden")
+        assert hours.rows() == [(0, 3)], "of an obligation without a contract nobody knows them"
 
 
 def test_a_lake_with_another_count_is_found_by_verify() -> None:

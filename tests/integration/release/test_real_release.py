@@ -32,6 +32,7 @@ from infra.ledger import submissions as ledger_submissions
 from infra.ledger.open import open_ledger
 from infra.settings import read_settings
 from tests.support.paths import DATA
+from transforms.discovery.exceptions import differing_places
 from transforms.discovery.series import series_of
 from transforms.discovery.suspected import suspected_overlap
 
@@ -198,6 +199,9 @@ def test_double_reporting_that_no_contract_declares_is_found(home: Home) -> None
     assert (companies["common"], companies["agreeing"]) == (121, 105)
     obligations = [part["obligation"] for part in json.loads(companies["parts"])]
     assert obligations == ["eiti-skatt", "eiti-arealavgift", "eiti-co2-avgift", "eiti-nox-avgift"]
+    exceptions = differing_places(undeclared(home), companies)
+    assert exceptions.height == 121 - 105
+    assert exceptions["unit_id"].str.ends_with("petoro as").sum() == 2, "one of them without any part"
     counties = found.filter(pl.col("kind") == "sum", pl.col("parts").str.contains('"over": "units"', literal=True))
     assert set(counties["obligation_a"]) == {"valg-fylke-csv", "valg-resultat"}
     assert counties.filter(pl.col("share") == 1.0).height > 20

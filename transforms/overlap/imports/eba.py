@@ -16,6 +16,8 @@ _WITH: Final = r"(?s)^\s*with\s*\{[^}]*\}\s*:"
 _SUM: Final = rf"^{_CELL}\s*=\s*\+?\s*{_CELL}(\s*[+-]\s*{_CELL})+$"
 _EQUALITY: Final = rf"^{_CELL}\s*=\s*{_CELL}$"
 RULE_KINDS: Final = ("sum", "equality")
+RULE_COLUMNS: Final = ("code", "expression")
+_PARQUET: Final = b"PAR1"
 
 
 def read_eba(data: bytes) -> pl.DataFrame:
@@ -36,6 +38,17 @@ def read_eba(data: bytes) -> pl.DataFrame:
         for row in modules.iter_rows(named=True)
     )  # fmt: skip
     return declared_frame(rows, _SCHEME)
+
+
+def read_rules(data: bytes) -> pl.DataFrame:
+    """Return the rules of a data point model, from Parquet or CSV: code, expression. Raises `UsageError`."""
+    content = io.BytesIO(data)
+    try:
+        rules = pl.read_parquet(content) if data.startswith(_PARQUET) else pl.read_csv(content, infer_schema=False)
+        return rules.select(pl.col(RULE_COLUMNS).cast(pl.String))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise UsageError(f"no rules with the columns {', '.join(RULE_COLUMNS)} ({problem[:120]})") from error
 
 
 def stated_sums(rules: pl.DataFrame) -> pl.DataFrame:

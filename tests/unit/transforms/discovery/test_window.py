@@ -11,7 +11,7 @@ from transforms.discovery.window import discovery_window
 def coverage(*rows: tuple[list[str], str, str, int]) -> pl.DataFrame:
     """Return the table: obligations, concept, month, items a row."""
     frame = pl.DataFrame(rows, schema=["obligations", "concept", "partition", "items"], orient="row")
-    dated = frame.with_columns(period_start=pl.format("{}-01", "partition").str.to_date())
+    dated = frame.with_columns(most_accurate="obligations", period_start=pl.format("{}-01", "partition").str.to_date())
     schema = frame_schema(COVERAGE)
     return dated.select(schema.names()).cast(schema)
 
