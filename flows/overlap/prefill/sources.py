@@ -95,7 +95,8 @@ def _sure(report: KnownReport, item: dict[str, Any]) -> str:
 
 def source_table(listed: Iterable[dict[str, Any]]) -> list[list[object]]:
     """Return the rows as a table of texts, its header first; None for nothing."""
-    return [list(SOURCE_COLUMNS), *([_text(row[name]) for name in SOURCE_COLUMNS] for row in listed)]
+    header: list[object] = [*SOURCE_COLUMNS]
+    return [header, *([*(_text(row[name]) for name in SOURCE_COLUMNS)] for row in listed)]
 
 
 def _text(value: object) -> str | int | None:

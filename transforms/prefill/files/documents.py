@@ -94,7 +94,8 @@ def xml_bytes(layout: Layout) -> bytes:
     levels = [[plan.names[number] for number in numbers] for numbers in plan.levels]
     root = _element(list(layout.rows), steps, levels, 0)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
 
 
 def _element(rows: list[Cells], steps: Sequence[str], levels: Sequence[Sequence[str]], depth: int) -> ET.Element:
