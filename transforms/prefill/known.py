@@ -14,8 +14,8 @@ KNOWN: Final = "known"
 DERIVED: Final = "derived"
 WITHHELD: Final = "withheld"
 PERSONAL: Final = "personal"
-SUPPRESSED: Final = "suppressed"
-CONFLICT: Final = "conflict"
+TOO_SMALL: Final = "suppressed"
+CONTRADICTED: Final = "conflict"
 FILLED: Final = (KNOWN, DERIVED)
 """The states of items whose value a draft may show."""
 _TEXTS: Final = (
@@ -86,9 +86,9 @@ def known_values(
         .when("withheld")
         .then(pl.lit(WITHHELD))
         .when((pl.col("smallest") < limits).fill_null(value=False))
-        .then(pl.lit(SUPPRESSED))
+        .then(pl.lit(TOO_SMALL))
         .when(pl.col("differs").fill_null(value=False) | contradicts.fill_null(value=False))
-        .then(pl.lit(CONFLICT))
+        .then(pl.lit(CONTRADICTED))
         .otherwise(pl.lit(KNOWN))
     )
     stated = found.with_columns(state=state, rule=pl.lit(None, pl.String), parts=pl.lit(None, pl.UInt32))
