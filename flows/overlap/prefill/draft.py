@@ -124,9 +124,10 @@ def draw_up_draft(
     if on_sheet:
         data = draft_bytes(replace(_layout(made.rows, contract, installation, place), sources=source_table(listed)))
     _log(contract, listed)
+    suffix = DRAFT_SUFFIXES.get(contract.format.type, contract.format.type)
     return Draft(
-        contract.contract, place["unit_code"] or unit, DRAFT_SUFFIXES.get(contract.format.type, contract.format.type), data,
-        listed, made.rejects, delivered.sender, delivered.period, on_sheet,
+        contract.contract, place["unit_code"] or unit, suffix, data, listed, made.rejects, delivered.sender,
+        delivered.period, on_sheet,
     )  # fmt: skip
 
 
