@@ -13,7 +13,7 @@ from schemas.contract_terms import breakdowns, conversions_of
 from transforms.clean_text import clean
 from transforms.normalisation.personal import personal_columns
 from transforms.overlap.breakdowns import fixed_codes, may_be_equal
-from transforms.prefill.known import CONFLICT, FILLED, PERSONAL, SUPPRESSED, WITHHELD
+from transforms.prefill.known import CONTRADICTED, FILLED, PERSONAL, TOO_SMALL, WITHHELD
 from transforms.prefill.texts.figure_texts import FigureText, figure_text
 from transforms.prefill.texts.period_texts import last_start, period_texts
 from transforms.prefill.texts.take_texts import Cells, cells_for
@@ -23,8 +23,8 @@ from transforms.register.lookup import Register
 WHY: Final = {
     WITHHELD: "the value is withheld",
     PERSONAL: "the value is personal data",
-    SUPPRESSED: "the value is too small to be shown",
-    CONFLICT: "the reports contradict each other",
+    TOO_SMALL: "the value is too small to be shown",
+    CONTRADICTED: "the reports contradict each other",
 }
 """Why an item has no value in a draft, by its state."""
 NO_PLACE: Final = "the form has no place for it"

@@ -10,13 +10,13 @@ from transforms.overlap.breakdowns import fixed_codes, may_be_equal
 from transforms.overlap.dossier import lower_bound
 from transforms.prefill.known import DERIVED, FILLED
 
-COUNTS: Final = ("cells", "filled", "derived", "compared", "exact", "within")
+DRAFT_COUNTS: Final = ("cells", "filled", "derived", "compared", "exact", "within")
 """Cells that the form asked for, that could be filled in, and as sums; compared, exactly right, within accuracy."""
 _COARSEST: Final = 28
 
 
 def compare_drafts(known: pl.DataFrame, own: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """Return the items that a contract reported with a Boolean for each of `COUNTS`.
+    """Return the items that a contract reported with a Boolean for each of `DRAFT_COUNTS`.
 
     known: what was known of them (`transforms.prefill.known.KNOWN_ITEM`). own: as reported: item_id, concept,
     breakdown, unit_id, period_start, value (null where withheld), lower, upper. A value that is known less exactly than
@@ -71,9 +71,9 @@ def counts_of(compared: pl.DataFrame | None) -> dict[str, Any]:
     figure and by unit (all of whose compared figures are right); bound is the smaller.
     """
     if compared is None or compared.is_empty():
-        empty = {**dict.fromkeys(COUNTS, 0), "share_filled": None, "share_exact": None}
+        empty = {**dict.fromkeys(DRAFT_COUNTS, 0), "share_filled": None, "share_exact": None}
         return {"periods": [], "columns": [], **empty, **dict.fromkeys(("bound_items", "bound_units", "bound"))}
-    sums = [pl.col(name).sum().cast(pl.Int64) for name in COUNTS]
+    sums = [pl.col(name).sum().cast(pl.Int64) for name in DRAFT_COUNTS]
     periods = compared.group_by(period="period_start", due="due").agg(sums).sort("period").to_dicts()
     columns = compared.group_by("concept", "breakdown").agg(sums).sort("concept", "breakdown").to_dicts()
     total = compared.select(sums).row(0, named=True)

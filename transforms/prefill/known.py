@@ -14,8 +14,8 @@ KNOWN: Final = "known"
 DERIVED: Final = "derived"
 WITHHELD: Final = "withheld"
 PERSONAL: Final = "personal"
-SUPPRESSED: Final = "suppressed"
-CONFLICT: Final = "conflict"
+TOO_SMALL: Final = "suppressed"
+CONTRADICTED: Final = "conflict"
 FILLED: Final = (KNOWN, DERIVED)
 """The states of items whose value a draft may show."""
 _TEXTS: Final = (
@@ -24,19 +24,19 @@ _TEXTS: Final = (
 ITEM: Final = pl.Schema([*((name, pl.String) for name in _TEXTS), ("period_start", pl.Date), ("period_end", pl.Date)])
 """What an item is about."""
 KNOWN_ITEM: Final = pl.Schema(
-    {
-        **ITEM,
-        "state": pl.String,
-        "value": VALUE,
-        "lower": BOUND,
-        "upper": BOUND,
-        "obligations": pl.List(pl.String),
-        "senders": pl.List(pl.String),
-        "reported_by": pl.String,
-        "received_at": pl.Datetime("us"),
-        "rule": pl.String,
-        "parts": pl.UInt32,
-    }
+    [
+        *ITEM.items(),
+        ("state", pl.String),
+        ("value", VALUE),
+        ("lower", BOUND),
+        ("upper", BOUND),
+        ("obligations", pl.List(pl.String)),
+        ("senders", pl.List(pl.String)),
+        ("reported_by", pl.String),
+        ("received_at", pl.Datetime("us")),
+        ("rule", pl.String),
+        ("parts", pl.UInt32),
+    ]
 )
 """Items and what is known of them. state: one of the constants above; all after it is null where nothing is shown.
 
@@ -60,6 +60,7 @@ def known_values(
     ranked = others.with_columns(width).sort("item_id", "width", "obligation", "reported_by", "submission_id")
     by_item = ranked.group_by("item_id", maintain_order=True).agg(
         withheld=pl.col("value").null_count() > 0,
+        smallest=pl.col("value").abs().min(),
         personal=pl.col("personal").any(),
         least=pl.col("lower").max(),
         most=pl.col("upper").min(),
@@ -78,15 +79,16 @@ def known_values(
         .join(_own_bounds(own), on="item_id", how="left")
     )
     contradicts = pl.max_horizontal("least", "own_least") > pl.min_horizontal("most", "own_most")
+    # What is hidden comes before conflicts: else these would show whether the hidden value is that of another report.
     state = (
         pl.when("personal")
         .then(pl.lit(PERSONAL))
         .when("withheld")
         .then(pl.lit(WITHHELD))
+        .when((pl.col("smallest") < limits).fill_null(value=False))
+        .then(pl.lit(TOO_SMALL))
         .when(pl.col("differs").fill_null(value=False) | contradicts.fill_null(value=False))
-        .then(pl.lit(CONFLICT))
-        .when((pl.col("value").abs() < limits).fill_null(value=False))
-        .then(pl.lit(SUPPRESSED))
+        .then(pl.lit(CONTRADICTED))
         .otherwise(pl.lit(KNOWN))
     )
     stated = found.with_columns(state=state, rule=pl.lit(None, pl.String), parts=pl.lit(None, pl.UInt32))

@@ -64,13 +64,13 @@ def delivered_cell(cell: DraftCell, contract: Contract) -> DraftCell:
         return cell
     made = unpivot.made()
     stated = {name: text for name, text in cell.keys.items() if name in made}
-    column = next((name for name in _named(unpivot, stated) if name is not None), None)
+    column = next((name for name in _column_names(unpivot, stated) if name is not None), None)
     keys = {name: text for name, text in cell.keys.items() if name not in made}
     placed = DraftCell(cell.claim, column or cell.column, keys, cell.item, cell.text, cell.why)
     return placed if column else placed.emptied(cell.why or NO_PLACE)
 
 
-def _named(unpivot: Unpivot, stated: Cells) -> Iterable[str | None]:
+def _column_names(unpivot: Unpivot, stated: Cells) -> Iterable[str | None]:
     """Yield the names of columns that state these texts, by the contract's list, then by its pattern."""
     if isinstance(unpivot.columns, dict):
         own = unpivot.columns
@@ -86,7 +86,7 @@ def _text(columns: dict[str, Cells], name: str, key: str, unpivot: Unpivot) -> s
 
 
 def named_by_pattern(pattern: str, stated: Cells) -> str | None:
-    """Return the name that a pattern of plain text and named groups gives with these texts; None for any other."""
+    """Return the name that a pattern of plain text and mentioned groups gives with these texts; None for any other."""
     name, position = "", 0
     for start, group, end in _groups(pattern):
         plain = pattern[position:start]
@@ -102,7 +102,7 @@ def named_by_pattern(pattern: str, stated: Cells) -> str | None:
 
 
 def _groups(pattern: str) -> list[tuple[int, str, int]]:
-    """Return where each named group of a pattern begins and ends, and its name."""
+    """Return where each mentioned group of a pattern begins and ends, and its name."""
     found, position = [], 0
     while (opened := _GROUP.search(pattern, position)) is not None:
         position = _closing(pattern, opened.end())
@@ -137,8 +137,8 @@ def draft_columns(rows: Sequence[DraftRow], contract: Contract, header: Sequence
     header: the names of the columns in an example of the form. Those that the contract knows and does not use are in
     the file where the header has them.
     """
-    named = [name for row in rows for name in row.texts()]
-    wanted = list(dict.fromkeys([*contract.file_columns(), *named]))
+    mentioned = [name for row in rows for name in row.texts()]
+    wanted = list(dict.fromkeys([*contract.file_columns(), *mentioned]))
     known = {*wanted, *contract.ignored_columns()}
     usable = [name for name in dict.fromkeys(header) if name in known]
     return [*usable, *(name for name in wanted if name not in usable)]

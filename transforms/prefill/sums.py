@@ -6,7 +6,7 @@ from schemas.claims import BOUND
 from schemas.concepts import Vocabulary
 from transforms.derivations.derive import derive
 from transforms.derivations.roll_ups import ITEM_IDENTITY
-from transforms.prefill.known import CONFLICT, DERIVED, FILLED, KNOWN, KNOWN_ITEM, without_hidden
+from transforms.prefill.known import CONTRADICTED, DERIVED, FILLED, KNOWN, KNOWN_ITEM, without_hidden
 
 
 def with_sums(
@@ -34,13 +34,13 @@ def with_sums(
     )
     contradicted = sums.filter(_disjoint("stated_lower", "stated_upper"), pl.col("stated") == KNOWN)["item_id"]
     known = known.with_columns(
-        state=pl.when(pl.col("item_id").is_in(contradicted.implode())).then(pl.lit(CONFLICT)).otherwise("state")
+        state=pl.when(pl.col("item_id").is_in(contradicted.implode())).then(pl.lit(CONTRADICTED)).otherwise("state")
     )
     new = sums.filter(pl.col("stated").is_null()).unique("item_id", keep="first", maintain_order=True)
     own_bounds = own.group_by("item_id").agg(own_lower=pl.col("lower").max(), own_upper=pl.col("upper").min())
     new = new.join(own_bounds, on="item_id", how="left").with_columns(
         state=pl.when(_disjoint("own_lower", "own_upper").fill_null(value=False))
-        .then(pl.lit(CONFLICT))
+        .then(pl.lit(CONTRADICTED))
         .otherwise(pl.lit(DERIVED))
     )
     placed = new.join(places, on=["unit_id", "period_start"], how="inner")

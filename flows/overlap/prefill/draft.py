@@ -26,13 +26,13 @@ from transforms.prefill.rows import DraftRow, assemble_rows, draft_columns
 from transforms.prefill.texts.period_texts import period_texts
 from transforms.prefill.texts.take_texts import texts_read_as
 
-MOST_ROUNDS: Final = 4
+MOST_WRITINGS: Final = 4
 """So often a draft is written again without figures that its contract does not read, or its rules reject."""
 OTHER_FILE: Final = "it belongs in a file of its own"
 UNREAD: Final = "the form does not read the figure as this item"
 UNFIT: Final = "a text of its row may not stand in such a file"
 NO_ROOM: Final = "its field has no room for it"
-SUFFIXES: Final = {"fixed_width": "txt", "sdmx_csv": "csv"}
+DRAFT_SUFFIXES: Final = {"fixed_width": "txt", "sdmx_csv": "csv"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def draw_up_draft(
     cells = [_writable(cell, contract) for cell in cells]
     on_sheet = sheet and contract.format.type == "xlsx" and not isinstance(contract.format.sheets, str)
     made = _Made([], [], b"", [])
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MOST_WRITINGS):
         rows, outside = _one_file(*assemble_rows(cells, contract), contract)
         layout = _layout(rows, contract, installation, place)
         made = _Made(rows, outside, draft_bytes(layout), _rejects(installation, layout, delivered))
@@ -124,9 +124,10 @@ def draw_up_draft(
     if on_sheet:
         data = draft_bytes(replace(_layout(made.rows, contract, installation, place), sources=source_table(listed)))
     _log(contract, listed)
+    suffix = DRAFT_SUFFIXES.get(contract.format.type, contract.format.type)
     return Draft(
-        contract.contract, place["unit_code"] or unit, SUFFIXES.get(contract.format.type, contract.format.type), data,
-        listed, made.rejects, delivered.sender, delivered.period, on_sheet,
+        contract.contract, place["unit_code"] or unit, suffix, data, listed, made.rejects, delivered.sender,
+        delivered.period, on_sheet,
     )  # fmt: skip
 
 

@@ -77,9 +77,9 @@ def shown_statements(
     """
     visible = sources.filter(~pl.col("obligation").is_in(view.hidden))
     statements = read_statements(visible, items.lazy())
-    named = pl.struct("contract", "concept")
+    key = pl.struct("contract", "concept")
     personal = [{"contract": contract, "concept": concept} for contract, concept in view.personal]
-    is_personal = named.is_in(personal) if personal else pl.lit(value=False)
+    is_personal = key.is_in(personal) if personal else pl.lit(value=False)
     dated = statements.join(received.select(RECEIVED), on="submission_id", how="left")
     return dated.with_columns(personal=is_personal)
 

@@ -12,7 +12,7 @@ from transforms.prefill.cells import DraftCell
 from transforms.prefill.known import DERIVED
 from transforms.prefill.rows import DraftRow
 
-SOURCE_COLUMNS: Final = (
+SIDECAR_COLUMNS: Final = (
     "row", "column", "concept", "breakdown", "value", "filled", "source", "sender", "reported_by", "received",
     "plus_minus", "sure", "why",
 )  # fmt: skip
@@ -20,7 +20,7 @@ SOURCE_COLUMNS: Final = (
 
 
 def source_rows(report: KnownReport, rows: Sequence[DraftRow], outside: Iterable[DraftCell]) -> list[dict[str, Any]]:
-    """Return a row (`SOURCE_COLUMNS`) for each figure of a draft, then for each that is asked for and in no row of it.
+    """Return a row (`SIDECAR_COLUMNS`) for each figure of a draft, then for each that is asked for and in no row of it.
 
     value: the text as the draft has it. filled: whether it is filled in. source: the obligations that have the value.
     sure: how sure it is, in words. why: why a figure is left empty, in words that depend on no value.
@@ -67,7 +67,7 @@ def _row(report: KnownReport, number: int | None, cell: DraftCell) -> dict[str, 
     } if filled else {}  # fmt: skip
     about = {"row": number, "column": cell.column, "concept": claim.concept, "breakdown": item["breakdown"]}
     return {
-        **dict.fromkeys(SOURCE_COLUMNS),
+        **dict.fromkeys(SIDECAR_COLUMNS),
         **about,
         **known,
         "filled": filled,
@@ -78,7 +78,7 @@ def _row(report: KnownReport, number: int | None, cell: DraftCell) -> dict[str, 
 def _missing(report: KnownReport, number: int | None, claim: int) -> dict[str, Any]:
     spec = report.contract.claims[claim]
     about = {"row": number, "column": spec.column, "concept": spec.concept}
-    return {**dict.fromkeys(SOURCE_COLUMNS), **about, "filled": False, "why": report.why(spec, None)}
+    return {**dict.fromkeys(SIDECAR_COLUMNS), **about, "filled": False, "why": report.why(spec, None)}
 
 
 def _sure(report: KnownReport, item: dict[str, Any]) -> str:
@@ -95,7 +95,8 @@ def _sure(report: KnownReport, item: dict[str, Any]) -> str:
 
 def source_table(listed: Iterable[dict[str, Any]]) -> list[list[object]]:
     """Return the rows as a table of texts, its header first; None for nothing."""
-    return [list(SOURCE_COLUMNS), *([_text(row[name]) for name in SOURCE_COLUMNS] for row in listed)]
+    rows: list[list[object]] = [[_text(row[name]) for name in SIDECAR_COLUMNS] for row in listed]
+    return [[*SIDECAR_COLUMNS], *rows]
 
 
 def _text(value: object) -> str | int | None:
@@ -115,5 +116,5 @@ def sources_csv(listed: Iterable[dict[str, Any]]) -> str:
 
 def sources_json(listed: Iterable[dict[str, Any]]) -> str:
     """Return the list as JSON."""
-    rows = [{name: row[name] if name == "filled" else _text(row[name]) for name in SOURCE_COLUMNS} for row in listed]
+    rows = [{name: row[name] if name == "filled" else _text(row[name]) for name in SIDECAR_COLUMNS} for row in listed]
     return json.dumps({"figures": rows}, ensure_ascii=False, indent=1) + "\n"

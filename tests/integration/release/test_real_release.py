@@ -21,6 +21,8 @@ from flows.intake.deliveries import Delivery, make_delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import list_rejects, withdraw
 from flows.overlap.dossier import draw_up_dossier
+from flows.overlap.prefill.backtest import backtest_drafts
+from flows.overlap.prefill.draft import draw_up_draft
 from flows.overlap.release_statements import statements_of
 from flows.queries.observation_story import ObservationStory, explain_observation
 from flows.queries.sql import query
@@ -327,3 +329,14 @@ def test_withdrawing_a_file_is_as_if_it_had_not_come(home: Home) -> None:
     assert home.digests[2] != home.digests[3]
     assert [r.status for r in home.submit(eiti(home.installation, *LATE))] == ["restored"]
     assert home.nightly().digest == home.digests[3]
+
+
+def test_drafts_from_the_count_for_those_who_published_it_later(home: Home) -> None:
+    """NRK's table and the counties' tables were received after the count: what drafts of them would have been."""
+    names = ("cells", "filled", "exact")
+    nrk, counties = (backtest_drafts(home.installation, name) for name in ("nrk-stortingsvalg", "valg-fylke-csv"))
+    print({n: nrk[n] for n in (*names, "bound_items", "bound_units", "derived")}, nrk["periods"])
+    print({n: counties[n] for n in (*names, "bound_items", "bound_units", "derived")}, counties["periods"])
+    draft = draw_up_draft(home.installation, "nrk-stortingsvalg", "1120", "2013")
+    print(draft.verdict(), draft.filled, draft.data.decode()[:300], draft.rejects[:2])
+    assert [nrk[name] for name in names] == [6927, 6927, 6913]

@@ -13,7 +13,7 @@ from transforms.prefill.files.layout import Layout, plain_decimal
 from transforms.prefill.files.tables import encoded
 from transforms.prefill.texts.take_texts import Cells
 
-EACH: Final = "[]."
+_EACH: Final = "[]."
 _Tree = dict[str, Any]
 
 
@@ -23,7 +23,7 @@ def json_bytes(layout: Layout) -> bytes:
     if form.lines:
         lines = [_filled({}, layout.columns, row, "", layout) for row in layout.rows]
         return encoded("".join(f"{_dumps(line)}\n" for line in lines), layout)
-    lists = (form.rows or "").split(EACH)
+    lists = (form.rows or "").split(_EACH)
     document = _level(layout, list(layout.rows), lists, 0)
     return encoded(_dumps(document, indent=1) + "\n", layout)
 
@@ -35,13 +35,13 @@ def document_columns(contract: Contract) -> list[str]:
         plan = plan_of(contract)
         return [plan.names[number] for number in plan.levels[0]] if len(plan.levels) > 1 else []
     if form.type == "json" and not form.lines:
-        return [name for name in contract.file_columns() if _depth(name, (form.rows or "").split(EACH)) == 0]
+        return [name for name in contract.file_columns() if _depth(name, (form.rows or "").split(_EACH)) == 0]
     return []
 
 
 def _prefix(lists: Sequence[str], depth: int) -> str:
     """Return what the names of the columns of an element of the list at a depth begin with; 0 is the document."""
-    return EACH.join(lists[:depth]) + EACH if depth else ""
+    return _EACH.join(lists[:depth]) + _EACH if depth else ""
 
 
 def _depth(column: str, lists: Sequence[str]) -> int:
@@ -94,7 +94,8 @@ def xml_bytes(layout: Layout) -> bytes:
     levels = [[plan.names[number] for number in numbers] for numbers in plan.levels]
     root = _element(list(layout.rows), steps, levels, 0)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
 
 
 def _element(rows: list[Cells], steps: Sequence[str], levels: Sequence[Sequence[str]], depth: int) -> ET.Element:

@@ -5,7 +5,7 @@ import datetime as dt
 import io
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -26,7 +26,7 @@ def csv_bytes(layout: Layout) -> bytes:
     form = layout.form
     records = [*_above(layout), *layout.table(), *_below(layout)]
     text = io.StringIO()
-    quoting = csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE
     writer = csv.writer(
         text, delimiter=form.delimiter, quotechar=form.quote or '"', quoting=quoting, lineterminator="\r\n"
     )

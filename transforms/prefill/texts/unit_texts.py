@@ -10,11 +10,11 @@ from schemas.contract_terms import stated_texts
 from schemas.errors import UsageError
 from transforms.register.lookup import Register, normalise_name, resolve_units
 
-Place = dict[str, Any]
+UnitPlace = dict[str, Any]
 """A unit as items have it: unit_id, unit_kind, unit_code, unit_name."""
 
 
-def unit_asked(register: Register, unit: Unit, text: str, start: dt.date, end: dt.date) -> Place:
+def unit_asked(register: Register, unit: Unit, text: str, start: dt.date, end: dt.date) -> UnitPlace:
     """Return the unit that a person names for a period: by its id, its code, or as the contract's files name it.
 
     Raises `UsageError` if there is no such unit, or several; the answer depends on no delivery.
@@ -40,7 +40,7 @@ def stated_kinds(unit: Unit) -> list[str] | None:
     return [unit.kind] if isinstance(unit.kind, str) else stated_texts(unit.kind)
 
 
-def _as_delivered(register: Register, unit: Unit, text: str, period: tuple[dt.date, dt.date]) -> list[Place]:
+def _as_delivered(register: Register, unit: Unit, text: str, period: tuple[dt.date, dt.date]) -> list[UnitPlace]:
     """Return the units that the contract reads a text as: a name, an organisation number, a unit known by name only."""
     kinds = stated_kinds(unit) or register.units["kind"].unique().sort().to_list()
     start, end = period
@@ -61,7 +61,7 @@ def _as_delivered(register: Register, unit: Unit, text: str, period: tuple[dt.da
     ]
 
 
-def unit_texts(register: Register, unit: Unit, item: Place, until: dt.date) -> list[str]:
+def unit_texts(register: Register, unit: Unit, item: UnitPlace, until: dt.date) -> list[str]:
     """Return the texts that a contract reads as the unit of an item in its period, the plainest first.
 
     item: unit_id, unit_kind, unit_code, unit_name, period_start.
@@ -83,7 +83,7 @@ def unit_texts(register: Register, unit: Unit, item: Place, until: dt.date) -> l
     return read.filter(pl.col("unit_id") == item["unit_id"])["key"].to_list()
 
 
-def _candidates(register: Register, unit: Unit, item: Place, day: dt.date) -> list[str]:
+def _candidates(register: Register, unit: Unit, item: UnitPlace, day: dt.date) -> list[str]:
     at_day = (pl.col("valid_from") <= day) & (day < pl.col("valid_to")).fill_null(value=True)
     mine = (pl.col("unit_id") == item["unit_id"]) & at_day
     if unit.by == "organisation_number":
