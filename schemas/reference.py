@@ -180,6 +180,8 @@ UNSHIPPED: Final[Examples] = {
     ("Phonetic", "by"): "phonetic",
     ("DateParts", "by"): "date_parts",
     ("ModelNumbers", "by"): "model_numbers",
+    ("Cosine", "by"): "cosine",
+    ("Cosine", "levels"): "[0.9, 0.6, 0.3]",
     ("Names", "by"): "names",
     ("Names", "levels"): "[0.92, 0.8]",
     ("FirstOf", "by"): "first_of",

@@ -173,6 +173,14 @@ def open_linker(
             "CREATE MACRO shared_bits(a, b) AS "
             f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {WORD_WEIGHT_SPAN})), 0)"
         )
+        connection.execute(
+            "CREATE MACRO squared_bits(a) AS "
+            f"list_sum(list_transform(a, lambda x: (x % {WORD_WEIGHT_SPAN}) * (x % {WORD_WEIGHT_SPAN})))"
+        )
+        connection.execute(
+            "CREATE MACRO word_cosine(a, b) AS coalesce("
+            "squared_bits(list_intersect(a, b)) / sqrt(squared_bits(a) * squared_bits(b)), 0)"
+        )
         if any(frame[name].null_count() == frame.height for name in frame.columns):
             # DuckDB 2.0 fails to bind text functions of a column that it knows to be null throughout.
             connection.execute("SET disabled_optimizers = 'statistics_propagation'")
