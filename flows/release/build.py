@@ -10,13 +10,13 @@ import polars as pl
 
 from flows.events import event_on_refusal
 from flows.installation import Installation
-from flows.release.measures import begin_measures, count_measures, write_measures
+from flows.release.overlap.measures import begin_measures, count_measures, write_measures
+from flows.release.overlap.suspected import write_suspected
 from flows.release.publish import Night, changed_submissions, publish_staged, publishing_run
 from flows.release.reconsolidation import published_observations, reconsolidation_baseline, reconsolidation_reason
 from flows.release.records.inputs import kinds_to_resolve, release_models
 from flows.release.records.staging import stage_records, staged_items
 from flows.release.staged import Baseline, StagedRelease
-from flows.release.suspected import write_suspected
 from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import delta as lake

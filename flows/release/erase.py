@@ -19,7 +19,7 @@ from flows.installation import Installation
 from flows.published_tables import all_item_tables
 from flows.release.build import night
 from flows.release.export import export_release
-from flows.release.measures import compact_measures
+from flows.release.overlap.measures import compact_measures
 from flows.release.publish import publishing_run
 from flows.releases import find_release
 from infra.lake import delta as lake

@@ -12,7 +12,7 @@ from flows.events import release_event
 from flows.installation import Installation
 from flows.release.descriptions import write_descriptions
 from flows.release.staged import StagedRelease
-from flows.release.tree import grow_tree
+from flows.release.tree.growth import grow_tree
 from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import access as lake_access

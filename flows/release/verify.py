@@ -14,7 +14,7 @@ from flows.intake.deliveries import Delivery
 from flows.intake.registration import receive
 from flows.published_tables import overlap_lanes, released_tables
 from flows.release.build import night
-from flows.release.tree_check import check_tree
+from flows.release.tree.check import check_tree
 from flows.releases import find_release
 from infra import telemetry
 from infra.lake import access as lake_access

@@ -23,7 +23,7 @@ from flows.intake import arrivals as intake
 from flows.intake import registration as receiving
 from flows.intake import worker
 from flows.published_tables import kinds_of
-from flows.release.tree_check import check_tree
+from flows.release.tree.check import check_tree
 from flows.release.verify import lake_digest, verify
 from flows.releases import find_release, read_table
 from infra.lake import delta as lake

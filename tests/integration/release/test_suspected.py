@@ -8,7 +8,7 @@ import pytest
 from flows.overlap.tables import list_suspected
 from flows.overlap.verdicts import verdict_on
 from flows.queries.sql import query
-from flows.release import suspected as written
+from flows.release.overlap import suspected as written
 from flows.release.verify import verify
 from flows.releases import find_release
 from tests.support.observation_deliveries import Home, Row, Sent, new_home

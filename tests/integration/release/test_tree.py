@@ -18,7 +18,7 @@ from flows.receipts.offline import check_receipt
 from flows.receipts.proofs import prove
 from flows.release.build import night
 from flows.release.erase import erase
-from flows.release.tree_check import check_tree
+from flows.release.tree.check import check_tree
 from flows.release.verify import verify
 from flows.releases import find_release
 from infra.lake import delta
@@ -160,7 +160,7 @@ def test_verify_finds_what_was_changed_in_the_tree(home: Installation, template:
 def test_verify_finds_a_leaf_that_states_what_a_rebuild_does_not_give(home: Installation, monkeypatch: Any) -> None:
     deliver(home, LATER, "en")
     with monkeypatch.context() as patch:
-        patch.setattr("flows.release.tree.stretches", lambda *_: [])
+        patch.setattr("flows.release.tree.growth.stretches", lambda *_: [])
         night(home)
     verdict = verify(home)
     assert (verdict.ledger, verdict.tree_faults) == (verdict.rebuilt, ())

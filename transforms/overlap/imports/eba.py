@@ -10,7 +10,7 @@ from transforms.overlap.imports.declared import declared_frame
 
 _SCHEME: Final = "eba"
 COLUMNS: Final = ("framework", "module", "module_name", "data_point")
-AGENCY: Final = "European Banking Authority"
+_AGENCY: Final = "European Banking Authority"
 _CELL: Final = r"\{[^{}]*\}"
 _WITH: Final = r"(?s)^\s*with\s*\{[^}]*\}\s*:"
 _SUM: Final = rf"^{_CELL}\s*=\s*\+?\s*{_CELL}(\s*[+-]\s*{_CELL})+$"
@@ -33,7 +33,7 @@ def read_eba(data: bytes) -> pl.DataFrame:
     point = pl.col("data_point").cast(pl.String).unique().sort()
     modules = cells.group_by("module").agg(pl.col("framework", "module_name").first(), items=point)
     rows = (
-        {"register_id": row["module"], "title": row["module_name"], "agency": AGENCY, "items": row["items"],
+        {"register_id": row["module"], "title": row["module_name"], "agency": _AGENCY, "items": row["items"],
          "alternative_to": row["framework"]}
         for row in modules.iter_rows(named=True)
     )  # fmt: skip

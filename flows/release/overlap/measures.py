@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.release.scopes import COMPACT_FACTOR, ScopeChange, summed_counts, write_scopes
+from flows.release.overlap.scopes import COMPACT_FACTOR, ScopeChange, summed_counts, write_scopes
 from flows.release.staged import StagedRelease
 from infra.lake import delta as lake
 from infra.lake.item_tables import ItemTables, observation_tables, overlap_tables
