@@ -109,13 +109,7 @@ def _bad_kinds(take: Take) -> list[str]:
 
 def _bad_cells(contract: ContractKeys) -> list[str]:
     """Return what is wrong with the shape of the rows: columns that become rows, and claims that share a column."""
-    problems = []
-    if contract.unpivot and contract.unpivot.pattern and contract.format.type in {"json", "xml"}:
-        problems.append(
-            f"unpivot.pattern is for files with a header: in {contract.format.type.upper()} list the columns"
-        )
-    if contract.unpivot and (unused := [n for n in contract.unpivot.made() if n not in contract.columns()]):
-        problems.append(f"unpivot: nothing uses the new column {unused[0]!r}")
+    problems = _bad_unpivot(contract) if contract.unpivot else []
     mappings = contract.format.sheets.values() if isinstance(contract.format.sheets, dict) else ()
     unknown = sorted({column for mapping in mappings for column in mapping} - set(contract.file_columns()))
     problems += [f"format.sheets: the contract has no column {column!r}" for column in unknown]
@@ -126,6 +120,16 @@ def _bad_cells(contract: ContractKeys) -> list[str]:
         if claim.cell_form() != forms[claim.column]
     ]
     return problems
+
+
+def _bad_unpivot(contract: ContractKeys) -> list[str]:
+    problems = []
+    if contract.unpivot and contract.unpivot.pattern and contract.format.type in {"json", "xml"}:
+        problems.append(
+            f"unpivot.pattern is for files with a header: in {contract.format.type.upper()} list the columns"
+        )
+    unused = [name for name in contract.unpivot.made() if name not in contract.columns()] if contract.unpivot else []
+    return problems + [f"unpivot: nothing uses the new column {name!r}" for name in unused[:1]]
 
 
 def _bad_rules(contract: ContractKeys) -> list[str]:

@@ -219,11 +219,14 @@ def new_contract_command(
     from flows.onboarding.contract_draft import draft_from_file, draft_options
 
     options = draft_options(to=to, like=like, kind=kind, unit_column=unit_column, period_column=period_column)
-    drafted = draft_from_file(open_here(), contract, file, options)
-    fields = drafted.as_dict()
+    fields = draft_from_file(open_here(), contract, file, options).as_dict()
     if json:
         print_json(fields)
-        return
+    else:
+        _print_draft(contract, file, fields)
+
+
+def _print_draft(contract: str, file: Path, fields: dict[str, Any]) -> None:
     print_text(f"{fields['file']}: drafted from {fields['rows']} rows of {file.name}")
     if fields["kind"]:
         print_text(f"{fields['kind']}: the file has no figures, so a record kind was drafted with it")

@@ -173,14 +173,15 @@ def _cells(report: KnownReport, claim: ClaimSpec) -> list[dict[str, Any]]:
 
 def _cell(report: KnownReport, claim: ClaimSpec, item: dict[str, Any] | None) -> dict[str, Any]:
     """Return the row of a figure: what is known of an item, or why nothing is."""
-    known = item is not None and item["state"] in FILLED
-    shown: dict[str, Any] = item if known and item is not None else {}
+    found = item or dict.fromkeys(("breakdown", "unit_measure", "state"))
+    known = found["state"] in FILLED
+    shown: dict[str, Any] = found if known else {}
     return {
         "column": claim.column,
         "concept": claim.concept,
-        "breakdown": item["breakdown"] if item else None,
+        "breakdown": found["breakdown"],
         "value": shown.get("value"),
-        "unit_measure": item["unit_measure"] if item else None,
+        "unit_measure": found["unit_measure"],
         "known": known,
         "source": ", ".join(shown["obligations"]) if shown else None,
         "sender": ", ".join(shown["senders"]) if shown else None,

@@ -43,12 +43,12 @@ def query(
     cannot be read.
     """
     release = find_release(installation, number)
-    mentioned = {name: read for name, read in LEDGER_TABLES.items() if name in sql.lower()}
-    frames = {name: read(installation.engine) for name, read in mentioned.items()}
     stored = MEASURED_TABLES if measures_published(release) else {}
     made = {name for name in OVERLAP_TABLES if name not in stored} | WITH_VERDICTS
-    computed = [name for name in OVERLAP_TABLES if name in made and name in sql.lower()]
-    frames |= {name: overlap_table(installation, release, name) for name in computed}
+    frames = {name: read(installation.engine) for name, read in LEDGER_TABLES.items() if name in sql.lower()}
+    for name in OVERLAP_TABLES:
+        if name in made and name in sql.lower():
+            frames[name] = overlap_table(installation, release, name)
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
     published = [*all_item_tables(installation), description_tables(installation.settings.lake)]

@@ -82,21 +82,15 @@ def publish_staged(
     # this one did, and the number of the release, which is unique, refuses the second of two.
     write_descriptions(installation, last)
     versions = lake.own_versions(root, versioned_tables(installation.kinds.values()), last["tables"] if last else {})
-    release: Release = {
-        "release": staged.release,
-        "run_id": run_id,
-        "published_at": datetime.now(UTC).replace(tzinfo=None),
-        "digest": digest,
-        "digest_lanes": ",".join(map(str, (*staged.lanes, *staged.overlap_lanes))),
-        "tables": versions,
-        "counts": counts,
-        "register_digest": installation.register.digest,
-        "rules_digest": rules_version.RULES_DIGEST,
-    }
     entering, leaving = (side["submission_id"].to_list() for side in changed)
     recounted = _recounted(buckets, known)
     tree = grow_tree(installation, staged, last, digest, {*recounted["submission_id"], *entering, *leaving})
-    release["tree_head"] = tree.head
+    release: Release = {
+        "release": staged.release, "run_id": run_id, "published_at": datetime.now(UTC).replace(tzinfo=None),
+        "digest": digest, "digest_lanes": ",".join(map(str, (*staged.lanes, *staged.overlap_lanes))),
+        "tables": versions, "counts": counts, "tree_head": tree.head,
+        "register_digest": installation.register.digest, "rules_digest": rules_version.RULES_DIGEST,
+    }  # fmt: skip
     with release_event(installation, release, write_also) as write:
         ledger_releases.publish_release(
             engine, release, recounted, entering, leaving, records=staged.records, leaves=tree.leaves, write_also=write

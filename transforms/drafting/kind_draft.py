@@ -213,13 +213,15 @@ def _field(profile: ColumnProfile, twin: str | None) -> dict[str, Any]:
         return spec | {"role": "text" if long else "attribute", "doc": f"{doc}{same}"}
     if content in {"text", "long_text"}:
         return spec | {"clean": ["html", "accents"], "compare": BY_WORDS}
-    spec["compare"] = COMPARISONS[content]
-    if content == "name":
-        spec["clean"] = list(NAME_CLEANING)
-        if profile.words >= WORDS_OF_NAME:
-            spec["compare"] = {"by": "first_of", "of": [*NAME_OF_WORDS]}
+    spec |= _name_comparison(profile) if content == "name" else {"compare": COMPARISONS[content]}
     frequency: str | bool = "near" if content == "name" else True
     return spec | ({"term_frequency": frequency} if content in FREQUENT else {})
+
+
+def _name_comparison(profile: ColumnProfile) -> dict[str, Any]:
+    has_words = profile.words >= WORDS_OF_NAME
+    compare = {"by": "first_of", "of": [*NAME_OF_WORDS]} if has_words else COMPARISONS["name"]
+    return {"compare": compare, "clean": list(NAME_CLEANING)}
 
 
 def _once(reports: pl.DataFrame, fields: list[str]) -> bool:

@@ -79,20 +79,22 @@ def known_values(
         .join(_own_bounds(own), on="item_id", how="left")
     )
     contradicts = pl.max_horizontal("least", "own_least") > pl.min_horizontal("most", "own_most")
-    # What is hidden comes before conflicts: else these would show whether the hidden value is that of another report.
-    state = (
-        pl.when("personal")
-        .then(pl.lit(PERSONAL))
-        .when("withheld")
-        .then(pl.lit(WITHHELD))
-        .when((pl.col("smallest") < limits).fill_null(value=False))
-        .then(pl.lit(TOO_SMALL))
-        .when(pl.col("differs").fill_null(value=False) | contradicts.fill_null(value=False))
-        .then(pl.lit(CONTRADICTED))
-        .otherwise(pl.lit(KNOWN))
+    state = _state(
+        pl.col("smallest") < limits, pl.col("differs").fill_null(value=False) | contradicts.fill_null(value=False)
     )
     stated = found.with_columns(state=state, rule=pl.lit(None, pl.String), parts=pl.lit(None, pl.UInt32))
     return without_hidden(stated.select(KNOWN_ITEM.names()).cast(KNOWN_ITEM))
+
+
+def _state(is_small: pl.Expr, is_contradicted: pl.Expr) -> pl.Expr:
+    # What is hidden comes before conflicts: else these would show whether the hidden value is that of another report.
+    return (
+        pl.when("personal").then(pl.lit(PERSONAL))
+        .when("withheld").then(pl.lit(WITHHELD))
+        .when(is_small.fill_null(value=False)).then(pl.lit(TOO_SMALL))
+        .when(is_contradicted).then(pl.lit(CONTRADICTED))
+        .otherwise(pl.lit(KNOWN))
+    )  # fmt: skip
 
 
 def without_hidden(known: pl.DataFrame) -> pl.DataFrame:

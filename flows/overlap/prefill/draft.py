@@ -229,11 +229,11 @@ def _emptied(
     found = {_key(cell): cell.emptied(UNREAD) for cell in unread}
     numbers = numbered_rows(made.data, contract, len(made.rows))
     for reject in made.rejects:
-        row = made.rows[numbers[reject["row"]]] if reject["row"] in numbers else None
-        cell = row.figures.get(reject["column"] or "") if row else None
-        if cell and cell.text and reject["severity"] == "critical":
-            rule = f" {reject['rule']}" if reject["rule"] else ""
-            found.setdefault(_key(cell), cell.emptied(f"the form rejects it: {reject['reason']}{rule}"))
+        if reject["severity"] == "critical" and reject["row"] in numbers:
+            cell = made.rows[numbers[reject["row"]]].figures.get(reject["column"] or "")
+            if cell and cell.text:
+                why = " ".join(filter(None, (reject["reason"], reject["rule"])))
+                found.setdefault(_key(cell), cell.emptied(f"the form rejects it: {why}"))
     return found
 
 

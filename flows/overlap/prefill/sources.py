@@ -30,14 +30,9 @@ def source_rows(report: KnownReport, rows: Sequence[DraftRow], outside: Iterable
         listed += [_row(report, number, cell) for cell in row.figures.values()]
         listed += [_missing(report, number, claim) for claim in _left_out(report, row)]
     listed += [_row(report, None, cell) for cell in outside]
-    stated = {claim for row in rows for cell in row.figures.values() for claim in [cell.claim]}
-    stated |= {number for number, _ in enumerate(report.contract.claims) if rows}
     others = {row["concept"] for row in listed}
-    return listed + [
-        _missing(report, None, number)
-        for number, claim in enumerate(report.contract.claims)
-        if number not in stated and claim.concept not in others
-    ]
+    unlisted = [] if rows else [n for n, claim in enumerate(report.contract.claims) if claim.concept not in others]
+    return listed + [_missing(report, None, number) for number in unlisted]
 
 
 def _left_out(report: KnownReport, row: DraftRow) -> list[int]:

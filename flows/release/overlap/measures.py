@@ -55,13 +55,17 @@ def begin_measures(installation: Installation, staged: StagedRelease, last: Rele
         staged.overlap_lanes = list(map(int, last["digest_lanes"].split(",")[len(staged.lanes) :]))
         staged.counted_in = last["tables"]
         return
+    _empty_tables(tables)
+    if last is not None and not staged.outdated:
+        for statements in _released_statements(installation, last):
+            _add(tables, staged, count_statements(statements))
+
+
+def _empty_tables(tables: ItemTables) -> None:
     for name in ("report_counts", *_BY_MONTH):
         months = _stored_months(tables, name)
         if months:
             lake.overwrite(tables.root, name, months, empty(tables.columns[name]), tables.columns[name])
-    if last is not None and not staged.outdated:
-        for statements in _released_statements(installation, last):
-            _add(tables, staged, count_statements(statements))
 
 
 def count_measures(

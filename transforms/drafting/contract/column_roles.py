@@ -149,10 +149,14 @@ def _is_code(name: str, texts: pl.DataFrame) -> bool:
     stated = texts[name].filter(texts[name] != "")
     if CODE_NAMES.search(name) or bool(stated.str.contains("^0[0-9]").any()):
         return True
-    whole = bool(stated.str.contains("^[0-9]+$").all())
+    return bool(stated.str.contains("^[0-9]+$").all()) and _has_text_twin(name, texts)
+
+
+def _has_text_twin(name: str, texts: pl.DataFrame) -> bool:
+    """Return whether a column of texts goes with the column, by their names and one text a value."""
     stem = re.split(r"[_ -](?:nr|kode|code)$", name)[0].lower()
     twins = (n for n in texts.columns if n != name and re.match(rf"{re.escape(stem)}{TWIN_ENDING}", n.lower()))
-    return whole and any(
+    return any(
         texts[n].str.contains(r"\p{L}").any() and texts.select(name, n).n_unique() <= 1.1 * texts[name].n_unique()
         for n in twins
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import polars as pl
@@ -126,17 +127,15 @@ def _claim(name: str, column: str, cells: Iterable[FigureCells], terms: DraftTer
         "concept": terms.concept(name), "column": column, "reported_by": {"option": "sender"},
         "unit_measure": {"value": terms.measure(name)},
     }  # fmt: skip
-    if any(f.empty for f in every):
-        claim["missing"] = "skip"
-    codes = sorted({text for f in every for text in f.missing})
-    if codes:
-        claim["missing_values"] = codes
-    if any(f.suppressed for f in every):
-        claim["missing_pattern"] = SUPPRESSED[1:-1]
-    marks = sorted({mark for f in every for mark in f.marks})
-    if marks:
-        claim["flags"] = {mark: mark_status(mark) for mark in marks}
-    return claim
+    codes = sorted(set(chain.from_iterable(cells.missing for cells in every)))
+    marks = sorted(set(chain.from_iterable(cells.marks for cells in every)))
+    optional = {
+        "missing": "skip" if any(cells.empty for cells in every) else None,
+        "missing_values": codes,
+        "missing_pattern": SUPPRESSED[1:-1] if any(cells.suppressed for cells in every) else None,
+        "flags": {mark: mark_status(mark) for mark in marks},
+    }
+    return claim | {key: value for key, value in optional.items() if value}
 
 
 def format_evidence(source: DraftSource) -> dict[str, list[str]]:
@@ -153,14 +152,7 @@ def _evidence(source: DraftSource, roles: ColumnRoles, terms: DraftTerms) -> dic
     if roles.numbers.decimal != "." or roles.numbers.thousands:
         found["format.decimal"] = [roles.numbers.evidence]
     found["unit"] = [roles.unit.evidence]
-    if roles.series:
-        written = roles.series_period.type.replace("_", "-")
-        found["period"] = [f"the names of the columns that become rows end with the {written}"]
-        found["unpivot"] = [f"{sum(map(len, roles.series.values()))} columns hold one figure each for a {written}"]
-    elif roles.period:
-        found["period"] = [f"every text of {roles.period['column']!r} is written as a {roles.period['type']}"]
-    else:
-        found["period"] = ["no column holds periods: state the period with each delivery (--period)"]
+    found |= _period_evidence(roles)
     if roles.dimensions:
         found["breakdown"] = ["rows of one unit and period differ in these columns", *terms.coded]
     found["repeat"] = [
@@ -171,8 +163,19 @@ def _evidence(source: DraftSource, roles: ColumnRoles, terms: DraftTerms) -> dic
     found["ignore"] = ["columns that are no unit, period, figure or dimension: map what the obligation asks for"]
     found["claims"] = [f"{name}: {why}" for name, why in roles.why.items()][:LISTED_COLUMNS] if not roles.series else []
     found["claims"] += terms.known
-    marks = sorted({mark for cells in roles.figures.values() for mark in cells.marks})
-    if marks:
+    if marks := sorted(set(chain.from_iterable(cells.marks for cells in roles.figures.values()))):
         shown = ", ".join(map(repr, marks))
         found["claims"].append(f"figures are followed by {shown}: state the status that each mark has (`flags`)")
     return found
+
+
+def _period_evidence(roles: ColumnRoles) -> dict[str, list[str]]:
+    if roles.series:
+        written = roles.series_period.type.replace("_", "-")
+        return {
+            "period": [f"the names of the columns that become rows end with the {written}"],
+            "unpivot": [f"{sum(map(len, roles.series.values()))} columns hold one figure each for a {written}"],
+        }
+    if roles.period:
+        return {"period": [f"every text of {roles.period['column']!r} is written as a {roles.period['type']}"]}
+    return {"period": ["no column holds periods: state the period with each delivery (--period)"]}

@@ -99,16 +99,22 @@ def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
         return None
     is_number = stated.str.contains(number_pattern(form))
     others = stated.filter(~is_number)
-    values = others.unique().sort().to_list() if others.len() < stated.len() else []
-    codes = [text for text in values if text.lower() in NO_FIGURE_TEXTS]
-    suppressed = [text for text in values if re.match(SUPPRESSED, text)]
-    marked = {text: mark for text in values if text not in codes and (mark := _mark_of(text, form))}
-    rest = [text for text in values if text not in codes and text not in suppressed and text not in marked]
+    if not is_number.any():
+        return None
+    codes, suppressed, marked, rest = _sort_texts(others.unique().sort().to_list(), form)
     known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed, *marked]).sum())
-    if not is_number.any() or known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
+    if known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
         return None
     marks = sorted(set(marked.values()))
     return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
+
+
+def _sort_texts(texts: list[str], form: NumberForm) -> tuple[list[str], list[str], dict[str, str], list[str]]:
+    """Return those that say that there is no figure, suppressed ones, marked ones with their mark, and all others."""
+    codes = [text for text in texts if text.lower() in NO_FIGURE_TEXTS]
+    suppressed = [text for text in texts if re.match(SUPPRESSED, text)]
+    marked = {text: mark for text in texts if text not in codes and (mark := _mark_of(text, form))}
+    return codes, suppressed, marked, [text for text in texts if text not in {*codes, *suppressed, *marked}]
 
 
 def _mark_of(text: str, form: NumberForm) -> str | None:
@@ -124,18 +130,19 @@ def mark_status(mark: str) -> str:
 
 def period_form(name: str, texts: pl.Series) -> dict[str, Any] | None:
     """Return type and format of a column of periods, None if it holds none. A plain year needs a name of one."""
-    stated = texts.filter(texts != "")
-    if stated.is_empty() or stated.len() < texts.len():
+    if texts.is_empty() or (texts == "").any():
         return None
     for kind, written, pattern in _PERIODS:
-        if stated.str.contains(pattern).all():
-            digits = kind == "year" or written in {"%Y%m", "%Y%m%d"}
-            if digits and not PERIOD_NAMES.search(name):
-                return None
-            if kind == "school_year" and not _are_school_years(stated):
-                continue
-            return {"type": kind} | ({"format": written} if written else {})
+        if texts.str.contains(pattern).all() and (kind != "school_year" or _are_school_years(texts)):
+            return _form(name, kind, written)
     return None
+
+
+def _form(name: str, kind: str, written: str | None) -> dict[str, Any] | None:
+    only_digits = kind == "year" or written in {"%Y%m", "%Y%m%d"}
+    if only_digits and not PERIOD_NAMES.search(name):
+        return None
+    return {"type": kind} | ({"format": written} if written else {})
 
 
 def _are_school_years(texts: pl.Series) -> bool:

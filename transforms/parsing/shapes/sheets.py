@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from schemas.contract import ClaimSpec, Contract
+from schemas.contract import ClaimSpec, Contract, Format
 from schemas.errors import SubmissionError
 from transforms.clean_text import clean
 from transforms.parsing.raw_frame import ParseResult, name_hint, quoted_list
@@ -51,9 +51,7 @@ def sheet_contract(name: str, contract: Contract) -> Contract:
 
     Its `format.sheets` has the mapping of that sheet, and no other.
     """
-    declared = contract.format.sheets
-    own = {clean(sheet): mapping for sheet, mapping in declared.items()} if isinstance(declared, dict) else {}
-    form = contract.format.model_copy(update={"sheets": {name: own.get(clean(name), {})}}) if own else contract.format
+    form = _own_form(name, contract)
     column = contract.format.sheet_column
     claims = [claim for claim in contract.claims if clean(name) in _sheets_of(claim, column, name)]
     if contract.unpivot or not claims or len(claims) == len(contract.claims):
@@ -61,6 +59,14 @@ def sheet_contract(name: str, contract: Contract) -> Contract:
     fewer = contract.model_copy(update={"format": form, "claims": tuple(claims)})
     others = [c for c in contract.columns() if c not in fewer.columns() and contract.ignore != "rest"]
     return fewer.model_copy(update={"ignore": (*contract.ignore, *others)} if others else {})
+
+
+def _own_form(name: str, contract: Contract) -> Format:
+    declared = contract.format.sheets
+    if not isinstance(declared, dict) or not declared:
+        return contract.format
+    own = {clean(sheet): mapping for sheet, mapping in declared.items()}
+    return contract.format.model_copy(update={"sheets": {name: own.get(clean(name), {})}})
 
 
 def _sheets_of(claim: ClaimSpec, column: str | None, name: str) -> set[str]:

@@ -1,5 +1,6 @@
 """Figures as a form asks for them: in its unit of measure and scale, as exactly as is known and no more so."""
 
+import math
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -38,16 +39,20 @@ def figure_text(
     if needed is None:
         return FigureText(why=NOT_EXACT)
     places = _places(claim)
-    if isinstance(claim.decimals, int):
-        # declared for whole units of the measure, whatever the scale
-        sound = vague <= HALF * Fraction(10) ** -claim.decimals / Fraction(claim.scale)
-        return _text(figure, needed, form) if sound else FigureText(why=TOO_VAGUE)
     if claim.decimals == "as_written" or (claim.decimals is None and places > 0):
         return _as_written(figure, needed, vague, places, form)
-    if vague and claim.decimals in {None, "exact"}:
+    if vague > _vaguest(claim):
         return FigureText(why=TOO_VAGUE)
-    accuracy = None if not vague else _accuracy(Fraction(plus_minus))
+    # a form that declares its accuracy states none
+    accuracy = _accuracy(Fraction(plus_minus)) if vague and not isinstance(claim.decimals, int) else None
     return _text(figure, needed, form)._replace(decimals=accuracy)
+
+
+def _vaguest(claim: ClaimSpec) -> Fraction | float:
+    """Return by how much a figure may be off what is meant, as the form takes it."""
+    if isinstance(claim.decimals, int):  # declared for whole units of the measure, whatever the scale
+        return HALF * Fraction(10) ** -claim.decimals / Fraction(claim.scale)
+    return 0 if claim.decimals in {None, "exact"} else math.inf
 
 
 def _places(claim: ClaimSpec) -> int:
