@@ -102,10 +102,11 @@ def _placed(figures: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
 
 
 def _values(placed: pl.DataFrame) -> dict[int, SeriesValues]:
-    return {
-        key[0]: SeriesValues(rows["place"].to_numpy(), rows["value"].to_numpy())
-        for key, rows in placed.group_by("series")
-    }
+    series, places, values = (placed[name].to_numpy() for name in ("series", "place", "value"))
+    numbers, starts = np.unique(series, return_index=True)  # they are sorted by series
+    cuts = starts[1:]
+    each = zip(numbers, np.split(places, cuts), np.split(values, cuts), strict=False)
+    return {int(number): SeriesValues(*rows) for number, *rows in each}
 
 
 def _series_names(figures: pl.DataFrame) -> tuple[list[int], list[Name]]:
