@@ -38,6 +38,7 @@ FILES: Final = {
 }
 
 pytestmark = [
+    pytest.mark.usefixtures("unchecked"),
     pytest.mark.real,
     pytest.mark.skipif(not SOURCES.is_dir(), reason=f"real input is absent: {SOURCES}"),
 ]
