@@ -1,6 +1,7 @@
 """What is known already: the cells of a report that others have reported, with value, source and accuracy."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,22 +44,20 @@ class KnownReport:
     """What is known of one report: a contract, a unit and a period.
 
     place: the columns of `transforms.prefill.known.ITEM` of the unit and period. items: what is known of items of the
-    unit and period (`KNOWN_ITEM`). history: obligation, concept, agreed, compared: in how many earlier or later items
-    of the concept an obligation and the contract's own have one value, and of how many that both have.
+    unit and period (`KNOWN_ITEM`). history: (obligation, concept) -> in how many items of the concept of other periods
+    an obligation and the contract's own have one value, and of how many that both have.
     """
 
     contract: Contract
     view: Viewpoint
     place: dict[str, Any]
     items: pl.DataFrame
-    history: pl.DataFrame
+    history: Mapping[tuple[str, str], tuple[int, int]]
 
     def sureness(self, item: dict[str, Any]) -> dict[str, Any]:
         """Return how sure a value is by what its sources and the form's own reports had in common otherwise."""
-        own = self.history.filter(
-            pl.col("obligation").is_in(item["obligations"] or []), pl.col("concept") == item["concept"]
-        )
-        agreed, compared = int(own["agreed"].sum()), int(own["compared"].sum())
+        counts = [self.history.get((name, item["concept"]), (0, 0)) for name in item["obligations"] or ()]
+        agreed, compared = (sum(count[n] for count in counts) for n in (0, 1))
         return {"agreed": agreed, "compared": compared, "bound": lower_bound(agreed, compared)}
 
     def why(self, claim: ClaimSpec, item: dict[str, Any] | None) -> str:
@@ -91,14 +90,11 @@ def known_report(
     mine = known.filter(
         pl.col("unit_id") == place["unit_id"], pl.col("period_start") == start, pl.col("period_end") == end
     )
-    history = _history(installation, release, view, start) if not everyone else _NO_HISTORY
+    history = {} if everyone else _history(installation, release, view, start)
     return KnownReport(contract, view, place, mine, history)
 
 
 _PLACE: Final = {name: ITEM[name] for name in (*list(ITEM)[4:8], "period_start", "period_end")}
-_NO_HISTORY: Final = pl.DataFrame(
-    schema={"obligation": pl.String, "concept": pl.String, "agreed": pl.Int64, "compared": pl.Int64}
-)
 
 
 def known_cells(installation: Installation, contract_name: str, unit: str, period: str) -> list[dict[str, Any]]:
@@ -148,7 +144,9 @@ def _statements(installation: Installation, release: Release, view: Viewpoint, i
     return shown_statements(found.lazy(), items, received, view)
 
 
-def _history(installation: Installation, release: Release, view: Viewpoint, start: dt.date) -> pl.DataFrame:
+def _history(
+    installation: Installation, release: Release, view: Viewpoint, start: dt.date
+) -> dict[tuple[str, str], tuple[int, int]]:
     """Return how often the contract's obligation and each other one had the same value of other periods."""
     own = view.contract.obligation
     rows = tables_of_overlap(installation, release).live("overlap").filter(pl.col("period_start") != start)
@@ -157,10 +155,8 @@ def _history(installation: Installation, release: Release, view: Viewpoint, star
         for mine, other in (("obligation_a", "obligation_b"), ("obligation_b", "obligation_a"))
     ]
     shown = pl.concat(sides).filter(~pl.col("obligation").is_in(view.hidden))
-    counts = shown.group_by("obligation", "concept").agg(
-        agreed=pl.col("agreeing").sum().cast(pl.Int64), compared=pl.col("items").sum().cast(pl.Int64)
-    )
-    return counts.collect()
+    counts = shown.group_by("obligation", "concept").agg(pl.col("agreeing", "items").sum()).collect()
+    return {(obligation, concept): (agreed, compared) for obligation, concept, agreed, compared in counts.rows()}
 
 
 def _cells(report: KnownReport, claim: ClaimSpec) -> list[dict[str, Any]]:

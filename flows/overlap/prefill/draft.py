@@ -189,7 +189,8 @@ def _one_file(
 
 def _layout(rows: Sequence[DraftRow], contract: Contract, installation: Installation, place: dict[str, Any]) -> Layout:
     """Return what the file holds; with nothing known, one row of the unit and period for the sender to fill in."""
-    texts = [row.texts() for row in rows] or [empty_keys(contract, installation.register, place)]
+    keys = empty_keys(contract, installation.register, place)
+    texts = [row.texts() for row in rows] or [{c: t for c, t in keys.items() if is_writable(t, contract.format)}]
     figures = {column for row in rows for column in row.figures} | {claim.column for claim in contract.claims}
     return Layout(draft_columns(rows, contract, _header(contract)), texts, frozenset(figures), contract)
 

@@ -335,8 +335,12 @@ def test_drafts_from_the_count_for_those_who_published_it_later(home: Home) -> N
     """NRK's table and the counties' tables were received after the count: what drafts of them would have been."""
     names = ("cells", "filled", "exact")
     nrk, counties = (backtest_drafts(home.installation, name) for name in ("nrk-stortingsvalg", "valg-fylke-csv"))
-    print({n: nrk[n] for n in (*names, "bound_items", "bound_units", "derived")}, nrk["periods"])
-    print({n: counties[n] for n in (*names, "bound_items", "bound_units", "derived")}, counties["periods"])
-    draft = draw_up_draft(home.installation, "nrk-stortingsvalg", "1120", "2013")
-    print(draft.verdict(), draft.filled, draft.data.decode()[:300], draft.rejects[:2])
     assert [nrk[name] for name in names] == [6927, 6927, 6913]
+    assert (nrk["bound_items"], nrk["bound_units"]) == (
+        pytest.approx(0.99684, abs=1e-5),
+        pytest.approx(0.98533, abs=1e-5),
+    )
+    assert [counties[name] for name in names] == [1245, 670, 670], "the count has two of the four years"
+    draft = draw_up_draft(home.installation, "nrk-stortingsvalg", "1120", "2013")
+    assert (draft.passes, draft.filled, draft.period) == (True, 18, "2013")
+    assert draft.data.startswith(b"Municipality\tParty\tPercentage\tVotes\r\nKlepp\tAp\t\t1522\r\n")
