@@ -5,7 +5,7 @@ import datetime as dt
 import io
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import polars as pl
 
@@ -91,15 +91,23 @@ def workbook_bytes(layout: Layout) -> bytes:
     return content.getvalue()
 
 
-def _write(sheet: object, place: tuple[int, int], text: str, layout: Layout, *, is_figure: bool) -> None:
+class _Sheet(Protocol):
+    """What is used of a sheet: xlsxwriter has no types."""
+
+    def write_number(self, row: int, col: int, number: float) -> int: ...
+
+    def write_string(self, row: int, col: int, string: str) -> int: ...
+
+
+def _write(sheet: _Sheet, place: tuple[int, int], text: str, layout: Layout, *, is_figure: bool) -> None:
     digits = sum(character.isdigit() for character in text)
     if is_figure and text and digits <= DOUBLE_DIGITS:
         try:
-            sheet.write_number(*place, float(plain_decimal(text, layout.form)))  # type: ignore[attr-defined]
+            sheet.write_number(*place, float(plain_decimal(text, layout.form)))
         except ArithmeticError:
-            sheet.write_string(*place, text)  # type: ignore[attr-defined]  # the name of a column
+            sheet.write_string(*place, text)  # the name of a column
     elif text:
-        sheet.write_string(*place, text)  # type: ignore[attr-defined]  # xlsxwriter has no types
+        sheet.write_string(*place, text)
 
 
 def _sheets(layout: Layout) -> list[tuple[str | None, Sequence[dict[str, str]]]]:
@@ -107,6 +115,8 @@ def _sheets(layout: Layout) -> list[tuple[str | None, Sequence[dict[str, str]]]]
     form = layout.form
     if form.sheets is None:
         return [(form.sheet, layout.rows)]
+    if isinstance(form.sheets, dict) and any(form.sheets.values()):
+        raise UsageError("the sheets of the form have columns of their own, and a draft cannot fill in such sheets")
     ordered = sorted(layout.rows, key=lambda row: _sheet_name(row, layout) or "")
     found = {name: list(rows) for name, rows in groupby(ordered, key=lambda row: _sheet_name(row, layout))}
     wanted = set(found) if isinstance(form.sheets, str) else set(form.sheets)
@@ -121,7 +131,7 @@ def _sheet_name(row: dict[str, str], layout: Layout) -> str | None:
         return row[form.sheet_column][:_SHEET_CHARACTERS]
     if isinstance(form.sheets, str):
         return named_by_pattern(form.sheets, row)
-    return form.sheets[0] if form.sheets is not None and len(form.sheets) == 1 else None
+    return next(iter(form.sheets)) if form.sheets is not None and len(form.sheets) == 1 else None
 
 
 def _above(layout: Layout) -> list[list[str]]:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from schemas.contract import Format
-from transforms.prefill.files.layout import is_writable
+from schemas.contract import Contract, Format
+from schemas.errors import UsageError
+from transforms.prefill.files.layout import Layout, is_writable
+from transforms.prefill.files.tables import workbook_bytes
 from transforms.prefill.rows import named_by_pattern
 
 
@@ -28,3 +30,10 @@ def test_a_text_that_a_spreadsheet_runs_stands_in_no_table(text: str) -> None:
     assert is_writable("-1,5", Format(type="csv"))
     assert is_writable("2025-01", Format(type="csv"))
     assert is_writable("=1+1", Format(type="xlsx"))
+
+
+def test_sheets_with_columns_of_their_own_are_refused() -> None:
+    form = Format(type="xlsx", sheets={"A": {"unit": "kommune"}})
+    layout = Layout(["unit"], [{"unit": "0301"}], frozenset(), Contract.model_construct(format=form))
+    with pytest.raises(UsageError, match="columns of their own"):
+        workbook_bytes(layout)
