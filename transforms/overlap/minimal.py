@@ -76,8 +76,8 @@ def accurate_patterns(coverage: pl.DataFrame, *, columns: bool = False) -> pl.Da
     """
     sets = coverage.select("most_accurate", "concept", "items").with_row_index("set")
     each = sets.explode("most_accurate").rename({"most_accurate": "obligation"})
-    named = each.with_columns(obligation=column_name()) if columns else each
-    members = named.group_by("set").agg(pl.col("obligation").sort(), pl.col("items").first())
+    cells = each.with_columns(obligation=column_name()) if columns else each
+    members = cells.group_by("set").agg(pl.col("obligation").sort(), pl.col("items").first())
     return _added([members.select("obligation", "items")])
 
 
