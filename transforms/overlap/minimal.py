@@ -76,9 +76,9 @@ def accurate_patterns(coverage: pl.DataFrame, *, columns: bool = False) -> pl.Da
     """
     sets = coverage.select("most_accurate", "concept", "items").with_row_index("set")
     each = sets.explode("most_accurate").rename({"most_accurate": "obligation"})
-    members = each.with_columns(obligation=column_name()) if columns else each
-    patterns = members.group_by("set").agg(pl.col("obligation").sort(), pl.col("items").first())
-    return _added([patterns.select("obligation", "items")])
+    cells = each.with_columns(obligation=column_name()) if columns else each
+    members = cells.group_by("set").agg(pl.col("obligation").sort(), pl.col("items").first())
+    return _added([members.select("obligation", "items")])
 
 
 def column_costs(reports: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:

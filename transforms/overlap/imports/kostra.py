@@ -9,7 +9,7 @@ import yaml
 from schemas.errors import UsageError
 from transforms.overlap.imports.declared import declared_frame
 
-_AGENCY: Final = "Statistisk sentralbyrå"
+PUBLISHER: Final = "Statistisk sentralbyrå"
 MOST_FORMS: Final = 1000
 _SCHEME: Final = "kostra"
 
@@ -42,7 +42,7 @@ def _row(form: dict[str, Any]) -> dict[str, Any]:
     return {
         "register_id": name,
         "title": str(form["title"] or name),
-        "agency": _AGENCY,
+        "agency": PUBLISHER,
         "purpose": form.get("description"),
         "rhythm": "yearly",
         "items": sorted({str(field["name"]) for field in form["fields"]}),
