@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from transforms.clean_text import FORMULA_STARTS
+from transforms.formulas import FORMULA_STARTS
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Marks a file as UTF-8 for a spreadsheet."""

@@ -15,8 +15,6 @@ INVISIBLE: Final = (
     r"[[\p{Cf}\p{Cc}\x{34F}\x{115F}\x{1160}\x{3164}\x{FFA0}\p{Variation_Selector}]--[\t\n\x0B\f\r\x{85}]]"
 )
 """Characters that nobody sees: byte order marks, zero-width spaces, soft hyphens, directions, controls, fillers."""
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
-"""What a text begins with that a spreadsheet runs as a formula, in full width too."""
 _BEYOND_VISIBLE: Final = r"[^!-~]"
 _BEYOND_PLAIN: Final = r"[^ -~]"
 

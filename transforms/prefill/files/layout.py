@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from schemas.contract import Contract, Format
-from transforms.clean_text import FORMULA_STARTS
+from transforms.formulas import FORMULA_STARTS
 from transforms.prefill.texts.take_texts import Cells
 
 SOURCES_SHEET: Final = "Sources"
