@@ -78,23 +78,30 @@ class FieldSpec(Strict):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        numbers, compared = ("integer", "number"), self.compare
-        checks = {
-            "a field of role comparison has `compare`, one of role text may, and no other does": self.role
-            in ({"comparison"} if compared is None else {"identity", "attribute"}),
-            f"parts: {self.parts} is for numbers": self.parts not in {"first", "all"} and self.type not in numbers,
-            "parts: all is for lists": self.parts == "all" and self.type != "list",
-            f"survives: {self.survives} is for numbers and times": self.survives in {"greatest", "least"}
-            and self.type in {"text", "code", "list"},
-            "a field of role text is of type text": self.role == "text" and self.type != "text",
-            "against is for compared fields": self.against is not None and compared is None,
-            "clean is for text and code": self.clean is not None and self.type not in {"text", "code"},
-        }
-        problems = [problem for problem, wrong in checks.items() if wrong]
-        problems += [] if compared is None else misfits(compared, self.type)
+        problems = [problem for problem, wrong in (self._value_checks() | self._comparison_checks()).items() if wrong]
+        problems += [] if self.compare is None else misfits(self.compare, self.type)
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _value_checks(self) -> dict[str, bool]:
+        numbers, texts = {"integer", "number"}, {"text", "code"}
+        return {
+            f"parts: {self.parts} is for numbers": self.parts not in {"first", "all"} and self.type not in numbers,
+            "parts: all is for lists": self.parts == "all" and self.type != "list",
+            f"survives: {self.survives} is for numbers and times": self.survives in {"greatest", "least"}
+            and self.type in {*texts, "list"},
+            "a field of role text is of type text": self.role == "text" and self.type != "text",
+            "clean is for text and code": self.clean is not None and self.type not in texts,
+        }
+
+    def _comparison_checks(self) -> dict[str, bool]:
+        compared = self.compare is not None
+        return {
+            "a field of role comparison has `compare`, one of role text may, and no other does": self.role
+            in ({"identity", "attribute"} if compared else {"comparison"}),
+            "against is for compared fields": self.against is not None and not compared,
+        }
 
 
 class JointComparison(Strict):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, core, settings
 
 from infra.storage.places import S3Place
-from tests.support import module_process, scheduling, swiftness
+from tests.support import forked_queries, module_process, scheduling, swiftness
 from tests.support.cli_runner import engang
 from tests.support.seed import TEST_SEED
 from tests.support.servers import endpoint_of, new_bucket, postgresql
@@ -29,6 +29,7 @@ swiftness.keep_files_in_memory()
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("PYTEST_ADDOPTS", None)  # they are options of this run, not of those that tests start
+    forked_queries.use()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

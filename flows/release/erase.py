@@ -124,13 +124,13 @@ def _purge(installation: Installation, submission: str, last: ledger_releases.Re
     """Remove a submission's rows from the lake, and every older version of its tables."""
     root = installation.lake
     found = ledger_submissions.read_submission_partitions(installation.engine, ids=[submission])["partition"]
+    months = [partition for partition in found if "/" not in partition]
     for tables in all_item_tables(installation):
-        registered = "claims" if tables.fixed else f"{tables.items}_records"
-        lake.delete_submission(root, registered, submission)
-        partitions = [month for month in found if "/" not in month] if tables.fixed else [SINGLE_PARTITION]
+        lake.delete_submission(root, "claims" if tables.fixed else f"{tables.items}_records", submission)
+        partitions = months if tables.fixed else [SINGLE_PARTITION]
         if last is not None and partitions:
             _forget_claims(tables, partitions, last["release"])
-    compact_measures(installation, [month for month in found if "/" not in month])
+    compact_measures(installation, months)
     if last is not None:
         # The release names the versions without the rows before the files of older ones are deleted: a night that
         # follows a crash in between restores the tables to versions that still have all their files.

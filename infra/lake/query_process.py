@@ -41,9 +41,7 @@ class QueryProcess:
     def __init__(self, limits: QueryLimits) -> None:
         """Start the process."""
         self.limits = limits
-        self._process = subprocess.Popen(  # noqa: S603  our own module
-            CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=query_environment()
-        )
+        self._process = start_process()
 
     def __enter__(self) -> Self:
         """Return the process, which ends with the block."""
@@ -100,6 +98,13 @@ class QueryProcess:
                 return f"the query failed: it was ended after {limit}: {NARROWER}"
             if resident_bytes(self._process.pid) > self.limits.memory + PROGRAM_BYTES:
                 return _memory_problem(self.limits)
+
+
+def start_process() -> subprocess.Popen[bytes]:
+    """Start a process that waits for a query on its standard input."""
+    return subprocess.Popen(  # noqa: S603  our own module
+        CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=query_environment()
+    )
 
 
 def _memory_problem(limits: QueryLimits) -> str:

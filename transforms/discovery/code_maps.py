@@ -33,18 +33,22 @@ def map_breakdowns(pairs: Sequence[tuple[Breakdown, Breakdown]]) -> dict[str, Di
     sources, targets = (sorted(pairs[0][side]) for side in (0, 1))
     found: dict[str, DimensionMap] = {}
     for choose in (_same_name, _one_to_one):
-        for target in (t for t in targets if t not in found):
-            unused = [s for s in sources if s not in {m.source for m in found.values()}]
-            found |= choose(pairs, target, unused)
-    for target in (t for t in targets if t not in found):
-        found[target] = _constant(pairs, target)
-    for source in set(sources) - {m.source for m in found.values()}:
+        for target in targets:
+            if target not in found:
+                found |= choose(pairs, target, _unused(sources, found))
+    maps = {target: found.get(target) or _constant(pairs, target) for target in targets}
+    for source in _unused(sources, maps):
         if len({one[source] for one, _ in pairs}) > 1:
             raise UsageError(f"dimension {source!r} has no counterpart: its items would become one. {_BY_HAND}")
-    return {target: found[target] for target in targets}
+    return maps
 
 
 _BY_HAND: Final = "Change the contract by hand"
+
+
+def _unused(sources: Sequence[str], maps: Mapping[str, DimensionMap]) -> list[str]:
+    used = {each.source for each in maps.values()}
+    return [source for source in sources if source not in used]
 
 
 def _check_dimensions(pairs: Sequence[tuple[Breakdown, Breakdown]]) -> None:

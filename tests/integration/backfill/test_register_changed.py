@@ -17,6 +17,8 @@ from infra.lake.item_tables import observation_tables
 from tests.support.small_installation import HEADER, open_small
 from transforms.register.lookup import Register
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 KLEPP = "1120"
 ROWS = HEADER + "0301;01.01.2024;alle;700 000;\n" + f"{KLEPP};01.01.2024;alle;20 000;\n9998;01.01.2024;alle;1;\n"
 

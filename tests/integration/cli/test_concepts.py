@@ -8,6 +8,8 @@ from tests.support.cli_runner import Run, engang
 from tests.support.paths import CONTRACTS
 from tests.support.small_installation import HEADER
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 ROW = "0301;01.01.2024;alle;5;\n"
 OWN = """\
 concepts:

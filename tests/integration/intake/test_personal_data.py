@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.cli_runner import engang
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 CONTRACT = """
 contract: {name}
 version: 1

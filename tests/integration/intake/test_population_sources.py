@@ -36,6 +36,7 @@ FILES: Final = {
 }
 
 pytestmark = [
+    pytest.mark.usefixtures("unchecked"),
     pytest.mark.real,
     pytest.mark.skipif(not SOURCES.is_dir(), reason=f"real input is absent: {SOURCES}"),
 ]

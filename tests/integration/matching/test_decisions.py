@@ -22,6 +22,8 @@ from tests.support import ledger_rows
 from tests.support.cli_runner import engang
 from tests.support.mishap_frames import KIND, deliveries
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 A, B, C, D, E = (f"{letter * 4}{0:020}" for letter in "abcde")
 SHIP = f"{7:024}"
 NOON = datetime(2026, 11, 22, 12)

@@ -10,6 +10,8 @@ from tests.support.killing import KILLED, Do, started
 from tests.support.matching_installation import send, small
 from transforms.training import sessions
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 ENOUGH = 50
 """More deaths than keeping a model has boundaries."""
 

@@ -96,6 +96,7 @@ def test_a_night_a_year_is_one_night_and_no_id_moves(tmp_path: Path, years: int)
     assert verify(by_year).same
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
 def test_persons_of_one_register(tmp_path: Path) -> None:
     assert_at_least(persons(3, tmp_path), 0.999, 0.999, 0.999)

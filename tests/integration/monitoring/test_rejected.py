@@ -20,6 +20,8 @@ from tests.support.cli_runner import engang
 from tests.support.paths import CONTRACTS
 from tests.support.small_installation import HEADER, open_small
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 ROW = "0301;01.01.2024;alle;{};\n"
 
 

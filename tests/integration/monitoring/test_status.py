@@ -28,6 +28,8 @@ from schemas.errors import ReleaseRefused
 from tests.support.cli_runner import engang
 from tests.support.monitored_installation import DUE, NOW, deliver, open_watched
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 ON_20_APRIL = date(2025, 4, 20)
 """March was due on 15 April 2025."""
 

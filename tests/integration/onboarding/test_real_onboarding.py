@@ -5,7 +5,11 @@ import pytest
 from tests.bench.onboarding import outcomes
 from tests.support.paths import DATA
 
-pytestmark = [pytest.mark.real, pytest.mark.skipif(not DATA.exists(), reason=f"no public data at {DATA}")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.exists(), reason=f"no public data at {DATA}"),
+]
 ENOUGH = 0.8
 
 

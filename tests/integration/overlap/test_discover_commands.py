@@ -10,6 +10,8 @@ from tests.support.cli_runner import engang
 from tests.support.paths import CONTRACTS
 from tests.support.small_installation import HEADER
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 OWN = """
 concepts:
   residents:

@@ -12,6 +12,8 @@ from flows.overlap.known import known_cells
 from schemas.contract import CONTRACT_FOLDER
 from tests.support.cli_runner import engang
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 @pytest.fixture(scope="module")
 def demo(demo_run: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

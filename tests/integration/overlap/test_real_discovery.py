@@ -24,7 +24,9 @@ from tests.support.paths import DATA
 VALG = DATA / "valg"
 NRK = "nrk-stortingsvalg"
 pytestmark = [
+    pytest.mark.usefixtures("unchecked"),
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(not VALG.is_dir(), reason=f"real input is absent: {VALG}"),
 ]
 OWN_TERMS = """

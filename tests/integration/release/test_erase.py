@@ -11,6 +11,8 @@ import pytest
 from tests.support.cli_runner import engang
 from tests.support.paths import CONTRACTS
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 HEADER = "kommune;dag;gruppe;antall;merknad\n"
 ONLY_HERE = "ONLYINTHISFILE"
 SUBMISSIONS = "SELECT DISTINCT submission_id FROM sources"

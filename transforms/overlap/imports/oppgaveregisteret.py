@@ -36,22 +36,31 @@ def _hours(spent: dict[str, Any]) -> list[Fraction]:
 
 
 def _row(form: dict[str, Any]) -> dict[str, Any]:
-    spent = form["tidsbruk"]
-    known = _hours(spent)
     laws = [f"{law['tittel']} {law['henvisning'] or ''}".strip() for law in form["lovhjemler"]]
     uses = [use["navn"] for use in form["bruksomraader"]]
-    yearly = [use["antallPerioderPrAar"] for use in form["bruksomraader"] if use.get("antallPerioderPrAar")]
     return {
         "register_id": form["guid"],
         "title": form["navn"],
         "agency": form["eier"]["etatsnavn"],
         "legal_basis": "; ".join(laws) or None,
         "purpose": form["formaal"]["fritekst"] or "; ".join(uses) or None,
-        "rhythm": f"{yearly[0]} a year" if yearly else "unknown",
+        "rhythm": _rhythm(form["bruksomraader"]),
+        **_burden(form["tidsbruk"]),
+        "items": [content["kode"].lower() for content in form["skjemainnhold"]],
+    }
+
+
+def _rhythm(uses: list[dict[str, Any]]) -> str:
+    yearly = [use["antallPerioderPrAar"] for use in uses if use.get("antallPerioderPrAar")]
+    return f"{yearly[0]} a year" if yearly else "unknown"
+
+
+def _burden(spent: dict[str, Any]) -> dict[str, Any]:
+    known = _hours(spent)
+    return {
         "hours_low": min(known, default=None),
         "hours_high": max(known, default=None),
         "hours_basis": "declared" if known else None,
         "hours_source": "Oppgaveregisteret: tidsbruk" if known else None,
         "reports_a_year": spent["antallPrAar"],
-        "items": [content["kode"].lower() for content in form["skjemainnhold"]],
     }
