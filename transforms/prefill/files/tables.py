@@ -94,9 +94,11 @@ def workbook_bytes(layout: Layout) -> bytes:
 class _Sheet(Protocol):
     """What is used of a sheet: xlsxwriter has no types."""
 
-    def write_number(self, row: int, col: int, number: float) -> int: ...
+    def write_number(self, row: int, col: int, number: float) -> int:
+        """Write a number into a cell."""
 
-    def write_string(self, row: int, col: int, string: str) -> int: ...
+    def write_string(self, row: int, col: int, string: str) -> int:
+        """Write a text into a cell."""
 
 
 def _write(sheet: _Sheet, place: tuple[int, int], text: str, layout: Layout, *, is_figure: bool) -> None:
