@@ -71,7 +71,8 @@ def derived(counts: pl.DataFrame, units: pl.DataFrame) -> Derived:
 
 
 def dossier(counts: pl.DataFrame, obligation: str, edges: pl.DataFrame) -> Dossier:
-    return draw_verdict(replacements(counts, obligation, edges), obligation, (None, None))
+    stated = counts.with_columns(reports=pl.len().over("item_id"))
+    return draw_verdict(replacements(stated, obligation, edges), obligation, (None, None))
 
 
 def test_the_county_is_the_sum_of_its_municipalities_in_every_cell(counts: pl.DataFrame, units: pl.DataFrame) -> None:
