@@ -91,6 +91,7 @@ def test_s3_and_a_folder_give_the_same(
 ) -> None:
     monkeypatch.setattr(item_tables, "COMPACT_ROWS", -1)  # so that what is retired is still there, and is left out
     monkeypatch.setattr(item_tables, "COMPACT_SHARE", 10)
+    monkeypatch.setenv("ENGANG_SIGNING_KEY", "5" * 64)  # else one is made, and kept beside
     there = home("s3")
     digests = whole_way(there)
     assert (there.settings.lake, there.settings.landing) == (s3 / "lake", s3 / "landing")
