@@ -1,4 +1,4 @@
-"""The beginning of a small contract, the same for all tests that write their own."""
+"""Small contracts: the beginning of those that tests write themselves, and one with a rule about the period before."""
 
 from typing import Final
 
@@ -11,4 +11,24 @@ agency: a
 legal_basis: none
 rhythm: yearly
 hours_per_report: null
+"""
+BEDS_CONTRACT: Final = """
+contract: beds
+version: 1
+obligation: beds
+title: {nb: Senger, nn: Senger, en: Beds}
+agency: Helsetilsynet
+legal_basis: none
+rhythm: monthly
+hours_per_report: null
+sender: {allowed: any}
+format: {type: csv}
+unit: {column: u, kind: municipality, by: code}
+period: {column: p, type: month}
+repeat: error
+claims:
+  - {concept: beds, column: v, reported_by: {option: sender}, unit_measure: {value: beds}}
+rules:
+  - {id: jump, check: change, concept: beds, max_share: "0.5", severity: warning}
+examples: [{name: none, given: "u;p;v"}]
 """

@@ -8,34 +8,15 @@ from flows.installation import Installation, open_installation
 from flows.intake.deliveries import make_delivery
 from flows.intake.registration import list_rejects, receive
 from flows.release import build as night
+from tests.support.small_contracts import BEDS_CONTRACT
 
 pytestmark = pytest.mark.usefixtures("unchecked")
-CONTRACT = """
-contract: beds
-version: 1
-obligation: beds
-title: {nb: Senger, nn: Senger, en: Beds}
-agency: Helsetilsynet
-legal_basis: none
-rhythm: monthly
-hours_per_report: null
-sender: {allowed: any}
-format: {type: csv}
-unit: {column: u, kind: municipality, by: code}
-period: {column: p, type: month}
-repeat: error
-claims:
-  - {concept: beds, column: v, reported_by: {option: sender}, unit_measure: {value: beds}}
-rules:
-  - {id: jump, check: change, concept: beds, max_share: "0.5", severity: warning}
-examples: [{name: none, given: "u;p;v"}]
-"""
 
 
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
     (tmp_path / "contracts").mkdir()
-    (tmp_path / "contracts" / "beds.yml").write_text(CONTRACT)
+    (tmp_path / "contracts" / "beds.yml").write_text(BEDS_CONTRACT)
     monkeypatch.setenv("ENGANG_CONTRACTS", str(tmp_path / "contracts"))
     monkeypatch.delenv("ENGANG_CODELISTS", raising=False)
     monkeypatch.setattr(night, "check_staged", lambda *_: [])  # the release's checks have tests of their own

@@ -16,6 +16,7 @@ from infra.storage.store import content_hash
 from schemas.contract import Contract, load_contracts, read_contract
 from schemas.reading_limits import DEFAULT_LIMITS
 from tests.support.paths import CONTRACTS
+from tests.support.small_contracts import BEDS_CONTRACT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,26 +24,7 @@ if TYPE_CHECKING:
     from flows.installation import Installation
     from transforms.register.lookup import Register
 
-BEDS = read_contract("""
-contract: beds
-version: 1
-obligation: beds
-title: {nb: Senger, nn: Senger, en: Beds}
-agency: Helsetilsynet
-legal_basis: none
-rhythm: monthly
-hours_per_report: null
-sender: {allowed: any}
-format: {type: csv}
-unit: {column: u, kind: municipality, by: code}
-period: {column: p, type: month}
-repeat: error
-claims:
-  - {concept: beds, column: v, reported_by: {option: sender}, unit_measure: {value: beds}}
-rules:
-  - {id: jump, check: change, concept: beds, max_share: "0.5", severity: warning}
-examples: [{name: none, given: "u;p;v"}]
-""")
+BEDS = read_contract(BEDS_CONTRACT)
 LAST = {"release": 1, "tables": {"observations": 3}}
 
 
