@@ -1,5 +1,5 @@
 # Short names for the commands of README and CONTRIBUTING.
-.PHONY: demo test coverage golden lint hooks bench checkov reference
+.PHONY: demo test coverage golden lint hooks bench checkov judges reference
 
 demo: .venv
 	.venv/bin/engang demo
@@ -11,7 +11,7 @@ coverage: .venv
 	.venv/bin/pytest -n 2 --cov= tests/contracts tests/unit tests/properties/transforms
 
 golden: .venv
-	RENEW_GOLDEN=1 .venv/bin/pytest tests/integration/cli/test_golden_output.py
+	RENEW_GOLDEN=1 .venv/bin/pytest tests/integration/cli/test_golden_output.py tests/integration/site/test_pictures.py
 
 lint: .venv
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/codespell
@@ -24,6 +24,9 @@ bench: .venv
 
 checkov: .venv
 	.venv/bin/pytest -s -m slow tests/integration/deploy/test_deploy.py
+
+judges: .venv
+	.venv/bin/pytest -n 0 -m slow tests/integration/package/test_judges.py
 
 reference: .venv
 	.venv/bin/python -m schemas.reference

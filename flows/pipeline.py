@@ -16,9 +16,12 @@ from flows.intake.arrivals import receive_arrivals
 from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import receive, reconcile
+from flows.mart.nights import sync_after_night
+from flows.monitoring.publications import MART, PACKAGE, SITE, publish_after_release
 from flows.monitoring.register import check_register
 from flows.monitoring.storage import check_storage
 from flows.monitoring.watch import send_notifications
+from flows.package import publish as packages
 from flows.release.build import night
 from flows.release.export import AUTO_ITEMS, export_release
 from flows.release.publish import Night
@@ -42,6 +45,9 @@ __all__ = [
     "receive_arrivals",
     "reconcile",
     "send_notifications",
+    "sync_mart",
+    "write_package_night",
+    "write_site_night",
 ]
 
 
@@ -50,7 +56,7 @@ def nightly(
     progress: Callable[[str], None] = lambda _: None,
     export: ExportMode = "auto",
 ) -> Night:
-    """Receive arrivals and unregistered files of the landing zone; publish what is new; export it as files.
+    """Receive arrivals and unregistered files of the landing zone; publish what is new, export it, update the mart.
 
     It is recorded as a run from its start, however it ends. Raises `ReleaseRefused` if a check fails: then nothing is
     published and the last release stays current.
@@ -69,6 +75,9 @@ def nightly(
         check_register(installation, progress)
         send_notifications(installation, progress)
         export_night(installation, done, export, progress)
+        sync_mart(installation, done, progress)
+        write_site_night(installation, done, progress)
+        write_package_night(installation, done, progress)
         compact_small_files(installation, progress)
     return done
 
@@ -83,6 +92,23 @@ def compact_small_files(installation: Installation, progress: Callable[[str], No
             continue
         if files:
             progress(f"merged {files} small files of {name}")
+
+
+def sync_mart(installation: Installation, done: Night, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Bring the mart of the setting `ENGANG_MART` to the release of a night, whether or not it is new."""
+    if done.release is not None:
+        publish_after_release(installation, MART, lambda: sync_after_night(installation, progress), progress)
+
+
+def write_package_night(
+    installation: Installation, done: Night, progress: Callable[[str], None] = lambda _: None
+) -> packages.PublishedPackage | None:
+    """Publish the package of a night's release where ENGANG_EXPORTS states; None if none is set, or it fails."""
+    if installation.settings.packages_at is None:
+        return None
+    return publish_after_release(
+        installation, PACKAGE, lambda: packages.package_night(installation, done.release, progress), progress
+    )
 
 
 def export_night(
@@ -103,3 +129,18 @@ def export_night(
         return folder
     progress("exporting")
     return export_release(installation, find_release(installation, done.release))
+
+
+def write_site_night(
+    installation: Installation, done: Night, progress: Callable[[str], None] = lambda _: None
+) -> Path | None:
+    """Write the site of a night's release, if ENGANG_SITE names a folder; return the folder.
+
+    It is written every night, as it shows the last nights too. A site that cannot be written costs the night nothing.
+    """
+    if done.release is None or installation.settings.site is None:
+        return None
+    from flows.site.build import write_site  # heavy: only where there is a site
+
+    progress("writing the site")
+    return publish_after_release(installation, SITE, lambda: write_site(installation, done.release).folder, progress)

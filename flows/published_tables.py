@@ -73,6 +73,11 @@ def measures_published(release: Release) -> bool:
     return "coverage" in release["tables"]
 
 
+def discovery_published(release: Release) -> bool:
+    """Return whether a release has the table `suspected`: a night of this version made it, within a budget."""
+    return release["counts"].get("figures_compared_at_most", 0) > 0
+
+
 def overlap_lanes(installation: Installation, release: Release) -> tuple[int, ...]:
     """Return the digest lanes of the tables of overlap, as the lake really holds them, summed."""
     from transforms.overlap.content import latest_scopes, table_lanes  # queries of a release need no digest

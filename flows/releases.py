@@ -1,21 +1,35 @@
 """Releases: find one, list them, read their tables and reporting units."""
 
 import json
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, Final
 
 import polars as pl
 
 from flows.installation import Installation
-from flows.published_tables import all_item_tables
+from flows.published_tables import all_item_tables, released_tables
 from infra.lake.item_tables import description_tables, overlap_tables
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.erasures import oldest_readable_release
 from infra.ledger.releases import Release
-from schemas.claims import PUBLISHED_TABLES
+from schemas.claims import EXPORTED_SUBMISSION, PUBLISHED_TABLES, frame_schema
 from schemas.description_tables import DESCRIPTION_TABLES
 from schemas.errors import UsageError
 from schemas.overlap import MEASURED_TABLES
+
+SITE_MARK: Final = "site.json"
+"""The file by which a folder is recognised as a site, so that nothing else is ever replaced or removed."""
+
+
+def find_sites(installation: Installation) -> list[Path]:
+    """Return the folders of the release site that hold pages: one a release, that of the newest, unfinished ones."""
+    folder = installation.settings.site_folder
+    unfinished = (path for end in ("partial", "previous") for path in folder.glob(f".*.{end}"))
+    ours = re.compile(r"\.(release-[0-9]+|latest)\.[a-z]+")
+    found = {path for path in unfinished if ours.fullmatch(path.name)}
+    return sorted(found | {mark.parent for mark in folder.glob(f"*/{SITE_MARK}")})
 
 
 def find_release(installation: Installation, number: int | None = None) -> Release:
@@ -54,6 +68,17 @@ def list_releases(installation: Installation) -> list[dict[str, Any]]:
     return [
         {**{k: r[k] for k in ("release", "published_at", "digest")}, "counts": json.loads(r["counts"])} for r in rows
     ]
+
+
+def files_behind(installation: Installation, release: Release) -> pl.DataFrame:
+    """Return the submissions that the release's sources name, in the order of their receipt: `EXPORTED_SUBMISSION`."""
+    found = [
+        published.live(f"{published.tables.prefix}sources").select("submission_id").unique().collect()
+        for published in released_tables(installation, release)
+    ]
+    ids, schema = pl.concat(found)["submission_id"].unique().to_list(), frame_schema(EXPORTED_SUBMISSION)
+    rows = ledger_submissions.read_submissions(installation.engine, ids=ids, columns=schema.names())
+    return rows.sort("received_at", "submission_id").cast(schema)
 
 
 def list_registered_units(installation: Installation) -> pl.DataFrame:

@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from schemas.spreadsheets import FORMULA_STARTS
+
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Marks a file as UTF-8 for a spreadsheet."""
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
-"""What a text begins with that a spreadsheet runs as a formula, in full width too."""
 
 
 def defused(text: str) -> str:

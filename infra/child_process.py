@@ -64,7 +64,8 @@ class ChildProcess:
         if self._problem is not None:
             raise StoreError(f"the reading process cannot start ({self._problem}); free some memory or processes")
         self.requests += 1
-        self._mark.begin(0, 0.0)
+        # Until the child marks its first step, what it used for earlier requests would count as used for this one.
+        self._mark.begin(0, self._processor_seconds())
         try:
             send_message(self._own, message)
             self._began, self._limits = time.monotonic(), limits
@@ -92,6 +93,12 @@ class ChildProcess:
             return 0
         with _Usage(self._process.pid) as usage:
             return usage.resident()
+
+    def _processor_seconds(self) -> float:
+        if self._process is None:
+            return 0.0
+        with _Usage(self._process.pid) as usage:
+            return usage.processor_seconds()
 
     def _run(self) -> None:
         # The kernel ends the child when the thread that started it ends (PR_SET_PDEATHSIG), so the thread that starts

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from infra.storage.places import Place, read_place
 from schemas.errors import UsageError
+from schemas.publication import Publication
 from schemas.reading_limits import ReadingLimits
 
 DEMO_CODELISTS: Final = Path(__file__).parent.parent / "schemas" / "codelists" / "demo"
@@ -20,11 +21,15 @@ CHILD_VARIABLES: Final = (
 """Beginnings of the names of the variables that a child process gets."""
 SHORTEST_KEY: Final = 32
 """Characters of a key below which somebody could try them all."""
+DISCOVERY_FIGURES: Final = 200_000
+"""So many figures a night compares by default, in about two seconds."""
 LIMIT_DIGITS: Final = 18
 """The most digits of a limit."""
 HIGHEST_PORT: Final = 65535
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts to which plain http is no risk."""
+NO_PUBLICATION: Final = Publication()
+"""What packages state of the dataset while no setting does."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class CheckPageSettings:
 
     host: None where the page is off. bytes: the largest upload. seconds: what uploading and checking may take together.
     waiting: how many checks may wait or run at a time. earlier: whether it shows, to anybody who asks, what a file
-    changes of what its sender delivered before.
+    changes of what its sender delivered before. known: whether it shows, to anybody who asks, what contracts with
+    `may_share: all` have reported of a unit, and offers drafts filled in with it.
     """
 
     host: str | None = "127.0.0.1"
@@ -67,18 +73,22 @@ class CheckPageSettings:
     seconds: int = 120
     waiting: int = 4
     earlier: bool = False
+    known: bool = False
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where an installation stores its data, the limits of one delivery, and what it reports to others.
 
-    arrivals_at, landing_at, lake_at: where these are, if not in the home. vocabulary: files besides the shipped ones.
-    queue, dead_letters: URLs of the queue that announces arrivals, and of its dead-letter queue.
+    arrivals_at, landing_at, lake_at: where these are, if not in the home. packages_at, site: where the night publishes
+    an analyst's package and the pages of its release, mart: the URL of the PostgreSQL database that it brings to its
+    release; None for none. vocabulary: files besides the shipped ones. queue, dead_letters: URLs of the queue that
+    announces arrivals, and of its dead-letter queue. discovery_figures: how many figures a night compares to find
+    double reporting that nobody declared; 0 for none.
     """
 
     home: Path
-    ledger_url: str
+    ledger_url: str = field(repr=False)
     codelists: Path
     contracts: Path | None
     kinds: Path | None
@@ -90,12 +100,18 @@ class Settings:
     arrivals_at: Place | None = None
     landing_at: Place | None = None
     lake_at: Place | None = None
+    packages_at: Place | None = None
+    publication: Publication = NO_PUBLICATION
     queue: str | None = None
     dead_letters: str | None = None
     observability: ObservabilitySettings = ObservabilitySettings()
     query: QueryLimits = QueryLimits()
     check_page: CheckPageSettings = CheckPageSettings()
     pseudonym_key: str | None = field(default=None, repr=False)
+    signing_key: str | None = field(default=None, repr=False)
+    discovery_figures: int = DISCOVERY_FIGURES
+    mart: str | None = field(default=None, repr=False)
+    site: Path | None = None
 
     @property
     def arrivals(self) -> Place:
@@ -117,6 +133,16 @@ class Settings:
         """Where releases are exported as plain Parquet."""
         return self.home / "releases"
 
+    @property
+    def packages(self) -> Place:
+        """Where packages for analysts are published."""
+        return self.packages_at or self.home / "packages"
+
+    @property
+    def site_folder(self) -> Path:
+        """Where the site of a release is written."""
+        return self.site or self.home / "site"
+
     def isolated_in(self, home: Path) -> "Settings":
         """Return the settings of an installation that stores everything in its own home, and sends nothing out."""
         return replace(
@@ -126,9 +152,12 @@ class Settings:
             arrivals_at=None,
             landing_at=None,
             lake_at=None,
+            packages_at=None,
             queue=None,
             dead_letters=None,
             observability=ObservabilitySettings(),
+            mart=None,
+            site=None,
         )
 
 
@@ -148,10 +177,18 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_READ_ROWS, ENGANG_READ_COLUMNS, ENGANG_READ_CELLS, ENGANG_READ_SHEET_CELLS  what one file may have
     ENGANG_UNPACK_BYTES, ENGANG_UNPACK_RATIO  what a gzipped file or an archive may unpack to
     ENGANG_PSEUDONYM_KEY  key of the pseudonyms of personal data, at least 32 characters
+    ENGANG_SIGNING_KEY  private key that signs releases, 64 hex digits; by default one that is made in the home
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
+    ENGANG_DISCOVERY_FIGURES  how many figures a night compares to find double reporting, default 200000; 0 for none
+    ENGANG_MART       postgresql:// URL of the database that each night brings to its release
+    ENGANG_SITE       folder to which a night writes the release's site, by default none is written
     ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
-                      ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER  what it takes and shows
+                      ENGANG_CHECK_PAGE_WAITING, ENGANG_CHECK_PAGE_EARLIER, ENGANG_CHECK_PAGE_KNOWN  what it takes and
+                      shows
     ENGANG_ARRIVALS, ENGANG_LANDING, ENGANG_LAKE  a folder or s3://bucket/prefix each, default a folder of the home
+    ENGANG_EXPORTS    where the night publishes packages for analysts, a folder or s3://bucket/prefix, default nowhere
+    ENGANG_TITLE, ENGANG_PUBLISHER, ENGANG_PUBLISHER_ID, ENGANG_CONTACT, ENGANG_LICENCE, ENGANG_EXPORTS_URL  what they
+                      state of the dataset
     ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that announces arrivals, and of its dead-letter queue
     ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE is their source
     ENGANG_LOG        json or text: log lines on standard error, by default only warnings, as text
@@ -176,12 +213,33 @@ def read_settings(home: Path | None = None) -> Settings:
         arrivals_at=_place("ENGANG_ARRIVALS"),
         landing_at=_place("ENGANG_LANDING"),
         lake_at=_place("ENGANG_LAKE"),
+        packages_at=_place("ENGANG_EXPORTS"),
+        publication=_publication(),
         queue=env.get("ENGANG_QUEUE") or None,
         dead_letters=env.get("ENGANG_DEAD_LETTERS") or None,
         observability=_observability(),
         query=_query_limits(),
         check_page=_check_page(),
         pseudonym_key=_pseudonym_key(),
+        signing_key=_signing_key(),
+        discovery_figures=_limit("ENGANG_DISCOVERY_FIGURES", DISCOVERY_FIGURES),
+        mart=env.get("ENGANG_MART") or None,
+        site=Path(env["ENGANG_SITE"]) if env.get("ENGANG_SITE") else None,
+    )
+
+
+def _publication() -> Publication:
+    env, default = os.environ, Publication()
+    address = env.get("ENGANG_EXPORTS_URL") or None
+    if address is not None and not address.startswith(("https://", "http://")):
+        raise UsageError(f"ENGANG_EXPORTS_URL: found {address!r}, expected https://host/path")
+    return Publication(
+        title=env.get("ENGANG_TITLE") or default.title,
+        publisher=env.get("ENGANG_PUBLISHER") or None,
+        publisher_id=env.get("ENGANG_PUBLISHER_ID") or None,
+        contact=env.get("ENGANG_CONTACT") or None,
+        licence=env.get("ENGANG_LICENCE") or None,
+        address=address.rstrip("/") if address else None,
     )
 
 
@@ -189,6 +247,13 @@ def _pseudonym_key() -> str | None:
     key = os.environ.get("ENGANG_PSEUDONYM_KEY") or None
     if key is not None and len(key) < SHORTEST_KEY:
         raise UsageError(f"ENGANG_PSEUDONYM_KEY: found {len(key)} characters, expected {SHORTEST_KEY} or more, random")
+    return key
+
+
+def _signing_key() -> str | None:
+    key = os.environ.get("ENGANG_SIGNING_KEY") or None
+    if key is not None and re.fullmatch(r"[0-9a-f]{64}", key) is None:
+        raise UsageError(f"ENGANG_SIGNING_KEY: found {len(key)} characters, expected 64 hex digits, random")
     return key
 
 
@@ -214,6 +279,7 @@ def _check_page() -> CheckPageSettings:
         seconds=_limit("ENGANG_CHECK_PAGE_SECONDS", default.seconds),
         waiting=_limit("ENGANG_CHECK_PAGE_WAITING", default.waiting),
         earlier=_is_on("ENGANG_CHECK_PAGE_EARLIER"),
+        known=_is_on("ENGANG_CHECK_PAGE_KNOWN"),
     )
 
 
@@ -300,10 +366,7 @@ def user_name() -> str:
 
 
 def child_environment(root: Path) -> dict[str, str]:
-    """Return the environment of a child process that reads deliveries: no credential, no place, no address.
-
-    root: the folder that holds our packages.
-    """
+    """Return the environment of a child that reads deliveries, without secrets; root: the folder of our packages."""
     own = {name: value for name, value in os.environ.items() if name.startswith(CHILD_VARIABLES)}
     return {**own, "PYTHONPATH": str(root)}
 

@@ -104,6 +104,19 @@ class Words(Strict):
     """Comparison levels, see above."""
 
 
+class Cosine(Strict):
+    """Likeness of two free texts by their words, from 0 to 1: the cosine of their word weights, at least each level.
+
+    Words weigh as in `words`. Rare words that only one of the two has count against it, so two articles of one series
+    are less alike than two names of one article (TF-IDF; Salton and Buckley 1988, Cohen et al. 2003).
+    """
+
+    by: Literal["cosine"]
+    """Selects this comparison."""
+    levels: tuple[Share, ...] = (0.9, 0.75, 0.6, 0.45, 0.3, 0.15)
+    """Comparison levels, see above."""
+
+
 class Kilometres(Strict):
     """Distance of two places on the globe: this field is the latitude, `longitude` the other one."""
 
@@ -217,8 +230,8 @@ class Contact(Strict):
 
 
 OneCompare = Annotated[
-    Exact | Similarity | Edits | Days | Minutes | Difference | Proportion | Words | Kilometres | Code | Overlap
-    | Phonetic | Email | Telephone | DateParts | ModelNumbers,
+    Exact | Similarity | Edits | Days | Minutes | Difference | Proportion | Words | Cosine | Kilometres | Code
+    | Overlap | Phonetic | Email | Telephone | DateParts | ModelNumbers,
     Field(discriminator="by"),
 ]  # fmt: skip
 
@@ -236,8 +249,8 @@ class FirstOf(Strict):
 
 
 Compare = Annotated[
-    Exact | Similarity | Edits | Days | Minutes | Difference | Proportion | Words | Kilometres | Code | Overlap
-    | Phonetic | Email | Telephone | DateParts | ModelNumbers | Names | Contact | FirstOf,
+    Exact | Similarity | Edits | Days | Minutes | Difference | Proportion | Words | Cosine | Kilometres | Code
+    | Overlap | Phonetic | Email | Telephone | DateParts | ModelNumbers | Names | Contact | FirstOf,
     Field(discriminator="by"),
 ]  # fmt: skip
 DISTANCES: Final = (Edits, Days, Minutes, Difference, Proportion, Kilometres)
@@ -245,7 +258,7 @@ DISTANCES: Final = (Edits, Days, Minutes, Difference, Proportion, Kilometres)
 COMPARABLE_TYPES: Final = {
     "similarity": ("text", "code"), "edits": ("text", "code"), "code": ("code", "text"), "days": ("date", "datetime"),
     "minutes": ("datetime",), "difference": ("integer", "number"), "proportion": ("integer", "number"),
-    "words": ("text",), "kilometres": ("number",), "overlap": ("list",), "exact": tuple(DTYPES),
+    "words": ("text",), "cosine": ("text",), "kilometres": ("number",), "overlap": ("list",), "exact": tuple(DTYPES),
     "phonetic": ("text", "code"), "email": ("text", "code"), "telephone": ("text", "code"),
     "date_parts": ("date", "text", "code"), "model_numbers": ("text", "code"), "names": (), "contact": (),
     "first_of": tuple(DTYPES),
@@ -280,7 +293,7 @@ def parts_of(compare: Compare | None) -> tuple[Compare, ...]:
 
 def counts_words(compare: Compare | None) -> bool:
     """Return whether a comparison weighs words."""
-    return any(isinstance(part, Words) for part in parts_of(compare))
+    return any(isinstance(part, Words | Cosine) for part in parts_of(compare))
 
 
 def levels_in_order(compare: Compare) -> bool:

@@ -75,7 +75,7 @@ YOUNGER_KEYS: Final[dict[tuple[str, ...], object]] = {
 YOUNGER_OPTIONAL_KEYS: Final = (
     "personal", "century", "when", "missing_values", "missing_pattern", "flags", "columns", "between", "pad",
     "map_default", "unmapped", "valid_on", "system", "ended", "span", "starts", "year_of", "as_of", "time_zone",
-    "all_but",
+    "all_but", "extract",
     "tolerance", "copy_of",
     "sheets", "sheet_column", "lines", "header_rows", "skip_footer", "until_empty_row",
 )  # fmt: skip

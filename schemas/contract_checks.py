@@ -109,13 +109,10 @@ def _bad_kinds(take: Take) -> list[str]:
 
 def _bad_cells(contract: ContractKeys) -> list[str]:
     """Return what is wrong with the shape of the rows: columns that become rows, and claims that share a column."""
-    problems = []
-    if contract.unpivot and contract.unpivot.pattern and contract.format.type in {"json", "xml"}:
-        problems.append(
-            f"unpivot.pattern is for files with a header: in {contract.format.type.upper()} list the columns"
-        )
-    if contract.unpivot and (unused := [n for n in contract.unpivot.made() if n not in contract.columns()]):
-        problems.append(f"unpivot: nothing uses the new column {unused[0]!r}")
+    problems = _bad_unpivot(contract) if contract.unpivot else []
+    mappings = contract.format.sheets.values() if isinstance(contract.format.sheets, dict) else ()
+    unknown = sorted({column for mapping in mappings for column in mapping} - set(contract.file_columns()))
+    problems += [f"format.sheets: the contract has no column {column!r}" for column in unknown]
     forms = {claim.column: claim.cell_form() for claim in contract.claims}
     problems += [
         f"claims of column {claim.column!r} declare other missing_values or flags"
@@ -123,6 +120,16 @@ def _bad_cells(contract: ContractKeys) -> list[str]:
         if claim.cell_form() != forms[claim.column]
     ]
     return problems
+
+
+def _bad_unpivot(contract: ContractKeys) -> list[str]:
+    problems = []
+    if contract.unpivot and contract.unpivot.pattern and contract.format.type in {"json", "xml"}:
+        problems.append(
+            f"unpivot.pattern is for files with a header: in {contract.format.type.upper()} list the columns"
+        )
+    unused = [name for name in contract.unpivot.made() if name not in contract.columns()] if contract.unpivot else []
+    return problems + [f"unpivot: nothing uses the new column {name!r}" for name in unused[:1]]
 
 
 def _bad_rules(contract: ContractKeys) -> list[str]:
@@ -156,12 +163,21 @@ def _bad_accuracies(decimals: int | str | Take | None) -> list[str]:
     return [f"{t!r} is neither a whole number nor `exact`" for t in texts if not re.fullmatch("-?[0-9]+|exact", t)]
 
 
+def _has_one_group(pattern: str) -> bool:
+    """Return whether a regular expression (RE2) is one that has one group."""
+    try:
+        return len(pl.Series([""]).str.extract_groups(pattern).struct.fields) == 1
+    except pl.exceptions.ComputeError:
+        return False
+
+
 def _bad_patterns(contract: ContractKeys) -> list[str]:
     patterns = [r.pattern for r in contract.rules if isinstance(r, PatternRule)]
     patterns += [i.pattern for i in contract.ignore_rows if i.pattern] + [r.pattern for r in contract.format.repairs]
     patterns += [contract.format.sheets] if isinstance(contract.format.sheets, str) else []
     patterns += [claim.missing_pattern for claim in contract.claims if claim.missing_pattern]
-    found = []
+    extracts = [take.extract for take in contract.takes() if take.extract]
+    found = [f"extract: {each!r} needs one group, in parentheses" for each in extracts if not _has_one_group(each)]
     for pattern in patterns:
         try:
             pl.Series([""]).str.contains(pattern)

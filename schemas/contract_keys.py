@@ -1,7 +1,7 @@
 """The keys of a contract, and the columns that they name; `schemas.contract` checks and reads whole ones."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
@@ -15,14 +15,17 @@ from schemas.contract_record import RecordSpec
 from schemas.contract_rules import Rule
 from schemas.errors import ContractError
 
+Table: TypeAlias = tuple[tuple[str | int | None, ...], ...]
+"""Rows of cells, as an example gives them."""
+
 
 class Example(Strict):
     """Rows as delivered, and the claims and rejects they must give; the contract's own test."""
 
     name: str
     """What the example shows."""
-    given: str | tuple[tuple[str | int | None, ...], ...]
-    """The file's text (CSV, JSON) or its table, header first (XLSX, Parquet)."""
+    given: str | Table | dict[str, Table]
+    """The file's text (CSV, JSON) or its table, header first (XLSX, Parquet); of several sheets name -> table."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options of the delivery: `sender`, `period`."""
     claims: tuple[dict[str, str | int | bool | None], ...] = ()

@@ -50,6 +50,9 @@ class Take(Strict):
     """Several columns of the row, their texts joined; empty if one of them is."""
     between: str | None = None
     """The text between those of several columns; by default none (in a record's field one blank)."""
+    extract: str | None = None
+    """Regular expression (RE2) with one group, which is what is read of a cell that matches: `^([0-9]{4}) .*` of `0301
+    Oslo`. Another cell is read whole."""
     pad: int | tuple[int, ...] | None = None
     """How many digits a number has that is a code: zeros are put before shorter ones. For several columns one width, or
     one for each."""
@@ -208,11 +211,13 @@ class Format(Strict):
     """JSON: whether each line is a document of its own (JSON Lines), and a row; columns are then `x.y`."""
     sheet: str | None = None
     """Workbooks: name of the sheet; by default the first that is not hidden."""
-    sheets: tuple[str, ...] | str | None = None
+    sheets: tuple[str, ...] | str | dict[str, dict[str, str]] | None = None
     """Workbooks: several sheets, in the place of `sheet`: their names, or a regular expression (RE2) of whole names,
-    whose groups become columns of the rows: `Tabell (?<year>[0-9]{4})`. Row 20000005 is row 5 of the third sheet."""
+    whose groups become columns of the rows: `Tabell (?<year>[0-9]{4})`. Each name may have a mapping of its own: the
+    contract's column -> its name in that sheet. Row 20000005 is row 5 of the third sheet."""
     sheet_column: str | None = None
-    """Workbooks with `sheets`: the new column of the rows that holds the name of the sheet."""
+    """Workbooks with `sheets`: the new column of the rows that holds the name of the sheet. Columns of claims that are
+    for other sheets alone, by `when`, may be missing in a sheet."""
     header_row: int = Field(default=1, ge=1)
     """CSV and workbooks: the record that names the columns. Those before it, titles, are not read."""
     header_rows: tuple[Annotated[int, Field(ge=1)], ...] | None = None

@@ -16,6 +16,7 @@ EngangError                     every error that Engang raises on purpose
 │   ├── BusyError               as many checks wait as the settings allow
 │   └── SlowCheckError          the files of an upload were not all checked within the time of one check
 ├── TrainingError               a match model cannot be estimated from the existing reports
+├── MartMisfitError             the mart is not what its release publishes: it is loaded from nothing
 ├── ReleaseRefused              a check failed: nothing was published, the last release remains current
 └── UsageError                  a command or function was used wrongly (exit code 2)
     └── OverLimitError          one given file or archive is over a limit: it is left out, the others are received
@@ -137,6 +138,10 @@ class ReleaseRefused(EngangError):
         """Take the message and the failed checks."""
         super().__init__(message)
         self.failed = failed
+
+
+class MartMisfitError(EngangError):
+    """What the mart holds is not the release that it names: somebody has changed it."""
 
 
 class UsageError(EngangError):

@@ -337,7 +337,9 @@ RESERVED_KINDS: Final = (
     "record_warnings", "decisions", "runs", "models", "descriptions",
     "concepts", "dimensions", "obligations", "units",
     "overlap", "burden", "redundancy", "coverage", "report_counts", "scope_counts", "suspected",
-    "derivable", "derivable_from",
+    "derivable", "derivable_from", "overlap_reporters",
+    "history", "facts", "reported_twice", "observations_wide",
+    "mart", "sync", "progress", "periods", "reporting_units",
 )  # fmt: skip
 RESERVED_FIELDS: Final = (
     "submission_id", "contract", "obligation", "sender", "reported_by", "row", "rows", "row_keys", "column", "original",

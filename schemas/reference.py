@@ -93,6 +93,7 @@ UNSHIPPED: Final[Examples] = {
     ("ClaimSpec", "flags"): '{"*": E, (r): B, p: P}',
     **{(model, "columns"): "[state, county]" for model in ("Take", "Unit", "Period")},
     **{(model, "between"): '"-"' for model in ("Take", "Unit", "Period", "FieldTake")},
+    **{(model, "extract"): '"^([0-9]{4}) .*"' for model in ("Take", "Unit", "Period", "FieldTake")},
     **{(model, "pad"): "[2, 3]" for model in ("Take", "Unit", "Period", "FieldTake")},
     **{(model, "map_default"): "other" for model in ("Take", "Unit", "Period", "FieldTake")},
     **{(model, "unmapped"): "keep" for model in ("Take", "Unit", "Period", "FieldTake")},
@@ -105,7 +106,7 @@ UNSHIPPED: Final[Examples] = {
     ("Period", "as_of"): '"01-01"',
     **{(model, "time_zone"): "Europe/Oslo" for model in ("ReportVersion", "FieldTake")},
     ("Format", "lines"): "true",
-    ("Format", "sheets"): '"Table (?<year>[0-9]{4})"',
+    ("Format", "sheets"): "{Pupils: {}, Teachers: {unit: Municipality no.}}",
     ("Format", "sheet_column"): "sheet",
     ("Format", "header_rows"): "[3, 4]",
     ("Format", "skip_footer"): "6",
@@ -123,6 +124,7 @@ UNSHIPPED: Final[Examples] = {
     ("FixedField", "empty"): "_Z",
     ("IgnoreRows", "pattern"): '"Total.*"',
     ("Unit", "value"): '"0301"',
+    ("PatternRule", "pattern"): '"[0-9]{4}"',
     ("Unit", "option"): "sender",
     ("Unit", "map"): '{Oslo kommune: "0301"}',
     ("Period", "value"): '"2024"',
@@ -178,6 +180,8 @@ UNSHIPPED: Final[Examples] = {
     ("Phonetic", "by"): "phonetic",
     ("DateParts", "by"): "date_parts",
     ("ModelNumbers", "by"): "model_numbers",
+    ("Cosine", "by"): "cosine",
+    ("Cosine", "levels"): "[0.9, 0.6, 0.3]",
     ("Names", "by"): "names",
     ("Names", "levels"): "[0.92, 0.8]",
     ("FirstOf", "by"): "first_of",
@@ -350,7 +354,7 @@ def _shipped_examples(root: type[BaseModel], folder: Path) -> Examples:
     for path in sorted(folder.glob("*.yml")):
         for key, value in _values(root, read_mapping(path.read_text(encoding="utf-8"), path.name)):
             text = _yaml(value)
-            if key not in found and len(text) <= WIDEST_EXAMPLE:
+            if key not in found and value != "" and len(text) <= WIDEST_EXAMPLE:
                 found[key] = text
     return UNSHIPPED | found
 

@@ -84,6 +84,11 @@ def count_distinct(ids: pl.Series) -> int:
     return found if found == ids.len() else ids.n_unique()
 
 
+def in_sample(column: str, share: float) -> pl.Expr:
+    """Return whether a text is in a sample: about this share of all texts, by their hash, so the same ones for ever."""
+    return plh.col(column).nchash.xxhash64() <= int(share * (2**64 - 1))
+
+
 LANES: Final = ("lane_0", "lane_1", "lane_2", "lane_3")
 
 

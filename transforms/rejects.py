@@ -5,6 +5,7 @@ reason. What is counted of a submission never depends on how many rejects are li
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -32,6 +33,13 @@ LOST_LINES_HINT: Final = "Any sum of the file may lack one of these lines: corre
 """What a warning states of the sums of a file of which rows were rejected that may be lines of any of them."""
 VISIBLE_NUL: Final = "␀"
 """Stands for the NUL character, which no database stores."""
+CODES_SHOWN: Final = 12
+"""How many codes of a map a reject lists: what fits a line."""
+
+
+def shown_codes(known: Sequence[str], between: str = ", ") -> str:
+    """Return the codes that a message shows: a few, of however many."""
+    return between.join(known[:CODES_SHOWN]) + (" …" if len(known) > CODES_SHOWN else "")
 
 
 def cut(text: str) -> str:

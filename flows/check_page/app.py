@@ -20,6 +20,7 @@ from flows.check_page.description import CHECK_OPERATION, PROBLEM_TYPE
 from flows.check_page.fields import MOST_CHARACTERS, field_problems
 from flows.check_page.gate import RETRY_SECONDS, Gate
 from flows.check_page.guard import Guard
+from flows.check_page.known import look_up
 from flows.check_page.pages import PageRequest, Pages
 from flows.check_page.texts import choose_language, texts_of
 from flows.contracts.current import CurrentInstallation
@@ -67,6 +68,8 @@ class _CheckPage:
         path = "/obligations/{contract}"
         app.add_api_route(path, self._form, include_in_schema=False, response_model=None)
         app.add_api_route(path, self._receipt, methods=["POST"], include_in_schema=False, response_model=None)
+        if self._limits.known:
+            app.add_api_route(f"{path}/known", self._known, include_in_schema=False, response_model=None)
         app.add_api_route(CHECK_PATH, self._check, methods=["POST"], response_model=None, **CHECK_OPERATION)
         app.mount("/static", StaticFiles(directory=STATIC_FOLDER))
         for kind in (HTTPException, EngangError, Exception):
@@ -90,6 +93,16 @@ class _CheckPage:
         page = _page(request, can_repeat=False)
         return await self._checked(
             found, file, stated, lambda results: HTMLResponse(self._pages.receipt(page, found, results))
+        )
+
+    async def _known(self, request: Request, contract: str) -> Response:
+        found = self._contract(contract)
+        asked = {name: request.query_params.get(name, "").strip()[:MOST_CHARACTERS] for name in ("unit", "period")}
+        page, installation = _page(request), self._current.now()
+        if not all(asked.values()):
+            return HTMLResponse(self._pages.known(page, found, asked, None))
+        return await self._gate.run(
+            lambda: HTMLResponse(self._pages.known(page, found, asked, look_up(installation, found, asked)))
         )
 
     async def _check(self, request: Request) -> Response:
@@ -154,7 +167,7 @@ def _failure(error: Exception) -> tuple[int, str, str | None]:
 
 def _page(request: Request, *, can_repeat: bool = True) -> PageRequest:
     language = choose_language(request.query_params.get("lang"), request.headers.get("accept-language"))
-    path = request.url.path if re.fullmatch(r"/|/obligations/[a-z0-9._-]+", request.url.path) else "/"
+    path = request.url.path if re.fullmatch(r"/|/obligations/[a-z0-9._-]+(/known)?", request.url.path) else "/"
     return PageRequest(language, path, can_repeat)
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.check_page.check import Checked
 from flows.check_page.fields import fields_of
+from flows.check_page.known import LookedUp
 from flows.check_page.phrases import sentence, translated
 from flows.check_page.summary import in_order, outcome_of, receipt_csv
 from flows.check_page.texts import LANGUAGES, Language, number_text, reason_text, texts_of
@@ -77,6 +78,7 @@ class Pages:
             problems=problems,
             megabytes=self._limits.bytes // MEGABYTE,
             most_bytes=self._limits.bytes,
+            offers_known=self._limits.known and bool(contract.claims),
         )
 
     def receipt(self, page: PageRequest, contract: Contract, results: Sequence[Checked]) -> str:
@@ -98,6 +100,11 @@ class Pages:
         csv = base64.b64encode(receipt_csv(results, page.language).encode()).decode("ascii")
         title = title_of(contract, page.language)
         return self._render("receipt.html", page, contract=contract, title=title, files=files, csv=csv, counts=COUNTS)
+
+    def known(self, page: PageRequest, contract: Contract, asked: Mapping[str, str], found: LookedUp | None) -> str:
+        """Return the page of what is known of a unit and period; only its form where nothing was asked yet."""
+        title, lines = title_of(contract, page.language), found.rows[:LINES_SHOWN] if found else []
+        return self._render("known.html", page, contract=contract, title=title, asked=asked, found=found, lines=lines)
 
     def error(self, page: PageRequest, key: str, detail: str | None) -> str:
         """Return the page of an error: a key of the texts, and what the product says about it."""

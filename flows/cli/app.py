@@ -26,6 +26,8 @@ from flows.cli import (
     kinds,
     models,
     overlap,
+    publishing,
+    receipt,
     releases,
     review,
     status,
@@ -50,6 +52,8 @@ COMMANDS = (
     discovery,
     overlap,
     dossier,
+    receipt,
+    publishing,
 )
 """The modules that register commands with `app` when they are imported."""
 

@@ -18,6 +18,8 @@ Chart = dict[str, Any]
 """A chart as Vega-Lite describes it."""
 FACETS: Final = {"pairs": "scored pairs", "items": "items", "components": "plain connected components"}
 """What is scored -> the title of its curves."""
+PROFILES: Final = {"reports": "reports of an item", "weakest": "weakest link, bits", "bridges": "bridges"}
+"""What is counted of items -> the title of its bars."""
 MEASURES: Final = ("precision", "recall", "f1")
 POSITIVE_COLOR, NEGATIVE_COLOR, WHOLE_COLOR = "#2a7f62", "#b5473c", "#5b6770"
 PNG_SCALE: Final = 2
@@ -48,6 +50,19 @@ def curves(scores: Iterable[dict[str, Any]], threshold: float | None) -> Chart:
         layers.append(rule)
     small = alt.layer(*layers, data=alt.InlineData(values=points)).properties(width=260, height=240)
     return _as_chart(small.facet(column=alt.Column("of:N", title=None, sort=list(FACETS.values()))))
+
+
+def item_profiles(counts: Iterable[dict[str, Any]]) -> Chart:
+    """Return how many items have which size, weakest link and number of bridges; counts: rows of `PROFILE_COUNT`."""
+    import altair as alt
+
+    points = [{**row, "of": PROFILES[row["of"]]} for row in counts]
+    bars = alt.Chart().mark_bar().encode(
+        x=alt.X("value:O", title=None), y=alt.Y("items:Q", title="items", scale=alt.Scale(type="symlog"))
+    )  # fmt: skip
+    small = alt.layer(bars, data=alt.InlineData(values=points)).properties(height=240)
+    parts = small.facet(column=alt.Column("of:N", title=None, sort=list(PROFILES.values())))
+    return _as_chart(parts.resolve_scale(x="independent", y="independent"))
 
 
 def waterfall(steps: Iterable[dict[str, Any]], title: str = "") -> Chart:

@@ -174,14 +174,17 @@ def _pair(old: int, new: int) -> str:
     return str(old) if old == new else f"{old} -> {new}"
 
 
-def _write_described(contract: str, description: Path, to: Path | None, kind: str | None) -> None:
+def _write_described(
+    contract: str, description: Path, to: Path | None, kind: str | None, delivery: Path | None
+) -> None:
     """Write a contract from the description of a record, and name the files that were written."""
     from flows.onboarding.described import write_described_contract
 
-    written = write_described_contract(open_here(), contract, description, to=to, kind=kind)
+    written = write_described_contract(open_here(), contract, description, to=to, kind=kind, delivery=delivery)
     print_text(written.file)
     if written.kind_file is not None:
         print_text(f"{written.kind_file}: {', '.join(written.added) or 'no new field'}")
+    print_text(f"\nlook at it, then: engang check {delivery or 'FILE'} -c {contract}")
 
 
 @contracts_app.command("new")
@@ -194,7 +197,8 @@ def new_contract_command(
     unit_column: Annotated[str | None, typer.Option(help="The column that names the reporting unit.")] = None,
     period_column: Annotated[str | None, typer.Option(help="The column that holds the period.")] = None,
     description: Annotated[
-        Path | None, typer.Option("--from-klass", help="A published description of a record of fixed width (YAML).")
+        Path | None,
+        typer.Option("--from-klass", help="A published description of a record of fixed width (YAML), as of KOSTRA."),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder; by default the folder of contracts.")] = None,
     json: JsonOption = False,
@@ -203,7 +207,11 @@ def new_contract_command(
     from flows.onboarding.contract_template import write_template
 
     if description is not None:
-        _write_described(contract, description, to, kind)
+        from schemas.errors import UsageError
+
+        if like or unit_column or period_column:
+            raise UsageError("--from-klass describes the columns: --like, --unit-column and --period-column do not")
+        _write_described(contract, description, to, kind, file)
         return
     if file is None:
         print_text(write_template(contract, to))
@@ -211,11 +219,14 @@ def new_contract_command(
     from flows.onboarding.contract_draft import draft_from_file, draft_options
 
     options = draft_options(to=to, like=like, kind=kind, unit_column=unit_column, period_column=period_column)
-    drafted = draft_from_file(open_here(), contract, file, options)
-    fields = drafted.as_dict()
+    fields = draft_from_file(open_here(), contract, file, options).as_dict()
     if json:
         print_json(fields)
-        return
+    else:
+        _print_draft(contract, file, fields)
+
+
+def _print_draft(contract: str, file: Path, fields: dict[str, Any]) -> None:
     print_text(f"{fields['file']}: drafted from {fields['rows']} rows of {file.name}")
     if fields["kind"]:
         print_text(f"{fields['kind']}: the file has no figures, so a record kind was drafted with it")

@@ -25,6 +25,7 @@ from flows.cli.terminal import (
 if TYPE_CHECKING:
     from flows.installation import Installation
     from flows.intake.receipt import Receipt, RejectGroup
+    from flows.release.erase import Erasure
     from schemas.errors import OverLimitError
 
 FilesArgument = Annotated[list[Path], typer.Argument(help="Files, folders or archives (zip, tar, tar.gz, tar.xz).")]
@@ -257,34 +258,41 @@ def erase_command(
     yes: Annotated[bool, typer.Option("--yes", help="Erase it; without this only show what would be erased.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Erase a submission from landing zone, ledger, lake and exports, and publish without it; not to be undone.
+    """Erase a submission from landing zone, ledger, lake, exports and site, and publish without it; not to be undone.
 
     Its bytes are refused when they arrive again. Older releases cannot be read any more.
     """
     from flows.release.erase import erase, plan_erasure
+    from flows.site.build import write_site
 
     installation = open_here()
     if yes:
         done = erase(installation, submission, why=why, who=who, progress=print_progress)
+        if done.sites and done.release is not None:
+            write_site(installation, progress=print_progress)
     else:
         done = plan_erasure(installation, submission)
     if json:
         print_json({**asdict(done), "erased": yes})
         return
-    print_table([done.submission])
-    for what, ids in (("the same bytes stay, as submission", done.same_bytes), ("counts instead", done.same_content)):
-        for each in ids:
-            print_text(f"{what}: {each}")
-    for each in done.arrivals:
-        print_text(one_line(f"the sender may still have it in the arrivals: {each}"))
-    for each in done.exports:
-        print_text(one_line(f"export{' removed' if yes else ''}: {each}"))
+    _print_erasure(done, removed=" removed" if yes else "")
     if yes:
         print_text(
             f"erased; release {done.release} is without it" if done.release else "erased; nothing is released yet"
         )
     else:
         print_text("nothing was changed: give --yes to erase it")
+
+
+def _print_erasure(done: "Erasure", removed: str) -> None:
+    print_table([done.submission])
+    for what, ids in (("the same bytes stay, as submission", done.same_bytes), ("counts instead", done.same_content)):
+        for each in ids:
+            print_text(f"{what}: {each}")
+    for each in done.arrivals:
+        print_text(one_line(f"the sender may still have it in the arrivals: {each}"))
+    for each in (*done.exports, *done.packages, *done.sites):
+        print_text(one_line(f"export{removed}: {each}"))
 
 
 @app.command("units")

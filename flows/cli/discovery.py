@@ -48,9 +48,9 @@ def discover_command(context: typer.Context, *, release: ReleaseOption = None, j
     """List double reporting that no contract declares: figures that agree more often than chance, sums, constants."""
     if context.invoked_subcommand is not None:
         return
-    from flows.overlap.tables import read_overlap_table
+    from flows.overlap.tables import list_suspected
 
-    rows = read_overlap_table(open_here(), "suspected", release)
+    rows = list_suspected(open_here(), release)
     print_list(rows, _suspected_row, empty="nothing is suspected", json=json)
     if rows and not json:
         print_text("(agreeing of common units and periods; chance: the share that chance gives; bits: the evidence)")

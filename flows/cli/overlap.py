@@ -1,7 +1,8 @@
-"""Commands on what is reported more than once: overlap, burden, known."""
+"""Commands on what is reported more than once: overlap, burden, known, prefill."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,6 +10,7 @@ from flows.cli.terminal import (
     JsonOption,
     ReleaseOption,
     app,
+    one_line,
     open_here,
     print_json,
     print_list,
@@ -110,12 +112,85 @@ def known_command(
     print_text(f"{sum(cell['known'] for cell in cells)} of {len(cells)} figures are known")
 
 
+@app.command("prefill")
+def prefill_command(
+    *,
+    contract: Annotated[str, typer.Option(help="The contract whose report is to be filled in.")],
+    unit: Annotated[str | None, typer.Option(help="The reporting unit: its code, name or id, e.g. 1120.")] = None,
+    period: Annotated[str | None, typer.Option(help="2025, 2025-Q1, 2025-01 or 2025-01-31.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Who will deliver it; by default the contract's sender.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The draft's file; by default CONTRACT-UNIT-PERIOD.")] = None,
+    sources: Annotated[
+        str, typer.Option(help="Where the sources are listed: sheet (of a workbook, else csv), csv or json.")
+    ] = "sheet",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files without asking.")] = False,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Show how right drafts of earlier periods would have been.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write the draft of a report, filled in with what is known, and where each figure is from."""
+    if backtest:
+        _print_backtest(contract, json=json)
+        return
+    if unit is None or period is None:
+        raise typer.BadParameter("a draft needs --unit and --period; or give --backtest")
+    from flows.intake.isolation import start_reader
+    from flows.overlap.prefill.draft import draft_name, draw_up_draft
+    from flows.overlap.prefill.files import files_in_the_way, write_draft
+
+    start_reader()  # it loads its modules while this process opens the installation
+    draft = draw_up_draft(open_here(), contract, unit, period, sender=sender, sheet=sources == "sheet")
+    target = out or Path(draft_name(draft, period))
+    exist = files_in_the_way(draft, target, sources)
+    if exist and not force:
+        _ask_to_overwrite(exist, json=json)
+    written = write_draft(draft, target, sources, overwrite=bool(exist))
+    if json:
+        print_json(draft.as_dict() | {"files": [str(file) for file in written]})
+        return
+    print_table(draft.sources, ["row", "column", "value", "source", "received", "plus_minus", "sure", "why"])
+    print_text(f"{draft.filled} of {len(draft.sources)} figures are filled in")
+    print_text(draft.verdict())
+    print_text(f"wrote {', '.join(str(file) for file in written)}")
+
+
+def _ask_to_overwrite(exist: list[Path], *, json: bool) -> None:
+    """Ask before a file is overwritten; where nobody can answer, end as for wrong use."""
+    names = ", ".join(str(file) for file in exist)
+    if json or not sys.stdin.isatty():
+        raise typer.BadParameter(f"{names} exists: give another --out, or --force to overwrite it")
+    typer.confirm(f"{one_line(names)} exists: overwrite it?", abort=True)
+
+
+def _print_backtest(contract: str, *, json: bool) -> None:
+    from flows.overlap.prefill.backtest import backtest_drafts
+
+    found = backtest_drafts(open_here(), contract)
+    if json:
+        print_json(found)
+        return
+    print_table(found["periods"])
+    print_text(
+        f"{found['filled']} of {found['cells']} figures could have been filled in by the due dates "
+        f"({found['derived']} of them as sums)"
+    )
+    if found["bound"] is None:
+        print_text("none of them can be compared with what was reported")
+        return
+    print_text(
+        f"{found['exact']} of {found['compared']} were exactly what was reported then: the share is at least "
+        f"{100 * found['bound']:.1f} % (95 %, the smaller of the bounds by figure and by unit)"
+    )
+
+
 @obligations_app.command("import")
 def import_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file of a register, an inventory or a matrix.")],
     *,
     source: Annotated[
-        str, typer.Option("--from", metavar="SOURCE", help="oppgaveregisteret, us-inventory, matrix (CSV) or eba.")
+        str,
+        typer.Option("--from", metavar="SOURCE", help="oppgaveregisteret, us-inventory, matrix (CSV), eba or kostra."),
     ],
     name: Annotated[str | None, typer.Option(help="The import's name; one of the same name is replaced.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
@@ -135,6 +210,22 @@ def import_command(
     print_text(f"{found['contained']} obligations ask only what one obligation of another agency asks too")
     if not found["stored"]:
         print_text("dry run: nothing is stored")
+
+
+@obligations_app.command("sums")
+def sums_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rules of EBA's model: Parquet or CSV.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Show which cells are sums of others, or equal to another, by the rules of a data point model."""
+    from flows.overlap.imported import list_stated_sums
+
+    print_list(list_stated_sums(file), _sum_row, empty="no rule states a sum or an equality", json=json)
+
+
+def _sum_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "parts": " ".join(row["parts"])}
 
 
 @obligations_app.command("overlap")

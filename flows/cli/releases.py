@@ -15,6 +15,7 @@ from flows.cli.terminal import (
     one_line,
     open_here,
     plain_text,
+    print_alarm,
     print_json,
     print_list,
     print_progress,
@@ -191,6 +192,7 @@ class ExportFormat(StrEnum):
 
     parquet = "parquet"
     sdmx_csv = "sdmx-csv"
+    package = "package"
 
 
 @app.command("export")
@@ -198,20 +200,41 @@ def export_command(
     to: Annotated[Path | None, typer.Option(help="Folder or file; by default in `releases` of the home.")] = None,
     release: ReleaseOption = None,
     form: Annotated[
-        ExportFormat, typer.Option("--format", help="Every table as Parquet, or the observations as SDMX-CSV 2.0.")
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="Every table as Parquet; the observations as SDMX-CSV 2.0; or a package for analysts, by default as "
+            "ENGANG_EXPORTS states, or in `packages` of the home.",
+        ),
     ] = ExportFormat.parquet,
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Write a release as plain Parquet with a release.json (counts, digest, table versions, data dictionary).
 
-    With `--format sdmx-csv` its observations are one file.
+    With `--format sdmx-csv` its observations are one file. With `--format package` every table is one file in Parquet
+    and CSV, all are one DuckDB file, and datapackage.json describes them.
     """
-    from flows.release.export import export_release
-    from flows.release.export_sdmx import export_sdmx_csv
     from flows.releases import find_release
 
     installation = open_here()
-    write = export_sdmx_csv if form is ExportFormat.sdmx_csv else export_release
-    print_text(write(installation, find_release(installation, release), to))
+    found = find_release(installation, release)
+    if form is ExportFormat.package:
+        from flows.package.publish import write_package
+
+        package = write_package(installation, found, to, print_progress)
+        written, described = package.place, package.as_dict()
+    else:
+        from flows.release.export import export_release
+        from flows.release.export_sdmx import export_sdmx_csv
+
+        write = export_sdmx_csv if form is ExportFormat.sdmx_csv else export_release
+        written = str(write(installation, found, to))
+        described = {"release": found["release"], "place": written}
+    if json:
+        print_json(described)
+    else:
+        print_text(written)
 
 
 @app.command("verify")
@@ -223,7 +246,10 @@ def verify_command(*, json: JsonOption = False) -> None:
     if json:
         print_json(verdict.as_dict())
     else:
-        print_table([{"what": k.replace("_", " "), "is": v} for k, v in verdict.as_dict().items()])
+        facts = {**verdict.as_dict(), "tree_faults": len(verdict.tree_faults)}
+        print_table([{"what": name.replace("_", " "), "is": value} for name, value in facts.items()])
+        for fault in verdict.tree_faults:
+            print_alarm(fault)
     if verdict.register_changed and not verdict.same:
         advice = "`engang status` names rows that it has units for now; after their backfill, verify again"
         print_warning(f"the register of units has changed since release {verdict.release} was published: {advice}")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +15,14 @@ from flows.cli.terminal import (
     one_line,
     open_here,
     print_json,
+    print_progress,
+    print_table,
     print_text,
     print_warning,
 )
 
 if TYPE_CHECKING:
-    from flows.matching.review_queue import ReviewQuestion, ReviewQueue
+    from flows.matching.review_queue import ItemProfiles, ReviewQuestion, ReviewQueue
 
 VERDICT_KEYS = {"s": "same", "d": "different", "u": "unsure"}
 """Key of an answer -> the verdict."""
@@ -31,13 +34,20 @@ def review_command(
     kind: Annotated[str, typer.Argument(help="A record kind.")],
     limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many pairs.")] = 20,
     who: WhoOption = None,
+    chart: Annotated[Path | None, typer.Option(help="With --items: write charts to this file, .svg or .png.")] = None,
     *,
     listing: Annotated[bool, typer.Option("--list", help="Print the pairs and ask nothing.")] = False,
+    items: Annotated[
+        bool, typer.Option("--items", help="Instead: what holds items together, those with the weakest link first.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Ask about pairs of reports that may be one item, the least certain first, and record the answers as decisions."""
     from flows.matching.review_queue import review
 
+    if items or chart is not None:
+        _show_items(kind, limit, chart, json=json)
+        return
     installation = open_here()
     queue = review(installation, installation.kind(kind), limit)
     if json:
@@ -50,6 +60,31 @@ def review_command(
             _print_numbered(queue, question, n)
     else:
         _ask_all(queue, who)
+
+
+def _show_items(kind: str, limit: int, chart: Path | None, *, json: bool) -> None:
+    """Print the items with the weakest links, and draw how many have which."""
+    from flows.matching.review_queue import items_of_release
+
+    installation = open_here()
+    found = items_of_release(installation, installation.kind(kind))
+    if chart is not None:
+        from flows.cli.charts import item_profiles, write_chart
+
+        print_progress(f"chart: {write_chart(item_profiles(found.counts.iter_rows(named=True)), chart)}")
+    if json:
+        print_json(found.as_dict(limit))
+    else:
+        _print_items(found, limit)
+
+
+def _print_items(found: "ItemProfiles", limit: int) -> None:
+    print_text(
+        f"{found.kind}, release {found.release}: {found.profiles.height} items of two or more reports, the largest of "
+        f"{found.largest}; {found.bridged} with a link that no third report confirms"
+    )
+    titles = {"weakest": "weakest link, bits", "report_id": "of report"}
+    print_table([{titles.get(k, k): "" if v is None else v for k, v in row.items()} for row in found.shown(limit)])
 
 
 def _print_numbered(queue: "ReviewQueue", question: "ReviewQuestion", n: int) -> None:

@@ -2,7 +2,8 @@
 
 import functools
 import json
-from decimal import Decimal
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,10 +33,27 @@ SHOWN_COUNTS: Final = (
     "own_checks", "own_checks_agreeing",
 )  # fmt: skip
 DIGITS: Final = 6
+_EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+"""Enough digits for any value that a contract accepts: the default ones refuse a large number."""
 
 
-def render_dossier(found: dict[str, Any], vocabulary: Vocabulary, language: Language) -> str:
-    """Return the page of a dossier (`flows.overlap.dossier.describe_dossier`, with what `--without` adds if it was)."""
+@dataclass(frozen=True)
+class PageLinks:
+    """The links of a dossier that is part of a site: to the page above, and to itself (code, name, address)."""
+
+    above: str
+    above_name: str
+    languages_name: str
+    languages: tuple[tuple[str, str, str], ...]
+
+
+def render_dossier(
+    found: dict[str, Any], vocabulary: Vocabulary, language: Language, links: PageLinks | None = None
+) -> str:
+    """Return the page of a dossier (`flows.overlap.dossier.describe_dossier`, with what `--without` adds if it was).
+
+    links: those of the site that it is part of; a page of its own has none.
+    """
     labels = [column_label(column, vocabulary, language) for column in found["columns"]]
     texts = page_texts(language)
     return (
@@ -43,6 +61,7 @@ def render_dossier(found: dict[str, Any], vocabulary: Vocabulary, language: Lang
         .get_template("dossier.html")
         .render(
             t=texts,
+            links=links,
             language=language,
             style=STYLE_FILE.read_text(encoding="utf-8"),
             found=found,
@@ -84,8 +103,8 @@ def _title(titles: Titles | None, name: str, language: Language) -> str:
 
 def _number(value: Decimal | float, language: Language) -> str:
     """Return a number as the language writes it, without zeros at its end."""
-    exact = round(Decimal(str(value)), DIGITS)
-    whole, _, places = f"{abs(exact):f}".partition(".")
+    exact = _EXACT.quantize(Decimal(str(value)), Decimal((0, (1,), -DIGITS)))
+    whole, _, places = f"{exact.copy_abs():f}".partition(".")
     places = places.rstrip("0")
     sign = "\N{MINUS SIGN}" if exact < 0 else ""
     mark = "." if language == "en" else ","

@@ -12,6 +12,7 @@ from flows.queries.pairs import Pair, compare_pairs
 from infra.ledger import decisions as ledger_decisions
 from schemas.errors import UsageError
 from schemas.kind import Kind
+from transforms.evaluation.item_profiles import profile_counts, profile_items
 from transforms.linkage.review_queue import uncertain_pairs, undecided_pairs
 from transforms.preparation.reporters import linked_reporter
 
@@ -64,6 +65,46 @@ def review(installation: Installation, kind: Kind, limit: int | None = None) -> 
     items = chosen.select("item_a", "item_b", "reports", "pairs").iter_rows()
     questions = [ReviewQuestion(pair, *row) for pair, row in zip(pairs, items, strict=True)]
     return ReviewQueue(release, questions, uncertain.height, release.rule.automatic)
+
+
+@dataclass(frozen=True)
+class ItemProfiles:
+    """What holds the items of a kind together in a release.
+
+    profiles, counts: `transforms.evaluation.item_profiles.ITEM_PROFILE`, the weakest first, and `PROFILE_COUNT`.
+    """
+
+    kind: str
+    release: int
+    profiles: pl.DataFrame
+    counts: pl.DataFrame
+
+    @property
+    def largest(self) -> int:
+        """How many reports the largest item has."""
+        return max(self.profiles["reports"].to_list(), default=0)
+
+    @property
+    def bridged(self) -> int:
+        """How many items have a link that no third report confirms."""
+        return self.profiles.filter(pl.col("bridges") > 0).height
+
+    def shown(self, limit: int) -> list[dict[str, Any]]:
+        """Return the first items as rows, weights to hundredths of a bit."""
+        return self.profiles.head(max(limit, 1)).with_columns(pl.col("weakest").round(2)).to_dicts()
+
+    def as_dict(self, limit: int) -> dict[str, Any]:
+        """Return plain values; limit: so many items."""
+        values = {"kind": self.kind, "release": self.release}
+        return values | {"items": self.shown(limit), "counts": self.counts.to_dicts()}
+
+
+def items_of_release(installation: Installation, kind: Kind) -> ItemProfiles:
+    """Return the profiles of the items of two or more reports; `UsageError` if no release has the kind."""
+    release = open_kind(installation, kind)
+    reports = release.live("sources").select("report_id", "item_id").unique().collect()
+    profiles = profile_items(reports, release.live("edges").select("a", "b", "weight").collect())
+    return ItemProfiles(kind.kind, release.number, profiles, profile_counts(profiles))
 
 
 def _whole_items(release: KindRelease, edges: pl.DataFrame) -> pl.DataFrame:

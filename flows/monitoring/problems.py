@@ -37,6 +37,7 @@ def find_problems(state: "Status") -> Iterator[str]:
     yield from _waiting_problems(state.release, state.outbox, state.at)
     yield from state.storage
     yield from state.register
+    yield from map(one_sentence, state.mart)
     for submission in state.erasures:
         yield f"the erasure of submission {submission} is not finished: the same `engang erase` command completes it"
     if state.suspect_units:

@@ -98,6 +98,8 @@ class Status:
     """When a served worker last looked for arrivals; None if none does, or all were stopped as they should be."""
     contracts: list[str] = field(default_factory=list)
     """Contracts that read no delivery, and why: a wrong file, a change without a new version, an example that fails."""
+    mart: list[str] = field(default_factory=list)
+    """Why the mart was not brought to the last release, and what else of it could not be published."""
     problems: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

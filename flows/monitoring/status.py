@@ -12,8 +12,10 @@ import polars as pl
 
 from flows.contracts.gate import unusable_reasons
 from flows.installation import OSLO, Installation
+from flows.mart.nights import mart_problems
 from flows.monitoring.obligations import obligations
 from flows.monitoring.problems import find_problems
+from flows.monitoring.publications import publication_problems
 from flows.monitoring.register import register_problems
 from flows.monitoring.rejected import person_numbers, rejected_files, rejected_since
 from flows.monitoring.report import (
@@ -68,6 +70,7 @@ def status(installation: Installation, today: date | None = None) -> Status:
         suspect_units=_suspect_units(installation),
         erasures=unfinished_erasures(installation.engine),
         intake_seen=_intake_seen(installation),
+        mart=[*mart_problems(installation), *publication_problems(installation)],
     )
     result.problems.extend(find_problems(result))
     return result

@@ -72,7 +72,7 @@ def draft_from_file(installation: Installation, name: str, file: Path, options: 
     Raises `UsageError` for an invalid name, a contract that exists, a file that holds no table or no figures.
     """
     path = new_contract_path(name, options.to)
-    filename, data = _first_file(installation, file)
+    filename, data = first_file(installation, file)
     try:
         table = read_file_table(data)
         draft, kind = _draft(installation, name, table, options)
@@ -110,7 +110,7 @@ def new_contract_path(name: str, to: Path | None) -> Path:
     return path
 
 
-def _first_file(installation: Installation, file: Path) -> tuple[str, bytes]:
+def first_file(installation: Installation, file: Path) -> tuple[str, bytes]:
     """Return name and bytes of a file, or of the first file of a folder or an archive."""
     if not file.is_dir():
         check_input(file)
@@ -136,12 +136,20 @@ def _draft(
         return (follow(draft, installation.contract(options.like), texts.columns) if options.like else draft), None
     key = find_report_key(texts)
     numbered = texts if len(key) == 1 else texts.with_columns(pl.int_range(pl.len()).cast(pl.String).alias(ADDED_KEY))
-    kind = draft_kind(numbered, _kind_name(installation, name))
+    kind = _drafted_kind(numbered, _kind_name(installation, name))
     declared = kind.declared["fields"]
     types, why = ({f: declared[f][each] for f in kind.fields} for each in ("type", "doc"))
     keys = (kind.key,) if kind.key != ADDED_KEY else key
     columns = RecordColumns(kind.declared["kind"], kind.fields, keys, kind.reporter, types, why)
     return draft_records(source, texts, columns), kind
+
+
+def _drafted_kind(texts: pl.DataFrame, name: str) -> KindDraft:
+    try:
+        return draft_kind(texts, name)
+    except UsageError as error:
+        hint = "a list of units is no delivery: put it into the folder that ENGANG_CODELISTS names"
+        raise UsageError(f"no column holds figures; as records: {error}; {hint}") from error
 
 
 def _kind_name(installation: Installation, name: str) -> str:

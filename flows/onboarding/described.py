@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from flows.installation import Installation, contracts_folder
+from flows.installation import Installation
+from flows.onboarding.contract_draft import first_file, new_contract_path
+from flows.onboarding.drafted_example import EXAMPLE_ROWS, example_of
 from infra.files import write_atomic
 from infra.settings import read_settings
-from schemas.contract import CONTRACT_FOLDER, IDENTIFIER, read_contract
+from schemas.contract import read_contract
 from schemas.errors import ContractError, UsageError
 from schemas.kind import KIND_FOLDER, NAME_PATTERN, read_kind
 from schemas.record_description import RecordDescription, read_description
@@ -26,18 +29,22 @@ class DescribedContract:
 
 
 def write_described_contract(
-    installation: Installation, name: str, file: Path, *, to: Path | None = None, kind: str | None = None
+    installation: Installation,
+    name: str,
+    file: Path,
+    *,
+    to: Path | None = None,
+    kind: str | None = None,
+    delivery: Path | None = None,
 ) -> DescribedContract:
     """Write `<name>.yml` from a description of a record; of persons or cases also the kind, or its missing fields.
 
-    to: the folder, by default that of contracts; a kind is written to that of kinds. Raises `UsageError` for an invalid
-    name and a contract that exists, `ContractError` for a file that is no such description.
+    to: the folder, by default that of contracts; a kind is written to that of kinds. delivery: a file of such records,
+    which shows the encoding; of figures the first lines are the contract's example, of persons or cases none is copied.
+    Raises `UsageError` for an invalid name and a contract that exists, `ContractError` for a file that is no such
+    description.
     """
-    if not re.fullmatch(IDENTIFIER, name):
-        raise UsageError(f"{name!r} is no name for a contract: expected small letters, digits, '.', '_' and '-'")
-    path = (to or contracts_folder() or CONTRACT_FOLDER) / f"{name}.yml"
-    if path.exists():
-        raise UsageError(f"{path} exists: edit it, or choose another name")
+    path = new_contract_path(name, to)
     description = read_description(_text(file), file.name)
     kind_name = (
         (kind or re.sub(r"[^a-z0-9]+", "_", f"form_{description.form.lower()}")) if makes_records(description) else None
@@ -48,11 +55,34 @@ def write_described_contract(
     vocabulary = installation.vocabulary
     known = {"concepts": vocabulary.concepts, "dimensions": vocabulary.dimensions}
     obligation = name.removesuffix(f"-{description.year}")
-    text = contract_text(contract_of(description, name, obligation, known=known, kind=kind_name), description)
+    declared = contract_of(description, name, obligation, known=known, kind=kind_name)
+    if delivery is not None:
+        declared = _with_delivery(installation, declared, delivery)
+    text = contract_text(declared, description)
     read_contract(text, path.name)  # what it writes is read without edits
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, text)
     return DescribedContract(path, kind_file, added)
+
+
+def _with_delivery(installation: Installation, declared: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the contract with the encoding of a file and, where it makes claims, its first lines as the example."""
+    _, data = first_file(installation, file)
+    encoding = "utf-8" if not data.isascii() and _is_utf8(data) else declared["format"]["encoding"]
+    declared = declared | {"format": declared["format"] | {"encoding": encoding}}
+    if "record" in declared:
+        return declared
+    lines = [line for line in data.decode(encoding, "replace").splitlines() if line.strip()][:EXAMPLE_ROWS]
+    return declared | {"examples": [example_of(installation, declared, "".join(f"{line}\n" for line in lines))]}
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Return whether bytes are text in UTF-8."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(file: Path) -> str:

@@ -9,6 +9,7 @@ from flows.installation import Installation
 from schemas.contract import Contract
 from schemas.errors import EngangError
 from schemas.kind import Kind
+from transforms.drafting.example_document import json_example, xml_example
 from transforms.drafting.table.file_table import FileTable
 from transforms.examples.example_results import read_example
 
@@ -21,14 +22,20 @@ SHORT_KEYS: Final = ("row", "column", "period_start", "value")
 REJECT_KEYS: Final = ("row", "column", "reason", "found")
 FIELDS_SHOWN: Final = 6
 PERIOD: Final = "2024"
+_PLACEHOLDER: Final = {"name": "fill in", "given": ""}
 
 
 def with_example(installation: Installation, declared: dict[str, Any], table: FileTable) -> dict[str, Any]:
     """Return a drafted contract with an example of the file's first rows; without expectations where none is made."""
-    placeholder = {"name": "fill in", "given": ""}
     given = _given(declared, table)
-    if given is None:
-        return declared | {"examples": [placeholder]}
+    example = _PLACEHOLDER if given is None else example_of(installation, declared, given)
+    return declared | {"examples": [example]}
+
+
+def example_of(
+    installation: Installation, declared: dict[str, Any], given: str | list[list[str | int | None]]
+) -> dict[str, Any]:
+    """Return an example of rows with what a drafted contract makes of them; one to fill in where that is nothing."""
     example: dict[str, Any] = {"name": "the first rows of the file that it was drafted from"}
     if "option" in declared.get("period", {}):
         example["options"] = {"period": PERIOD}
@@ -37,7 +44,7 @@ def with_example(installation: Installation, declared: dict[str, Any], table: Fi
         shown = _gives(installation, Contract.model_validate(declared | {"examples": [example]}))
     except EngangError:
         shown = {}
-    return declared | {"examples": [example | shown if shown else placeholder]}
+    return example | shown if shown else _PLACEHOLDER
 
 
 def _gives(installation: Installation, contract: Contract) -> dict[str, Any]:
@@ -71,9 +78,23 @@ def _given(declared: dict[str, Any], table: FileTable) -> str | list[list[str | 
     records = [*table.start, *table.records[first : first + rows], *[["-"]] * form.get("skip_footer", 0)]
     if kind == "csv" and form.get("quote", '"') is not None:
         return _as_text(records, form["delimiter"])
-    if kind == "xlsx":
+    if kind in {"xlsx", "xls", "xlsb", "ods"}:
         header = form["header_rows"][0] if "header_rows" in form else form.get("header_row", 1)
         return [[_cell(text) for text in record] for record in records[header - 1 :]]
+    return _given_document(table, rows)
+
+
+def _given_document(table: FileTable, rows: int) -> str | list[list[str | int | None]] | None:
+    """Return the first rows of a file without lines or sheets: a document or, of Parquet, a table of texts."""
+    texts = table.texts.head(rows)
+    values = [{name: _cell(text or "") for name, text in row.items()} for row in texts.iter_rows(named=True)]
+    match table.form["type"]:
+        case "json":
+            return json_example(values, table.form["rows"])
+        case "xml":
+            return xml_example(values, table.form["rows"])
+        case "parquet":
+            return [list(texts.columns), *([text or None for text in row] for row in texts.iter_rows())]
     return None
 
 

@@ -20,9 +20,9 @@ from flows.orchestration.runs import announce_failure
 from flows.orchestration.tasks import export_task, markdown_table, open_installation_task, run_name_from, task_of
 from schemas.errors import ReleaseRefused
 
-BACKFILL_TIMEOUT: Final = 48 * 3600
+BACKFILL_TIMEOUT: Final = 72 * 3600
 """Seconds, including the wait for approval."""
-APPROVAL_TIMEOUT: Final = 24 * 3600
+APPROVAL_TIMEOUT: Final = 48 * 3600
 """Seconds that a run waits for approval. The rereading is stored; another run continues with it."""
 
 start_task = task_of(reread.start_backfill)

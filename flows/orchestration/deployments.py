@@ -20,8 +20,10 @@ RECEIVE_SCHEDULE: Final = "* * * * *"
 TAGS: Final = ("engang",)
 
 
-def deployments() -> "list[RunnerDeployment]":
+def deployments(*, watched: bool = False) -> "list[RunnerDeployment]":
     """Return the deployments, ready to be served.
+
+    watched: whether the process that serves them receives arrivals itself, so that `receive` runs on request alone.
 
     `backfill` has no limit of its own: Prefect gives the slot of a run away while it waits for approval, and then ends
     the run. The publishing lock lets one of them publish at a time.
@@ -36,19 +38,23 @@ def deployments() -> "list[RunnerDeployment]":
     by_module = EntrypointType.MODULE_PATH  # by file path it would be loaded as a second module
     return [
         RunnerDeployment.from_flow(flow, DEPLOYMENT_NAME, entrypoint_type=by_module, tags=list(TAGS), **options)
-        for flow, options in ((receive, _receive()), (nightly, _nightly()), (backfill, {}))
+        for flow, options in ((receive, _receive(watched=watched)), (nightly, _nightly()), (backfill, {}))
     ]
 
 
-def _receive() -> dict[str, Any]:
-    """On an arrival event and every minute; a run that is due while another one runs is cancelled."""
+def _receive(*, watched: bool) -> dict[str, Any]:
+    """On an arrival event and every minute; a run that is due while another one runs is cancelled.
+
+    If arrivals are watched there is no trigger, and the schedule is not active: without one, Prefect would keep that of
+    the last time.
+    """
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.events import DeploymentEventTrigger
     from prefect.schedules import Cron
 
     return {
-        "schedule": Cron(RECEIVE_SCHEDULE, timezone="UTC"),
-        "triggers": [DeploymentEventTrigger(name="something arrived", expect={SUBMISSION_RECEIVED})],
+        "schedule": Cron(RECEIVE_SCHEDULE, timezone="UTC", active=not watched),
+        "triggers": [] if watched else [DeploymentEventTrigger(name="something arrived", expect={SUBMISSION_RECEIVED})],
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
     }
 

@@ -45,6 +45,9 @@ send_notifications_task = task_of(pipeline.send_notifications)
 compact_task = task_of(pipeline.compact_small_files)
 check_storage_task = task_of(pipeline.check_storage)
 check_register_task = task_of(pipeline.check_register)
+sync_mart_task = task_of(pipeline.sync_mart)
+site_task = task_of(pipeline.write_site_night)
+package_task = task_of(pipeline.write_package_night)
 
 
 def publish(installation: Installation, run_id: str) -> Night:
@@ -101,12 +104,21 @@ def _nightly_steps(installation: Installation, export: ExportMode, run_id: str) 
     check_register_task(installation, log)
     send_notifications_task(installation, log)
     folder = export_task(installation, done, export)
+    sync_mart_task(installation, done, log)
+    site = site_task(installation, done, log)
+    package = package_task(installation, done, log)
     compact_task(installation, log)
     create_release_artifact(done, exported=folder is not None)
     if folder is not None:
         create_link_artifact(
             folder.as_uri(), f"release {done.release}", key="release-files", description="Plain Parquet"
         )
+    if site is not None:
+        create_link_artifact(
+            (site / "index.html").as_uri(), f"release {done.release}", key="site", description="The site of the release"
+        )
+    if package is not None:
+        create_markdown_artifact(f"`{package.place}`", key="package", description="The package for analysts")
     return done
 
 

@@ -38,7 +38,7 @@ def serve(port: int = DEFAULT_PORT) -> None:
 
     if PREFECT_API_URL.value():
         with check_page_process(installation.settings.check_page, os.environ), _intake_threads(installation):
-            prefect.serve(*deployments(), pause_on_shutdown=False)
+            prefect.serve(*deployments(watched=True), pause_on_shutdown=False)
         return
     with (
         check_page_process(installation.settings.check_page, os.environ),
@@ -46,7 +46,7 @@ def serve(port: int = DEFAULT_PORT) -> None:
         prefect_server(home / "prefect", port, os.environ) as url,
         temporary_settings({PREFECT_API_URL: url}),
     ):
-        prefect.serve(*deployments(), pause_on_shutdown=False)
+        prefect.serve(*deployments(watched=True), pause_on_shutdown=False)
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def _intake_threads(installation: Installation) -> Iterator[None]:
     """Receive arrivals and deliver the outbox while the block runs, each in a thread of its own.
 
     A run of `receive` is a process that imports Prefect for seconds before it reads a file; the thread reads it at
-    once. Both may look for work at the same time. That is safe: the inbox leases each object to one worker.
+    once. A run that somebody starts meanwhile may look for work too: the inbox leases each object to one worker.
     """
     stop = threading.Event()
     # Load both now: the first file would wait for them.

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from flows.installation import Installation
-from flows.overlap.release_statements import statements_of
+from flows.overlap.tables import overlap_table
 from flows.releases import find_release
 from infra.lake import access as lake_access
 from schemas.contract import ClaimSpec, Contract, read_contract
@@ -78,10 +78,9 @@ def _reported(installation: Installation) -> dict[tuple[str, str], dict[str, Any
         release = find_release(installation)
     except UsageError:  # nothing is released yet: what contracts declare is known all the same
         return {}
-    counts = (
-        statements_of(installation, release)
-        .group_by("obligation", "concept")
-        .agg(items=pl.col("item_id").n_unique(), since=pl.col("period_start").min())
+    coverage = overlap_table(installation, release, "coverage").explode("obligations")
+    counts = coverage.group_by("concept", obligation="obligations").agg(
+        pl.col("items").sum(), since=pl.col("period_start").min()
     )
     return {
         (row["obligation"], row["concept"]): {"items": row["items"], "since": row["since"]} for row in counts.to_dicts()

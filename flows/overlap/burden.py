@@ -8,11 +8,18 @@ import polars as pl
 from flows.installation import Installation
 from flows.overlap.derived import derive_items
 from flows.overlap.release_statements import hours_of, statements_of
-from flows.overlap.tables import overlap_table
+from flows.overlap.tables import overlap_table, report_counts
 from flows.releases import find_release
 from infra.lake import access as lake_access
-from transforms.overlap.minimal import column_costs, column_name, derived_coverage, frontier
-from transforms.overlap.pairs import burden_of
+from infra.ledger.releases import Release
+from transforms.overlap.minimal import (
+    accurate_patterns,
+    column_costs,
+    column_name,
+    frontier,
+    item_widths,
+    with_derived,
+)
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,12 @@ def rank_burden(installation: Installation, number: int | None = None) -> list[d
 
 @lake_access.scan_errors()
 def find_minimal(installation: Installation, number: int | None = None) -> MinimalReporting:
-    """Return the obligations of fewest hours with which a release keeps each of its items."""
-    statements = statements_of(installation, find_release(installation, number))
-    declared = hours_of(installation)
-    totals = burden_of(statements, declared).group_by("obligation").agg(pl.col("hours_high").sum())
-    known = declared.filter(pl.col("high").is_not_null())["obligation"].to_list()
-    hours = dict(totals.iter_rows())
-    coverage = _covered(installation, statements.select("obligation", item="item_id"), number)
-    return _minimal(coverage, hours, hours.keys() - set(known))
+    """Return the obligations of fewest hours with which a release keeps each of its items, at its best accuracy."""
+    release = find_release(installation, number)
+    burden = overlap_table(installation, release, "burden")
+    hours = dict(burden.group_by("obligation").agg(pl.col("hours_high").sum()).iter_rows())
+    known = hours_of(installation).filter(pl.col("high").is_not_null())["obligation"].to_list()
+    return _minimal(_patterns(installation, release, columns=False), hours, hours.keys() - set(known))
 
 
 @lake_access.scan_errors()
@@ -63,22 +68,33 @@ def find_minimal_columns(installation: Installation, number: int | None = None) 
 
     A report's hours are divided equally among its figures: what a form costs however short it is, nobody has stated.
     """
-    statements = statements_of(installation, find_release(installation, number))
-    costs = column_costs(statements, hours_of(installation))
+    release = find_release(installation, number)
+    costs = column_costs(report_counts(installation, release), hours_of(installation))
     hours = {name: high or 0.0 for name, high in costs.select("column", "high").iter_rows()}
     unknown = costs.filter(pl.col("high").is_null())["column"]
-    coverage = _covered(installation, statements.select(item="item_id", obligation=column_name()), number)
-    return _minimal(coverage, hours, set(unknown))
+    return _minimal(_patterns(installation, release, columns=True), hours, set(unknown))
 
 
-def _covered(installation: Installation, coverage: pl.DataFrame, number: int | None) -> pl.DataFrame:
-    """Return the coverage with the items that follow from what one obligation or column reports."""
-    derived = derive_items(installation, find_release(installation, number))
-    return derived_coverage(coverage, derived.items, derived.edges)
+def _patterns(installation: Installation, release: Release, *, columns: bool) -> pl.DataFrame:
+    """Return who reports which items most accurately, with what follows from what one obligation or column reports.
+
+    All but that is counted by the night: only items that are equal to sums of others, and these, are read.
+    """
+    coverage = overlap_table(installation, release, "coverage")
+    patterns = accurate_patterns(coverage, columns=columns)
+    derived = derive_items(installation, release)
+    equal = derived.items.filter(relation="equal").select("item_id", "rule")
+    if equal.is_empty():
+        return patterns
+    parts = derived.edges.join(equal, on=["item_id", "rule"], how="semi")["part_id"]
+    wanted = pl.col("item_id").is_in(pl.concat([equal["item_id"], parts]).unique().implode())
+    name = column_name() if columns else pl.col("obligation")
+    widths = item_widths(statements_of(installation, release, where=wanted), name)
+    return with_derived(patterns, widths, derived.items, derived.edges)
 
 
-def _minimal(coverage: pl.DataFrame, hours: dict[str, float], unknown: set[str]) -> MinimalReporting:
-    sets = frontier(coverage, hours)
+def _minimal(patterns: pl.DataFrame, hours: dict[str, float], unknown: set[str]) -> MinimalReporting:
+    sets = frontier(patterns, hours)
     found = sets[-1]
     return MinimalReporting(
         needed=list(found.obligations),

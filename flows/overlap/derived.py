@@ -20,6 +20,8 @@ def derive_items(installation: Installation, release: Release, concepts: Collect
     """
     names = sorted(deriving_concepts(installation.vocabulary, concepts))
     vocabulary = replace(installation.vocabulary, concepts={n: installation.vocabulary.concepts[n] for n in names})
+    if not names:  # nothing is read
+        release = {**release, "tables": {}}
     observations = observation_tables(installation.settings.lake).live("observations", release["tables"])
     items = (
         observations.filter(pl.col("concept").is_in(names))

@@ -13,6 +13,7 @@ from flows.overlap.derived import derive_items
 from flows.overlap.dossier_sql import dossier_sql
 from flows.overlap.release_statements import check_obligation, hours_of
 from flows.overlap.sharing import obligations_not_shared
+from flows.overlap.tables import overlap_table
 from flows.release.verify import rebuild_from
 from flows.releases import find_release
 from infra import telemetry
@@ -87,18 +88,33 @@ def describe_dossier(installation: Installation, found: Dossier, number: int | N
 
 
 def _about(installation: Installation, release: Release, obligation: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the statements of an obligation's items and of the items that these are sums of, and the edges to them."""
-    tables = observation_tables(installation.settings.lake)
-    sources, items = (tables.live(name, release["tables"]) for name in ("sources", "observations"))
-    mine = sources.filter(pl.col("obligation") == obligation).select("item_id").unique().collect()
-    if mine.is_empty():
-        check_obligation(sources.select("obligation").unique().collect(), obligation)
+    """Return the statements of an obligation's items and of the items that these are sums of, and the edges to them.
+
+    Of the release only months, concepts and obligations are read that the table `coverage` names with the obligation;
+    all where an item of it is a sum of others.
+    """
+    coverage = overlap_table(installation, release, "coverage")
+    shared = coverage.filter(pl.col("obligations").list.contains(obligation))
+    if shared.is_empty():
+        check_obligation(coverage.select(obligation=pl.col("obligations").explode()), obligation)
+    tables, names = observation_tables(installation.settings.lake), ("sources", "observations")
+    months = shared["partition"].unique().sort().to_list()
+    sources, items = (tables.live(name, release["tables"], months) for name in names)
+    own = pl.col("obligation") == obligation
+    mine = sources.filter(own).select("item_id").unique().collect()
     stated = {c.concept for contract in _contracts_of(installation, obligation) for c in contract.claims}
     edges = derive_items(installation, release, stated).edges.join(mine, on="item_id", how="semi")
+    if edges.is_empty():
+        known = shared["obligations"].explode().unique()
+        others = sources.filter(~own & pl.col("obligation").is_in(known.implode()))
+        items = items.filter(pl.col("concept").is_in(shared["concept"].unique().implode()))
+        several = [sources.filter(own)] if known.len() == 1 else [sources.filter(own), others]
+    else:
+        sources, items = (tables.live(name, release["tables"]) for name in names)
+        several = [sources.filter(own), sources.filter(~own)]
     wanted = pl.concat([mine["item_id"], edges["part_id"]]).unique().to_frame("item_id").lazy()
-    own = pl.col("obligation") == obligation
-    others = sources.filter(~own).join(wanted, on="item_id", how="semi")
-    return read_statements(pl.concat([sources.filter(own), others]), items), edges
+    lines = pl.concat([several[0], *(rows.join(wanted, on="item_id", how="semi") for rows in several[1:])])
+    return read_statements(lines, items), edges
 
 
 def _contract_of(installation: Installation, obligation: str) -> Contract | None:

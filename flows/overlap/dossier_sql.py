@@ -5,18 +5,22 @@ from typing import Final
 
 _PARTS: Final = {
     "$half": "CASE WHEN decimals <= 9 THEN CAST(power(10, -decimals) / 2 AS DECIMAL(38, 10)) ELSE 0 END",
+    "$tolerated": "* 10000)::DECIMAL(28, 0) * 0.0000000001, 0)",
     "$only": "CASE WHEN count(value) = count(*) AND count(DISTINCT value) = 1 THEN min(value) END AS value",
     "$interval": "max(value - half) AS lower, min(value + half) AS upper, min(half) AS half, min(received_at) AS first",
 }
-"""What the texts below name by a dollar sign: half an interval, the only value of an item, where it may lie."""
+"""What the texts below name by a dollar sign: half an interval by its decimals and by the contract's tolerance
+(in millionths), the only value of an item, where it may lie."""
 _STATEMENTS: Final = """\
 WITH lines AS (
-  SELECT s.*, $half AS half, received_at FROM sources s LEFT JOIN submissions USING (submission_id)
+  SELECT s.*, $half AS accuracy, received_at FROM sources s LEFT JOIN submissions USING (submission_id)
 ), statements AS (
-  SELECT item_id, obligation, reported_by, value, half, received_at FROM lines WHERE relation != 'additive'
+  SELECT item_id, obligation, reported_by, value,
+    greatest(accuracy, coalesce(floor(abs(value) * tolerance $tolerated) AS half, received_at
+  FROM lines WHERE relation != 'additive'
   UNION ALL
-  SELECT item_id, obligation, reported_by, CASE WHEN count(value) = count(*) THEN sum(value) END, sum(half),
-    min(received_at)
+  SELECT item_id, obligation, reported_by, CASE WHEN count(value) = count(*) THEN sum(value) END,
+    greatest(sum(accuracy), coalesce(floor(abs(sum(value)) * max(tolerance) $tolerated), min(received_at)
   FROM lines WHERE relation = 'additive' GROUP BY item_id, obligation, reported_by, submission_id
 ), own AS (
   SELECT item_id, $only, $interval, count(DISTINCT reported_by) > 1 AND count(value) = count(*) AS checked

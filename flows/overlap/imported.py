@@ -17,7 +17,8 @@ from infra.imported_obligations import read_imports, write_import
 from schemas.errors import UsageError
 from transforms.descriptions import obligation_rows
 from transforms.overlap.imports.declared import contained_elsewhere, declared_overlap, items_of_agencies, unanswered
-from transforms.overlap.imports.eba import read_eba
+from transforms.overlap.imports.eba import read_eba, read_rules, stated_sums
+from transforms.overlap.imports.kostra import read_kostra
 from transforms.overlap.imports.matrix import read_matrix
 from transforms.overlap.imports.oppgaveregisteret import read_oppgaveregisteret
 from transforms.overlap.imports.us_inventory import read_us_inventory
@@ -28,6 +29,7 @@ READERS: Final[dict[str, Callable[[bytes, str], pl.DataFrame]]] = {
     "us-inventory": lambda data, _: read_us_inventory(data),
     "matrix": read_matrix,
     "eba": lambda data, _: read_eba(data),
+    "kostra": lambda data, _: read_kostra(data),
 }
 """What a file may be from -> its reader, of the bytes and the name of the import."""
 _NAME: Final = r"[a-z0-9][a-z0-9_.-]{0,40}"
@@ -45,11 +47,7 @@ def import_obligations(
     if source not in READERS or not re.fullmatch(_NAME, import_name):
         names = ", ".join(READERS)
         raise UsageError(f"an import is from one of {names}, and its name is of small letters, digits, '.', '_', '-'")
-    try:
-        check_input(file, MOST_BYTES)
-        data = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror or error}") from None
+    data = _bytes_of(file)
     found = READERS[source](data, import_name)
     if found.is_empty() or found["obligation"].is_duplicated().any():
         raise UsageError(f"{file}: no obligation in it, or one twice")
@@ -65,6 +63,19 @@ def import_obligations(
         "contained": contained_elsewhere(found).height,
         "stored": not dry_run,
     }
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        check_input(file, MOST_BYTES)
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}") from None
+
+
+def list_stated_sums(file: Path) -> list[dict[str, Any]]:
+    """Return the rules of a data point model that state a sum or an equality: code, kind, total, parts."""
+    return stated_sums(read_rules(_bytes_of(file))).to_dicts()
 
 
 def declared_pairs(installation: Installation) -> list[dict[str, Any]]:

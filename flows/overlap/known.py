@@ -1,45 +1,113 @@
 """What is known already: the cells of a report that others have reported, with value, source and accuracy."""
 
 import datetime as dt
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
 
 from flows.installation import Installation
-from flows.overlap.release_statements import statements_of
-from flows.overlap.sharing import obligations_not_shared
+from flows.overlap.prefill.evidence import (
+    RECEIVED,
+    Viewpoint,
+    known_items,
+    months,
+    shown_statements,
+    units_within,
+    viewpoint_of,
+)
+from flows.published_tables import tables_of_overlap
 from flows.releases import find_release
 from infra.lake import access as lake_access
+from infra.lake.item_tables import observation_tables
+from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
 from schemas.contract import ClaimSpec, Contract
 from schemas.contract_terms import breakdowns
 from schemas.errors import UsageError
 from schemas.suggestions import did_you_mean
 from transforms.overlap.breakdowns import fixed_codes, may_be_equal
+from transforms.overlap.dossier import lower_bound
+from transforms.prefill.cells import WHY
+from transforms.prefill.known import FILLED, ITEM, KNOWN
+from transforms.prefill.texts.period_texts import period_asked
+from transforms.prefill.texts.unit_texts import unit_asked
 
-_PERIOD: Final = re.compile(r"(?P<year>\d{4})(?:-?[QK](?P<quarter>[1-4])|-(?P<month>\d{2})(?:-(?P<day>\d{2}))?)?")
-_MONTHS_A_QUARTER: Final = 3
+NOBODY: Final = "nobody has reported it"
+NOBODY_MAY: Final = "nobody who may share it has reported it"
+"""Why a figure is not known where no statement of it is looked at, by what contracts declare alone."""
+
+
+@dataclass(frozen=True)
+class KnownReport:
+    """What is known of one report: a contract, a unit and a period.
+
+    place: the columns of `transforms.prefill.known.ITEM` of the unit and period. items: what is known of items of the
+    unit and period (`KNOWN_ITEM`). history: (obligation, concept) -> in how many items of the concept of other periods
+    an obligation and the contract's own have one value, and of how many that both have.
+    """
+
+    contract: Contract
+    view: Viewpoint
+    place: dict[str, Any]
+    items: pl.DataFrame
+    history: Mapping[tuple[str, str], tuple[int, int]]
+
+    def sureness(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return how sure a value is by what its sources and the form's own reports had in common otherwise."""
+        counts = [self.history.get((name, item["concept"]), (0, 0)) for name in item["obligations"] or ()]
+        agreed, compared = (sum(count[n] for count in counts) for n in (0, 1))
+        return {"agreed": agreed, "compared": compared, "bound": lower_bound(agreed, compared)}
+
+    def why(self, claim: ClaimSpec, item: dict[str, Any] | None) -> str:
+        """Return why a figure is not known, in words; nothing of it depends on a value."""
+        if item is not None and item["state"] in WHY:
+            return WHY[item["state"]]
+        return NOBODY_MAY if claim.concept in self.view.asked_by_hidden else NOBODY
 
 
 @lake_access.scan_errors()
-def known_cells(installation: Installation, contract_name: str, unit: str, period: str) -> list[dict[str, Any]]:
-    """Return a row for each figure that a contract asks about a unit and period.
+def known_report(
+    installation: Installation, contract_name: str, unit: str, period: str, *, everyone: bool = False
+) -> KnownReport:
+    """Return what is known of a report; `UsageError` for a contract, unit or period that cannot be.
 
-    unit: a code or unit id of the release. period: 2025, 2025-Q1, 2025-01 or 2025-01-31. Each row: column,
-    concept, breakdown, value (Decimal, null where not known), unit_measure, known (Boolean), source (obligations),
-    reported_by, decimals, why (why it is not known). What the contract's own obligation has delivered is no source; a
-    value that is withheld, confidential or contradicted is not known, and nothing is that the contract's agency may
-    not be shown.
+    unit: a code or unit id. period: as the contract writes it, or 2025, 2025-Q1, 2025-01, 2025-01-31. everyone: show
+    only what everybody may be shown (`may_share: all`), as to somebody who is not known.
     """
     contract = _contract(installation, contract_name)
-    contract.place()
-    start, end = _period(period)
-    asked = (pl.col("unit_id") == unit) | (pl.col("unit_code") == unit)
-    asked &= (pl.col("period_start") == start) & (pl.col("period_end") == end)
-    statements = statements_of(installation, find_release(installation), [f"{start:%Y-%m}"], where=asked)
-    unused = [contract.obligation, *obligations_not_shared(installation, contract.obligation)]
-    here = statements.filter(~pl.col("obligation").is_in(unused))
-    return [row for claim in contract.claims for row in _cells(contract, claim, here)]
+    asked_unit, asked_period = contract.place()
+    start, end = period_asked(period, asked_period, contract.format)
+    place = unit_asked(installation.register, asked_unit, unit, start, end)
+    place |= {"period_start": start, "period_end": end}
+    view = viewpoint_of(installation, contract, everyone=everyone)
+    release = find_release(installation)
+    items = _items(installation, release, view, place)
+    statements = _statements(installation, release, view, items)
+    wanted = pl.DataFrame([place], schema=_PLACE).drop("period_end")
+    known = known_items(statements, items, view, installation.register.units, wanted)
+    mine = known.filter(
+        pl.col("unit_id") == place["unit_id"], pl.col("period_start") == start, pl.col("period_end") == end
+    )
+    history = {} if everyone else _history(installation, release, view, start)
+    return KnownReport(contract, view, place, mine, history)
+
+
+_PLACE: Final = {name: ITEM[name] for name in (*list(ITEM)[4:8], "period_start", "period_end")}
+
+
+def known_cells(installation: Installation, contract_name: str, unit: str, period: str) -> list[dict[str, Any]]:
+    """Return a row for each figure that a contract asks about a unit and period (arguments as `known_report`).
+
+    Each row: column, concept, breakdown, value (Decimal, null where not known), unit_measure, known (Boolean), source
+    (obligations), sender, reported_by, received (when), plus_minus, rule (of a value that is a sum of others), agreed
+    and compared (`KnownReport.history`) with their bound, why (why it is not known). What the contract's own obligation
+    has delivered is no source; a value that is withheld, confidential, personal or contradicted is not known, and
+    nothing is that the contract's agency may not be shown.
+    """
+    report = known_report(installation, contract_name, unit, period)
+    return [row for claim in report.contract.claims for row in _cells(report, claim)]
 
 
 def _contract(installation: Installation, name: str) -> Contract:
@@ -49,75 +117,74 @@ def _contract(installation: Installation, name: str) -> Contract:
     raise UsageError(f"no contract {name!r}: {did_you_mean(name, known)} `engang contracts list` lists them")
 
 
-def _period(text: str) -> tuple[dt.date, dt.date]:
-    """Return the first day of a period and the first day after it; raises `UsageError`."""
-    found = _PERIOD.fullmatch(text)
-    if found is None:
-        raise UsageError(f"period {text!r}: expected 2025, 2025-Q1, 2025-01 or 2025-01-31")
-    year, quarter, month, day = (int(found[name] or 0) for name in ("year", "quarter", "month", "day"))
-    first = (quarter - 1) * _MONTHS_A_QUARTER + 1 if quarter else int(found["month"] or 1)
-    try:
-        start = dt.date(year, first, int(found["day"] or 1))
-    except ValueError as error:
-        raise UsageError(f"period {text!r}: {error}") from None
-    if day:
-        return start, start + dt.timedelta(days=1)
-    return start, _first_of_month_after(start, _months_covered(quarter, month))
+def _items(installation: Installation, release: Release, view: Viewpoint, place: dict[str, Any]) -> pl.DataFrame:
+    """Return the items of the unit and period and, where figures may follow from others, those of their parts."""
+    unit_id, start, end = place["unit_id"], place["period_start"], place["period_end"]
+    units, partitions = [unit_id], [f"{start:%Y-%m}"]
+    period = (pl.col("period_start") == start) & (pl.col("period_end") == end)
+    if view.derives:
+        units += units_within(installation.register.units, [unit_id], start)
+        period = (pl.col("period_start") >= start) & (pl.col("period_end") <= end)
+        partitions = months(start, end)
+    concepts = {*(claim.concept for claim in view.contract.claims), *view.vocabulary.concepts}
+    tables = observation_tables(installation.settings.lake)
+    rows = tables.live("observations", release["tables"], partitions)
+    wanted = pl.col("unit_id").is_in(units) & period & pl.col("concept").is_in(sorted(concepts))
+    return rows.filter(wanted).select(ITEM.names()).collect()
 
 
-def _months_covered(quarter: int, month: int) -> int:
-    """Return how many months a quarter, a month or, where both are 0, a year has."""
-    if quarter:
-        return _MONTHS_A_QUARTER
-    return 1 if month else 12
+def _statements(installation: Installation, release: Release, view: Viewpoint, items: pl.DataFrame) -> pl.DataFrame:
+    tables = observation_tables(installation.settings.lake)
+    partitions = items["period_start"].dt.strftime("%Y-%m").unique().sort().to_list()
+    sources = tables.live("sources", release["tables"], partitions)
+    sources = sources.filter(pl.col("item_id").is_in(items["item_id"].implode()))
+    found = sources.collect()
+    ids = found["submission_id"].unique().to_list()
+    received = ledger_submissions.read_submissions(installation.engine, ids=ids, columns=RECEIVED)
+    return shown_statements(found.lazy(), items, received, view)
 
 
-def _first_of_month_after(start: dt.date, months: int) -> dt.date:
-    """Return the first day of the month that is so many months after a date's."""
-    later = start.month - 1 + months
-    return dt.date(start.year + later // 12, later % 12 + 1, 1)
-
-
-def _cells(contract: Contract, claim: ClaimSpec, here: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of one claim: one per breakdown that others have reported, or one that is not known."""
-    wanted = fixed_codes(breakdowns(contract, claim))
-    rows = here.filter(pl.col("concept") == claim.concept)
-    found = [
-        _cell(claim, breakdown[0], group)
-        for breakdown, group in rows.group_by("breakdown", maintain_order=True)
-        if may_be_equal(wanted, str(breakdown[0]))
+def _history(
+    installation: Installation, release: Release, view: Viewpoint, start: dt.date
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return how often the contract's obligation and each other one had the same value of other periods."""
+    own = view.contract.obligation
+    rows = tables_of_overlap(installation, release).live("overlap").filter(pl.col("period_start") != start)
+    sides = [
+        rows.filter(pl.col(mine) == own).select("concept", "items", "agreeing", obligation=other)
+        for mine, other in (("obligation_a", "obligation_b"), ("obligation_b", "obligation_a"))
     ]
-    return sorted(found, key=lambda row: str(row["breakdown"])) or [_unknown(claim, None, "nobody has reported it")]
+    shown = pl.concat(sides).filter(~pl.col("obligation").is_in(view.hidden))
+    counts = shown.group_by("obligation", "concept").agg(pl.col("agreeing", "items").sum()).collect()
+    return {(obligation, concept): (agreed, compared) for obligation, concept, agreed, compared in counts.rows()}
 
 
-def _cell(claim: ClaimSpec, breakdown: object, rows: pl.DataFrame) -> dict[str, Any]:
-    """Return the row of what others state about one item: the most accurate value, if they do not contradict."""
-    if rows["value"].null_count():
-        return _unknown(claim, breakdown, "the value is withheld")
-    if rows["lower"].max() > rows["upper"].min():  # type: ignore[operator]  # decimals
-        return _unknown(claim, breakdown, "the reports contradict each other")
-    width = (pl.col("upper") - pl.col("lower")).cast(pl.Float64)
-    best = rows.sort(width, "obligation", "reported_by", "value").row(0, named=True)
-    return {
-        **_unknown(claim, breakdown, ""),
-        "value": best["value"],
-        "known": True,
-        "source": ", ".join(rows["obligation"].unique().sort()),
-        "reported_by": best["reported_by"],
-        "plus_minus": (best["upper"] - best["lower"]) / 2,
-    }
+def _cells(report: KnownReport, claim: ClaimSpec) -> list[dict[str, Any]]:
+    """Return the rows of one claim: one per breakdown that others have reported, or one that is not known."""
+    wanted = fixed_codes(breakdowns(report.contract, claim))
+    rows = report.items.filter(pl.col("concept") == claim.concept).sort("breakdown", "unit_measure").to_dicts()
+    found = [_cell(report, claim, row) for row in rows if may_be_equal(wanted, row["breakdown"])]
+    return found or [_cell(report, claim, None)]
 
 
-def _unknown(claim: ClaimSpec, breakdown: object, why: str) -> dict[str, Any]:
-    """Return the row of a figure that is not known."""
+def _cell(report: KnownReport, claim: ClaimSpec, item: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the row of a figure: what is known of an item, or why nothing is."""
+    found = item or dict.fromkeys(("breakdown", "unit_measure", "state"))
+    known = found["state"] in FILLED
+    shown: dict[str, Any] = found if known else {}
     return {
         "column": claim.column,
         "concept": claim.concept,
-        "breakdown": breakdown,
-        "value": None,
-        "known": False,
-        "source": None,
-        "reported_by": None,
-        "plus_minus": None,
-        "why": why,
+        "breakdown": found["breakdown"],
+        "value": shown.get("value"),
+        "unit_measure": found["unit_measure"],
+        "known": known,
+        "source": ", ".join(shown["obligations"]) if shown else None,
+        "sender": ", ".join(shown["senders"]) if shown else None,
+        "reported_by": shown.get("reported_by"),
+        "received": shown.get("received_at"),
+        "plus_minus": (shown["upper"] - shown["lower"]) / 2 if shown else None,
+        "rule": shown.get("rule"),
+        **(report.sureness(shown) if shown.get("state") == KNOWN else dict.fromkeys(("agreed", "compared", "bound"))),
+        "why": "" if known else report.why(claim, item),
     }

@@ -16,7 +16,19 @@ def obligations_not_shared(installation: Installation, obligation: str) -> list[
     return sorted(closed - {obligation})
 
 
+def obligations_not_public(installation: Installation) -> list[str]:
+    """Return the obligations whose figures not everybody may be shown, sorted: all but those with `may_share: all`."""
+    return sorted({c.obligation for c in installation.contracts.values() if c.may_share != "all"})
+
+
 def may_be_shown(contract: Contract, agency: str) -> bool:
     """Return whether an agency may be shown what is reported under a contract."""
     shared = contract.may_share
     return agency == contract.agency or shared is None or shared == "all" or (shared != "none" and agency in shared)
+
+
+def obligations_that_copy(installation: Installation, obligation: str) -> list[str]:
+    """Return the other obligations that repeat the figures of one: they know nothing that it has not reported."""
+    contracts = list(installation.contracts.values())
+    own = {obligation, *(c.contract for c in contracts if c.obligation == obligation)}
+    return sorted({c.obligation for c in contracts if c.copy_of in own} - {obligation})

@@ -1,6 +1,7 @@
 """SQL queries over a release's tables and some tables of the ledger."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -25,6 +26,8 @@ LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
     "record_warnings": read_record_warnings,
 }
 """The ledger's tables that a query sees, each with the function that reads all of it."""
+WITH_VERDICTS: Final = {"suspected"}
+"""The tables of overlap of which a query sees what people have decided since the release."""
 
 
 @lake_access.scan_errors()
@@ -40,18 +43,21 @@ def query(
     cannot be read.
     """
     release = find_release(installation, number)
-    mentioned = {name: read for name, read in LEDGER_TABLES.items() if name in sql.lower()}
-    frames = {name: read(installation.engine) for name, read in mentioned.items()}
     stored = MEASURED_TABLES if measures_published(release) else {}
-    computed = [name for name in OVERLAP_TABLES if name not in stored and name in sql.lower()]
-    frames |= {name: overlap_table(installation, release, name) for name in computed}
+    made = {name for name in OVERLAP_TABLES if name not in stored} | WITH_VERDICTS
+    frames = {name: read(installation.engine) for name, read in LEDGER_TABLES.items() if name in sql.lower()}
+    for name in OVERLAP_TABLES:
+        if name in made and name in sql.lower():
+            frames[name] = overlap_table(installation, release, name)
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
     published = [*all_item_tables(installation), description_tables(installation.settings.lake)]
     if stored:
-        published.append(overlap_tables(installation.settings.lake))
-    tables = ReleaseTables(release["tables"], published, frames)
-    return query_release(tables, sql, installation.settings.query)
+        tables = overlap_tables(installation.settings.lake)
+        views = {name: columns for name, columns in tables.published.items() if name not in WITH_VERDICTS}
+        published.append(replace(tables, published=views))
+    seen = ReleaseTables(release["tables"], published, frames)
+    return query_release(seen, sql, installation.settings.query)
 
 
 def confidential_claims(installation: Installation, release: Release) -> pl.DataFrame:

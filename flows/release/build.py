@@ -10,7 +10,8 @@ import polars as pl
 
 from flows.events import event_on_refusal
 from flows.installation import Installation
-from flows.release.measures import begin_measures, count_measures, write_measures
+from flows.release.overlap.measures import begin_measures, count_measures, write_measures
+from flows.release.overlap.suspected import write_suspected
 from flows.release.publish import Night, changed_submissions, publish_staged, publishing_run
 from flows.release.reconsolidation import published_observations, reconsolidation_baseline, reconsolidation_reason
 from flows.release.records.inputs import kinds_to_resolve, release_models
@@ -35,6 +36,7 @@ from transforms.observations.consolidate import (
     lane_sums,
     observation_content,
 )
+from transforms.receipts.fates import fate_submissions
 from transforms.submissions import buckets_by_status, counted_batches, mark_counting
 
 CHUNK_CLAIMS: Final = 700_000
@@ -104,6 +106,7 @@ def stage_observations(
     outdated = last if baseline is not None and baseline.everything else None
     buckets = baseline.buckets if baseline else _initial_buckets(installation, submissions, last)
     staged = _begun_release(last, buckets, outdated=outdated is not None)
+    staged.submissions = fate_submissions(submissions, everything=outdated is not None)
     begin_measures(installation, staged, last)
     counted = counted_batches(submissions).filter(pl.col("before") | pl.col("after")).drop("first_release")
     with ThreadPoolExecutor(1) as writer:  # one group is written while the next is consolidated
@@ -121,7 +124,7 @@ def stage_observations(
         written.result()
     progress("compacting")
     observation_tables(installation.settings.lake).compact(staged.partitions)
-    write_measures(installation, staged, last)
+    write_suspected(installation, staged, last, write_measures(installation, staged))
     return staged
 
 
@@ -196,6 +199,7 @@ def _write(
         staged.suites[name].add(numbered)
         lake.append(installation.settings.lake, name, numbered)
     _count(staged, delta, before, after)
+    staged.add_fates(None if before is None else before.fates, after.fates)
     count_measures(installation, staged, before, after)
 
 

@@ -1,4 +1,4 @@
-"""Erase a submission everywhere: landing zone, ledger, lake with its older versions, exports.
+"""Erase a submission everywhere: landing zone, ledger, lake with its older versions, exports, the mart of the setting.
 
 What stays is a tombstone: who erased it and why, and the hash by which the same bytes are refused. Each step can be
 repeated, so an erasure that was cut off is completed by asking for it again.
@@ -7,7 +7,7 @@ repeated, so an erasure that was cut off is completed by asking for it again.
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -16,17 +16,20 @@ import polars as pl
 
 from flows.attribution import attribution
 from flows.installation import Installation
+from flows.mart.nights import sync_after_night
+from flows.package.publish import write_package
 from flows.published_tables import all_item_tables
 from flows.release.build import night
 from flows.release.export import export_release
-from flows.release.measures import compact_measures
+from flows.release.overlap.measures import compact_measures
 from flows.release.publish import publishing_run
-from flows.releases import find_release
+from flows.releases import find_release, find_sites
 from infra.lake import delta as lake
 from infra.lake.item_tables import ItemTables, overlap_tables, versioned_tables
 from infra.ledger import erasures
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
+from infra.package.place import list_packages, remove_packages
 from infra.storage import landing
 from schemas.contract import IDENTIFIER
 from schemas.errors import UsageError
@@ -42,7 +45,8 @@ class Erasure:
 
     same_bytes: other submissions with the same bytes, which therefore stay in the landing zone. same_content: others
     that state the same: they count instead. arrivals: the objects that the sender may still have in the arrivals.
-    exports: the folders that are removed. release: the first one without it, None before it is erased.
+    exports, packages, sites: the folders of exported releases, of packages for analysts and of pages that are removed.
+    release: the first one without it, None before it is erased.
     """
 
     submission: dict[str, Any]
@@ -50,6 +54,8 @@ class Erasure:
     same_content: list[str]
     arrivals: list[str]
     exports: list[str]
+    packages: list[str]
+    sites: list[str]
     release: int | None = None
 
 
@@ -77,6 +83,8 @@ def plan_erasure(installation: Installation, submission: str) -> Erasure:
         alike.filter(others)["submission_id"].to_list(),
         erasures.inbox_objects(engine, submission),
         exports,
+        list_packages(installation.settings.packages),
+        [str(folder) for folder in find_sites(installation)],
     )
 
 
@@ -103,11 +111,18 @@ def erase(
         _purge(installation, submission, last)
     for folder in plan.exports:
         _remove_export(Path(folder))
+    for folder in plan.sites:
+        shutil.rmtree(folder)
+    remove_packages(installation.settings.packages)
     number = None if last is None else last["release"]
     erasures.finish_erasure(installation.engine, submission, number)
     if plan.exports and number is not None:
         export_release(installation, find_release(installation))
-    return Erasure(plan.submission, plan.same_bytes, plan.same_content, plan.arrivals, plan.exports, number)
+    if number is not None:
+        sync_after_night(installation, progress)
+    if plan.packages and number is not None:
+        write_package(installation, find_release(installation), progress=progress)
+    return replace(plan, release=number)
 
 
 def _remove_export(folder: Path) -> None:

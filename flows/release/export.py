@@ -9,12 +9,12 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.published_tables import PublishedTables, kinds_of, released_tables, tables_of_overlap, tables_that_describe
+from flows.releases import files_behind
 from infra.files import atomic_folder, write_parquet
 from infra.lake import access as lake_access
 from infra.lake import delta as lake
-from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
-from schemas.claims import EXPORTED_SUBMISSION, empty, frame_schema
+from schemas.claims import empty
 from schemas.dictionary import dictionary
 from schemas.errors import UsageError
 from schemas.kind import Kind
@@ -47,7 +47,7 @@ def export_release(installation: Installation, release: Release, to: Path | None
                 _write_table(published, name, temporary / name, _metadata(description, name))
         (temporary / "submissions").mkdir()
         file = temporary / "submissions" / f"{SINGLE_PARTITION}.parquet"
-        write_parquet(_submissions(installation, release), file, _metadata(description, "submissions"))
+        write_parquet(files_behind(installation, release), file, _metadata(description, "submissions"))
         (temporary / "release.json").write_text(json.dumps(description, ensure_ascii=False, indent=1))
     return folder
 
@@ -59,19 +59,6 @@ def _metadata(description: dict[str, Any], table: str) -> dict[str, str]:
     texts = {name: str(value) for name, value in values.items()}
     texts["columns"] = json.dumps(columns, ensure_ascii=False)
     return {f"engang.{name}": text for name, text in texts.items()}
-
-
-def _submissions(installation: Installation, release: Release) -> pl.DataFrame:
-    """Return the submissions that the release's sources name, in the order of their receipt."""
-    found = [
-        published.live(f"{published.tables.prefix}sources").select("submission_id").unique().collect()
-        for published in released_tables(installation, release)
-    ]
-    ids = pl.concat(found)["submission_id"].unique().to_list()
-    rows = ledger_submissions.read_submissions(
-        installation.engine, ids=ids, columns=frame_schema(EXPORTED_SUBMISSION).names()
-    )
-    return rows.sort("received_at", "submission_id").cast(frame_schema(EXPORTED_SUBMISSION))
 
 
 def _write_table(published: PublishedTables, name: str, folder: Path, metadata: dict[str, str]) -> None:
@@ -93,6 +80,7 @@ def _write_table(published: PublishedTables, name: str, folder: Path, metadata: 
 
 def describe(release: Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:
     """Return the content of release.json: number, digest, counts, table versions, the data dictionary."""
+    head = release.get("tree_head")
     return {
         "release": release["release"],
         "published_at": f"{release['published_at'].isoformat()}Z",
@@ -100,5 +88,6 @@ def describe(release: Release, kinds: Iterable[Kind] = ()) -> dict[str, Any]:
         "counts": release["counts"],
         "tables": release["tables"],
         "register_digest": release["register_digest"],
+        "tree_head": {name: head[name] for name in ("head", "signature", "public_key")} if head else None,
         "dictionary": dictionary(kinds),
     }

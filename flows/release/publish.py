@@ -12,6 +12,7 @@ from flows.events import release_event
 from flows.installation import Installation
 from flows.release.descriptions import write_descriptions
 from flows.release.staged import StagedRelease
+from flows.release.tree.growth import grow_tree
 from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import access as lake_access
@@ -81,36 +82,32 @@ def publish_staged(
     # this one did, and the number of the release, which is unique, refuses the second of two.
     write_descriptions(installation, last)
     versions = lake.own_versions(root, versioned_tables(installation.kinds.values()), last["tables"] if last else {})
-    release: Release = {
-        "release": staged.release,
-        "run_id": run_id,
-        "published_at": datetime.now(UTC).replace(tzinfo=None),
-        "digest": digest,
-        "digest_lanes": ",".join(map(str, (*staged.lanes, *staged.overlap_lanes))),
-        "tables": versions,
-        "counts": counts,
-        "register_digest": installation.register.digest,
-        "rules_digest": rules_version.RULES_DIGEST,
-    }
     entering, leaving = (side["submission_id"].to_list() for side in changed)
     recounted = _recounted(buckets, known)
+    tree = grow_tree(installation, staged, last, digest, {*recounted["submission_id"], *entering, *leaving})
+    release: Release = {
+        "release": staged.release, "run_id": run_id, "published_at": datetime.now(UTC).replace(tzinfo=None),
+        "digest": digest, "digest_lanes": ",".join(map(str, (*staged.lanes, *staged.overlap_lanes))),
+        "tables": versions, "counts": counts, "tree_head": tree.head,
+        "register_digest": installation.register.digest, "rules_digest": rules_version.RULES_DIGEST,
+    }  # fmt: skip
     with release_event(installation, release, write_also) as write:
         ledger_releases.publish_release(
-            engine, release, recounted, entering, leaving, records=staged.records, write_also=write
+            engine, release, recounted, entering, leaving, records=staged.records, leaves=tree.leaves, write_also=write
         )
     _log_released(release, changed[0])
     return Night(staged.release, published=True, digest=digest, counts=counts, findings=findings)
 
 
 def _counts(staged: StagedRelease, before: dict[str, int]) -> dict[str, int]:
-    """Return what the release counts: items, of each agreement and kind, changes, delivered rows by bucket."""
+    """Return what the release counts: items, of each agreement and kind, changes, delivered rows by bucket, figures."""
     agreements = {name: before.get(name, 0) + staged.agreements.get(name, 0) for name in AGREEMENTS}
     counts = {"items": sum(agreements.values()), **agreements, **staged.changed}
     counts |= {kind: before.get(kind, 0) + staged.items.get(kind, 0) for kind in staged.records.models}
     buckets = staged.buckets.filter(pl.col("rows") != 0)
     for bucket, rows in buckets.group_by("bucket").agg(pl.col("rows").sum()).sort("bucket").iter_rows():
         counts[f"rows_{bucket}"] = rows
-    return counts
+    return counts | staged.compared
 
 
 def _log_released(release: Release, entered: pl.DataFrame) -> None:

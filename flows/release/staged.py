@@ -9,7 +9,9 @@ from infra.checks import engine as checks
 from infra.ledger.records import RecordsPublished
 from schemas.claims import PUBLISHED_TABLES
 from transforms.identity import LANES
+from transforms.overlap.content import table_lanes
 from transforms.overlap.counts import OverlapCounts
+from transforms.receipts.fates import FATE_SUBMISSION, changed_fates
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class StagedRelease:
     outdated: the last release follows other rules, so that lanes and buckets are counted from nothing.
     overlap_lanes: of the digest of the tables of overlap. overlap_counts: what its items count of them, without what
     the lake has, those of reports. counted_months: the months that they are of. counts_afresh: they are all counts.
+    submissions: what fates are about, and fates: those that differ from before (`transforms.receipts.fates`).
+    counted_in: the versions of the tables of the release whose counts these are added to. compared: what discovery
+    compared (`transforms.discovery.window.DiscoveryWindow.counts`).
     """
 
     release: int
@@ -58,6 +63,19 @@ class StagedRelease:
     overlap_counts: list[OverlapCounts] = field(default_factory=list)
     counted_months: set[str] = field(default_factory=set)
     counts_afresh: bool = True
+    submissions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FATE_SUBMISSION))
+    fates: list[pl.Series] = field(default_factory=list)
+    counted_in: dict[str, int] = field(default_factory=dict)
+    compared: dict[str, int] = field(default_factory=dict)
+
+    def count_overlap(self, name: str, before: pl.DataFrame, after: pl.DataFrame) -> None:
+        """Count rows of a table of overlap into the digest of these, instead of those before."""
+        sides = zip(table_lanes(name, before), table_lanes(name, after), strict=True)
+        self.overlap_lanes = [lane - b + a for lane, (b, a) in zip(self.overlap_lanes, sides, strict=True)]
+
+    def check(self, name: str, rows: pl.DataFrame) -> None:
+        """Let rows of a table of overlap be checked."""
+        self.suites.setdefault(name, checks.TableCheck(name)).add(rows)
 
     def count(self, lanes: tuple[int, ...], buckets: pl.DataFrame, sign: int) -> None:
         """Add (sign 1) or subtract (sign -1) what some items and their rows count."""
@@ -65,3 +83,9 @@ class StagedRelease:
         signed = buckets.with_columns(pl.col("rows") * sign)
         summed = pl.concat([self.buckets, signed]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
         self.buckets = summed
+
+    def add_fates(self, before: pl.Series | None, after: pl.Series) -> None:
+        """Add the fates of some rows that differ from those before."""
+        changed = changed_fates(before, after, self.submissions)
+        if changed.len():
+            self.fates.append(changed)

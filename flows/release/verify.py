@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from flows.intake.deliveries import Delivery
 from flows.intake.registration import receive
 from flows.published_tables import overlap_lanes, released_tables
 from flows.release.build import night
+from flows.release.tree.check import check_tree
 from flows.releases import find_release
 from infra import telemetry
 from infra.lake import access as lake_access
@@ -36,6 +37,8 @@ class Verdict:
     overlap_*: the same of its tables of overlap; empty for a release of an older version of Engang, which has none.
     register_changed: whether the register of units is another one than when the release was published. The rebuild
     reads by today's: rows of units that are known only now make a difference until a backfill has read them again.
+    tree_heads: how many releases have the signed head of a tree; tree_faults: what is wrong with it or its leaves.
+    fates_*: digests of the bucket of each row, by the leaves and by the rebuild; empty without a tree.
     """
 
     release: int
@@ -47,10 +50,16 @@ class Verdict:
     overlap_ledger: str = ""
     overlap_lake: str = ""
     overlap_rebuilt: str = ""
+    tree_heads: int = 0
+    tree_faults: tuple[str, ...] = ()
+    fates_ledger: str = ""
+    fates_rebuilt: str = ""
 
     @property
     def same(self) -> bool:
-        """Whether all three are equal, of facts and of overlap."""
+        """Whether all three are equal, of facts and of overlap, and the tree is sound and states the same."""
+        if self.tree_faults or self.fates_ledger != self.fates_rebuilt:
+            return False
         measured = not self.overlap_ledger or self.overlap_ledger == self.overlap_lake == self.overlap_rebuilt
         return measured and self.ledger == self.lake == self.rebuilt
 
@@ -69,13 +78,29 @@ def verify(installation: Installation, progress: Callable[[str], None] = lambda 
     progress("reading the lake")
     in_lake = lake_digest(installation, release)
     with telemetry.bound(rebuild=True), tempfile.TemporaryDirectory(prefix="engang-verify-") as scratch:
-        rebuilt, overlap = rebuild(installation, release, Path(scratch), progress)
+        rebuilt, overlap, fates = rebuild(installation, release, Path(scratch), progress)
     counted = ledger_submissions.count_submissions(installation.engine, in_release=True)["submissions"].sum()
     changed = release["register_digest"] != installation.register.digest
     digests = (release["digest"], in_lake, rebuilt)
     measured = overlap_digest(release)
-    overlaps = (measured, identity.digest(overlap_lanes(installation, release)), overlap) if measured else ()
-    return Verdict(release["release"], *digests, int(counted), changed, *overlaps)
+    overlaps = (measured, identity.digest(overlap_lanes(installation, release)), overlap) if measured else ("",) * 3
+    verdict = Verdict(release["release"], *digests, int(counted), changed, *overlaps)
+    if release.get("tree_head") is None:
+        return verdict
+    progress("checking the tree")
+    tree = check_tree(installation.engine, _counted_ids(installation))
+    return replace(
+        verdict,
+        tree_heads=tree.heads,
+        tree_faults=tuple(tree.faults),
+        fates_ledger=tree.fates,
+        fates_rebuilt=fates,
+    )
+
+
+def _counted_ids(installation: Installation) -> list[str]:
+    ids = ledger_submissions.read_submissions(installation.engine, in_release=True, columns=["submission_id"])
+    return ids["submission_id"].to_list()
 
 
 def overlap_digest(release: Release | None) -> str:
@@ -95,14 +120,15 @@ def lake_digest(installation: Installation, release: Release) -> str:
 
 def rebuild(
     installation: Installation, release: Release, scratch: Path, progress: Callable[[str], None]
-) -> tuple[str, str]:
+) -> tuple[str, str, str]:
     """Receive what a release counts from the landing zone into a new installation; return its release's digests.
 
-    They are that of its items and that of its tables of overlap.
+    They are that of its items, that of its tables of overlap, and that of the bucket of each row.
     """
     submissions = ledger_submissions.read_submissions(installation.engine, in_release=True)
     fresh, digest = rebuild_from(installation, release, submissions, scratch, progress)
-    return digest, overlap_digest(ledger_releases.current_release(fresh.engine))
+    fates = check_tree(fresh.engine, submissions["submission_id"].to_list()).fates
+    return digest, overlap_digest(ledger_releases.current_release(fresh.engine)), fates
 
 
 def rebuild_from(
@@ -113,7 +139,8 @@ def rebuild_from(
     progress: Callable[[str], None],
 ) -> tuple[Installation, str]:
     """Receive these submissions from the landing zone into a new installation; return it and its release's digest."""
-    settings = installation.settings.isolated_in(scratch)
+    compared = release["counts"].get("figures_compared_at_most", 0)  # an older release has no table `suspected`
+    settings = replace(installation.settings.isolated_in(scratch), discovery_figures=compared)
     lake.open_lake(settings.lake)
     given = Presets(contracts={}, kinds=installation.kinds, register=installation.register)
     fresh = Installation(settings, open_ledger(settings.ledger_url), given)

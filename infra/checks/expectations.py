@@ -56,6 +56,11 @@ SHAPES: Final = {
         at_least_one=("items",),
         not_less_than=(("expected", "items"), ("items", "agreeing"), ("items", "consistent"), ("items", "conflicting")),
     ),
+    "overlap_reporters": Shape(
+        MEASURED_TABLES["overlap_reporters"],
+        at_least_one=("items",),
+        not_less_than=(("items", "agreeing"), ("items", "consistent"), ("items", "conflicting")),
+    ),
     "burden": Shape(
         MEASURED_TABLES["burden"],
         at_least_one=("reports", "figures"),
@@ -63,8 +68,10 @@ SHAPES: Final = {
     ),
     "coverage": Shape(MEASURED_TABLES["coverage"], at_least_one=("items",)),
     "redundancy": Shape(
-        MEASURED_TABLES["redundancy"], not_less_than=(("figures", "items"), ("figures", "figures_elsewhere"))
+        MEASURED_TABLES["redundancy"],
+        not_less_than=(("figures", "items"), ("figures", "figures_elsewhere"), ("reports", "reports_unknown")),
     ),
+    "suspected": Shape(MEASURED_TABLES["suspected"], at_least_one=("common",), not_less_than=(("common", "agreeing"),)),
 }
 """Table of observations or of overlap -> its shape."""
 

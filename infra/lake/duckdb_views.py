@@ -1,6 +1,7 @@
 """A release's tables as DuckDB views, for one SELECT over them in a process that sees nothing else of the machine."""
 
 import pickle  # to a process of our own
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,16 +33,17 @@ class ReleaseTables:
 
 
 def query_release(tables: ReleaseTables, sql: str, limits: QueryLimits) -> pl.DataFrame:
-    """Run one SELECT over the tables, in a process of its own.
+    """Run one SELECT over the tables, in a process of its own. Only tables that it names are opened.
 
     Raises `UsageError` with DuckDB's message for SQL that fails or writes, and with the limit that a query exceeds;
     `StoreError` if a table cannot be read.
     """
     with QueryProcess(limits) as process:  # it starts while the tables are opened
+        words = set(re.findall(r"\w+", sql.lower()))
         views: list[View] = []
         frames: dict[str, pl.DataFrame] = {}
         for items in tables.items:
-            prepared = _views(items, tables.versions)
+            prepared = _views(items, tables.versions, words)
             views += prepared.views
             frames |= prepared.frames
         return process.run({"sql": sql, **_request(views)}, {**frames, **tables.frames})
@@ -84,19 +86,25 @@ def _request(views: list[View]) -> dict[str, Any]:
     }
 
 
-def _views(tables: ItemTables, versions: dict[str, int]) -> PreparedViews:
-    """Return the published tables of observations or of a kind, empty where the release has none of it."""
-    retired, registered = tables.retired(versions), f"_retired_{tables.items}"
+def _views(tables: ItemTables, versions: dict[str, int], words: set[str]) -> PreparedViews:
+    """Return the published tables of observations or of a kind, empty where the release or the query has none of it.
+
+    words: those of the query, in lower case. A table is read only by its name: DuckDB has no escapes in names, and
+    functions that take one as a text are refused (`infra.lake.query_child`).
+    """
+    opened = words & versions.keys() & tables.published.keys()
+    registered = f"_retired_{tables.items}"
+    retired = tables.retired(versions) if opened & tables.replaced.keys() else None
     views = []
     for name, columns in tables.published.items():
         stored: Collection[str] = {c.name for c in columns}
         source = None
-        if name in versions:
+        if name in opened:
             stored, mixed = _stored_columns(tables, name, versions[name])
             source = _source(tables.root, name, versions[name], mixed=mixed)
-        overlay = registered if retired.height and name in tables.replaced else None
+        overlay = registered if retired is not None and retired.height and name in tables.replaced else None
         views.append(View(name, columns, source, stored, overlay))
-    return PreparedViews(views, {registered: retired.select("_until", item_id="id")})
+    return PreparedViews(views, {} if retired is None else {registered: retired.select("_until", item_id="id")})
 
 
 def _stored_columns(tables: ItemTables, name: str, version: int) -> tuple[Collection[str], bool]:

@@ -58,7 +58,7 @@ class ItemTables:
 
     def scan(self, name: str, version: int | None = None, partitions: list[str] | None = None) -> pl.LazyFrame:
         """Return a table as it is in the lake, retired rows included, lazily; the newest version by default."""
-        if not self.fixed and not delta.exists(self.root, name):
+        if version is None and not self.fixed and not delta.exists(self.root, name):  # a version is of what there is
             return empty(self.columns[name]).lazy()
         rows = delta.scan(self.root, name, version, partitions)
         stored, schema = rows.collect_schema(), frame_schema(self.columns[name])

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from infra.ledger import tables as t
 from infra.ledger.sql import filter_ids, insert_new, read_by_ids, utc_now, write_transaction
+from infra.ledger.tree import forget_leaves
 
 ERASED_NAME: Final = "(erased)"
 """The file name of a submission that was erased."""
@@ -31,6 +32,7 @@ def finish_erasure(engine: Engine, submission: str, release: int | None) -> None
             connection.exec_driver_sql("PRAGMA secure_delete = ON")  # deleted rows are overwritten, not only unlinked
         for table in (t.rejects, t.backfill_rejects):
             connection.execute(sa.delete(table).where(table.c.submission_id == submission))
+        forget_leaves(connection, submission)
         own = sa.update(t.submissions).where(t.submissions.c.submission_id == submission)
         connection.execute(own.values(filename=ERASED_NAME, content_digest=None))
         connection.execute(sa.update(t.inbox).where(t.inbox.c.submission_id == submission).values(reason=None))

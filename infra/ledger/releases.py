@@ -37,6 +37,8 @@ class Release(TypedDict):
     rules_digest: str
     models: NotRequired[dict[str, dict[str, str]]]
     """Always present when read; when written it comes from `RecordsPublished`."""
+    tree_head: NotRequired[dict[str, Any] | None]
+    """The signed head of its tree, None in a release of an older version: head, signature, public_key, peaks."""
 
 
 def publish_release(
@@ -47,15 +49,19 @@ def publish_release(
     removed: Collection[str],
     *,
     records: RecordsPublished | None = None,
+    leaves: pl.DataFrame | None = None,
     write_also: Callable[[sa.Connection], None] | None = None,
 ) -> None:
     """Make a release visible in one transaction: its row, its row counts, the submissions it counts, its records.
 
     `row_counts` has submission_id, bucket, rows: all buckets of each submission of which any changed. A submission that
-    enters for the first time gets its `first_release`. `write_also` writes in the same transaction. Raises
-    `StoreError`, and writes nothing, if the release already exists.
+    enters for the first time gets its `first_release`. `leaves` are those that it appends to the tree. `write_also`
+    writes in the same transaction. Raises `StoreError`, and writes nothing, if the release already exists.
     """
-    fields = {"tables": release["tables"], "counts": release["counts"], "models": records.models if records else {}}
+    fields: dict[str, object] = {"tables": release["tables"], "counts": release["counts"]}
+    fields["models"] = records.models if records else {}
+    if release.get("tree_head") is not None:
+        fields["tree_head"] = release["tree_head"]
     row = {**release, **{name: json.dumps(value, sort_keys=True) for name, value in fields.items()}}
     number = pl.lit(release["release"], dtype=pl.Int32).alias("release")
     c = t.submissions.c
@@ -68,6 +74,8 @@ def publish_release(
         for ids, values in ((entered, entry), (removed, {"in_release": False})):
             for some_ids in id_chunks(ids):
                 connection.execute(sa.update(t.submissions).where(c.submission_id.in_(some_ids)).values(values))
+        if leaves is not None:
+            bulk_insert(connection, t.tree_leaves, leaves.with_columns(number))
         if records is not None:
             add_published(connection, release["release"], records)
         if write_also is not None:
@@ -96,7 +104,8 @@ def update_tables(engine: Engine, release: int, tables: Mapping[str, int]) -> No
 def as_release(row: Mapping[str, Any]) -> Release:
     """Return a row of `releases` with its JSON texts parsed; `StoreError` if one of them is none."""
     try:
-        parsed = {name: dict(json.loads(row[name])) for name in ("tables", "counts", "models")}
+        texts = ("tables", "counts", "models", *(["tree_head"] if row["tree_head"] else []))
+        parsed = {name: dict(json.loads(row[name])) for name in texts}
     except (ValueError, TypeError) as error:
         hint = "restore the ledger from its backup"
         raise StoreError(f"the ledger's row of release {row['release']} is damaged: {hint}") from error

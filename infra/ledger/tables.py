@@ -5,7 +5,7 @@ A change here needs a migration in `infra/migrations/versions` and its number in
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, false
 
 from infra.ledger.columns import SUBMISSION_STATUS, count, metadata, one_of, reject_details, serial_id, text, time
 from infra.ledger.queue_tables import backfill_partitions, backfill_readings, backfill_rejects, backfills, inbox, outbox
@@ -17,9 +17,10 @@ __all__ = [
     "erasures", "inbox", "item_assignments", "metadata", "model_pins", "models", "outbox", "overlap_verdicts",
     "provisional_units",
     "record_warnings", "rejects", "releases", "row_counts", "runs", "submission_partitions", "submissions",
+    "tree_leaves",
 ]  # fmt: skip
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest migration: a ledger of this revision is opened as it is."""
 
 RUN_STATUS: Final = ("running", "done", "failed", "refused")
@@ -180,10 +181,13 @@ releases: Final = Table(
     text("register_digest"),
     text("rules_digest"),
     Column("models", Text, nullable=False, server_default="{}"),
+    text("tree_head", nullable=True),
 )
 """One row makes a release visible: the table versions that belong together (`tables`, JSON text: name -> version).
 
 `models`: which model scored each record kind (JSON text: kind -> kind_digest, model_digest).
+`tree_head`: the signed head of the tree of what became of each row (JSON text: head, signature, public_key, peaks);
+null in releases of older versions of Engang.
 """
 
 row_counts: Final = Table(
@@ -196,6 +200,18 @@ row_counts: Final = Table(
     one_of("bucket", BUCKETS),
 )
 """How many rows of a submission ended in each bucket, written when a release changes any of them."""
+
+tree_leaves: Final = Table(
+    "tree_leaves",
+    metadata,
+    Column("leaf", BigInteger, primary_key=True, autoincrement=False),
+    Column("release", Integer, ForeignKey("releases.release"), nullable=False),
+    text("submission_id", ForeignKey("submissions.submission_id")),
+    text("hash"),
+    text("content", nullable=True),
+    Index(None, "submission_id", "leaf"),
+)
+"""The leaves of the tree of all releases, numbered from 0. Append-only: only `engang erase` removes a `content`."""
 
 provisional_units: Final = Table(
     "provisional_units",

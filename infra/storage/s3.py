@@ -91,6 +91,17 @@ class S3Store:
                     return False
         raise StoreError(f"{self.place}: {key!r} is written by others again and again; try again later")
 
+    def replace(self, key: str, file: Path) -> None:
+        """Store a file, in parts if it is large, in place of what the key has: for what may be made again."""
+        with self._store_errors(key):
+            self.client.upload_file(str(file), self.place.bucket, self.place.key(key))
+
+    def copy(self, key: str, to: str) -> None:
+        """Copy an object inside the bucket, in place of what the other key has."""
+        with self._store_errors(key):
+            source = {"Bucket": self.place.bucket, "Key": self.place.key(key)}
+            self.client.copy(source, self.place.bucket, self.place.key(to))  # type: ignore[arg-type]
+
     def get(self, key: str, version: str | None = None) -> bytes:
         """Return an object's bytes."""
         return b"".join(self._pieces(key, version))

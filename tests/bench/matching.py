@@ -1,11 +1,11 @@
 """Matching without known answers, every set of `../shared/data/er`: `.venv/bin/python tests/bench/matching.py`.
 
-Each set is delivered under the kind and contract that stand with it, or those that `engang kinds new` drafts, trained
-untuned, published and evaluated. The F1 of items stands next to Splink alone on the same comparisons, with its
-documented settings, to plain connected components of our own edges, and to what others publish (`PUBLISHED`). Splink
-alone: the share of matches by the same deterministic rules (1 match for 2 records, where there are none), u by random
-sampling, expectation maximisation on the keys of one blocking rule at a time, pairs of at least probability 0.95
-and its own clustering.
+Each set is delivered twice: under the kind and contract that stand with it, if any do, and under those that `engang
+kinds new` drafts. It is trained untuned, published and evaluated. The F1 of items stands next to Splink alone on the
+same comparisons, with its documented settings, to plain connected components of our own edges, and to what others
+publish (`PUBLISHED`). Splink alone: the share of matches by the same deterministic rules (1 match for 2 records, where
+there are none), u by random sampling, expectation maximisation on the keys of one blocking rule at a time, pairs of at
+least probability 0.95 and its own clustering.
 """
 
 import argparse
@@ -62,10 +62,14 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def installed(folder: Path, name: str) -> tuple[Installation, str]:
-    """Return an installation that has received a set, and the set's kind."""
+def installed(folder: Path, name: str, *, draft: bool = False) -> tuple[Installation, str]:
+    """Return an installation that has received a set, and the set's kind: that beside it, or a drafted one."""
     records = pl.read_parquet(SETS / name / "records.parquet")
-    own = SETS / name if (SETS / name / "kinds").is_dir() else drafted(folder, name, records)
+    if draft:
+        records = records.drop("cluster", strict=False)
+        own = drafted(folder, name, records)
+    else:
+        own = SETS / name
     settings = replace(
         read_settings(folder), ledger_url=f"sqlite:///{folder / 'ledger.db'}", codelists=DEMO_CODELISTS,
         contracts=own / "contracts", kinds=own / "kinds",
@@ -81,11 +85,11 @@ def installed(folder: Path, name: str) -> tuple[Installation, str]:
 def drafted(folder: Path, name: str, records: pl.DataFrame) -> Path:
     """Return a folder with the kind and the contract that are drafted from the records, without their truth."""
     file = folder / f"{name}.csv"
-    records.drop("cluster", strict=False).write_csv(file)
+    records.write_csv(file)
     written = write_kind(file, name, folder / "drafted" / "kinds")
     contract = folder / "drafted" / "contracts" / f"{name}.yml"
     contract.parent.mkdir()
-    contract.write_text(written.contract.replace("ignore: []", "ignore: [cluster]"), encoding="utf-8")
+    contract.write_text(written.contract, encoding="utf-8")
     return folder / "drafted"
 
 
@@ -143,9 +147,9 @@ def labels_of(reports: pl.DataFrame, file: Path, kind: Kind) -> pl.DataFrame:
     return keyed.join(pl.read_parquet(file), on="id").select("report_id", "label", reporter=reporter)
 
 
-def run(name: str, folder: Path, *, splink: bool) -> dict[str, Any]:
-    """Return the figures of one set."""
-    installation, kind_name = installed(folder, name)
+def run(name: str, folder: Path, *, draft: bool, splink: bool) -> dict[str, Any]:
+    """Return the figures of one set. draft: under a drafted kind."""
+    installation, kind_name = installed(folder, name, draft=draft)
     kind, file = installation.kinds[kind_name], truth(folder, name)
     begin = cpu()
     trained = train(installation, kind, PinRequest(wanted=True, who="bench", why="bench"))
@@ -161,7 +165,8 @@ def run(name: str, folder: Path, *, splink: bool) -> dict[str, Any]:
         except Exception as error:  # noqa: BLE001  a set that Splink fails on is a figure too
             print(f"  Splink alone: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
     return {
-        "set": name, "P": found["clusters"]["precision"], "R": found["clusters"]["recall"],
+        "set": name, "kind": "drafted" if draft else "beside the data",
+        "P": found["clusters"]["precision"], "R": found["clusters"]["recall"],
         "items F1": found["clusters"]["f1"], "components F1": found["components"]["f1"], "Splink alone F1": alone,
         "expected F1": trained.model.seen.get("expected_f1"), "training s": after_training - begin,
         "night s": after_night - after_training, "doubts": len(trained.doubts), "others": PUBLISHED.get(name),
@@ -172,6 +177,7 @@ def main() -> None:
     """Run the sets and print one row each."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", action="append", help="these sets only")
+    options.add_argument("--kind", choices=("both", "beside", "drafted"), default="both", help="whose kinds")
     options.add_argument("--no-splink", action="store_true", help="without Splink alone")
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     given = options.parse_args()
@@ -179,10 +185,15 @@ def main() -> None:
         sys.exit(f"real input is absent: {SETS}")
     os.environ.setdefault("ENGANG_HOME", tempfile.gettempdir())
     checks.preload()
-    for name in given.only or sorted(path.name for path in SETS.iterdir()):
+    names = given.only or sorted(path.name for path in SETS.iterdir())
+    runs = [(name, draft) for name in names for draft in (False, True)]
+    wanted = {"both": (False, True), "beside": (False,), "drafted": (True,)}[given.kind]
+    for name, draft in runs:
+        if draft not in wanted or not (draft or (SETS / name / "kinds").is_dir()):
+            continue
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="engang-bench-") as folder:
-            figures = run(name, Path(folder), splink=not given.no_splink)
+            figures = run(name, Path(folder), draft=draft, splink=not given.no_splink)
         if given.json:
             print(json.dumps(figures), flush=True)
         else:

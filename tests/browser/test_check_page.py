@@ -19,6 +19,16 @@ def url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield found
 
 
+@pytest.fixture(scope="module")
+def known_url(chromium: str, unchecked: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a page that shows what is known already."""
+    assert chromium
+    assert unchecked is None
+    folder = tmp_path_factory.mktemp("known")
+    with served_page(folder, {"ENGANG_CHECK_PAGE_KNOWN": "on"}, release=True) as found:
+        yield found
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     texts = {"sound": SOUND, "faulty": FAULTY, "hostile": HOSTILE, "large": "x" * 2**21}
@@ -50,6 +60,29 @@ def test_every_page_is_accessible(page: Page, url: str, files: dict[str, Path], 
     assert_accessible(page, language)
     page.goto(f"{url}/obligations/none?lang={language}")
     expect(page.locator("h1")).to_have_text(texts_of(language)["errors"]["not_found"]["title"])
+    assert_accessible(page, language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_known_is_accessible_and_its_draft_is_downloaded(
+    page: Page, known_url: str, language: Language, tmp_path: Path
+) -> None:
+    page.goto(f"{known_url}/obligations/visits?lang={language}")
+    page.click("main a[href*='/known']")
+    assert_accessible(page, language)
+    page.fill("#unit", "A")
+    page.fill("#period", "2024-01")
+    with page.expect_navigation():
+        page.click("button")
+    texts = texts_of(language)["known"]
+    expect(page.locator("#answer")).to_have_text(texts["answer"].format(n=1, all=1))
+    assert_accessible(page, language)
+    with page.expect_download() as download:
+        page.click("a[download]")
+    download.value.save_as(tmp_path / "draft.csv")
+    assert (tmp_path / "draft.csv").read_bytes() == b"who;month;n\r\nA;2024-01;5\r\n"
+    page.goto(f"{known_url}/obligations/visits/known?lang={language}&unit=A&period=soon")
+    expect(page.locator("#problems")).to_be_focused()
     assert_accessible(page, language)
 
 

@@ -100,7 +100,7 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
     assert done.digest == plain.digest
     assert done.counts == plain.counts
     manifest = json.loads((home / "releases" / "1" / "release.json").read_text())
-    assert manifest == {**json.loads((tmp_path / "plain/releases/1/release.json").read_text()), **_times(manifest)}
+    assert manifest == {**json.loads((tmp_path / "plain/releases/1/release.json").read_text()), **_own(manifest)}
     release = artifact("release")
     assert f"# Release 1 published\n\nDigest `{plain.digest}`." in release
     assert f"| items | {plain.counts['items']} |" in release
@@ -119,11 +119,14 @@ def claims_files(installation: Installation) -> int:
     return len(lake.files(root, "claims", lake.newest_versions(root, ["claims"])["claims"]))
 
 
-def _times(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {"published_at": manifest["published_at"], "tables": manifest["tables"]}  # batches differ, and so do commits
+def _own(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what two homes differ in: times, the commits of batches, and the key that signs."""
+    return {name: manifest[name] for name in ("published_at", "tables", "tree_head")}
 
 
-def test_artifacts_report_what_came_and_what_was_rejected(home: Path, tmp_path: Path) -> None:
+def test_artifacts_report_what_came_and_what_was_rejected(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flows.orchestration.nightly import nightly
     from flows.orchestration.receive import receive
 
@@ -144,7 +147,10 @@ def test_artifacts_report_what_came_and_what_was_rejected(home: Path, tmp_path: 
     assert "| files rejected | 1 |" in text
     assert "| rows rejected | 5 |" in text
     assert "engang rejects SUBMISSION" in text
+    monkeypatch.setenv("ENGANG_EXPORTS", str(tmp_path / "out"))
     nightly("never")
+    assert artifact("package") == f"`{tmp_path / 'out' / '1'}`"
+    assert "Nordmann" not in (tmp_path / "out" / "latest" / "csv" / "rejects.csv").read_text()
     contracts = artifact("contracts")
     assert [(c["contract"], c["submissions"], c["rejected"]) for c in contracts] == [("valg-fylke-csv", 2, 5)]
     status = artifact("status")

@@ -43,6 +43,8 @@ def test_what_is_served_and_when() -> None:
         assert served[name].concurrency_limit == 1
         assert getattr(served[name].concurrency_options, "collision_strategy", None) == strategy
     assert served["backfill"].concurrency_limit is None, "Prefect ends a run that waits for approval if it has a slot"
+    watched = next(d for d in deployments(watched=True) if d.flow_name == "receive")
+    assert ([s.active for s in watched.schedules or ()], watched.triggers) == ([False], [])
     for deployment in served.values():
         assert deployment.entrypoint is not None
         assert load_flow_from_entrypoint(deployment.entrypoint).name == deployment.flow_name
@@ -74,6 +76,9 @@ def test_engang_serve_registers_the_schedule_and_leaves_it_active(home: Path, tm
     try:
         found = _await_deployments(port, served)
         nightly = next(d for d in found if d["entrypoint"] == "flows.orchestration.nightly.nightly")
+        receive = next(d for d in found if d["entrypoint"] == "flows.orchestration.receive.receive")
+        assert [s["active"] for s in receive["schedules"]] == [False], "this process receives itself"
+        assert _ask(port, "automations", {}) == []
         (schedule,) = nightly["schedules"]
         assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 2 * * *", "Europe/Oslo")
         assert schedule["active"]

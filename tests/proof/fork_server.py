@@ -44,7 +44,7 @@ class Answer(NamedTuple):
     failed: str | None
     """the test, or the file, that failed first"""
     seconds: dict[str, float]
-    """how long each test took, with its fixtures"""
+    """how many processor seconds each test took, with its fixtures and the processes that it waited for"""
     lines: dict[str, dict[str, list[str]]]
     """of each module, its lines that ran, and the tests that ran them; only if they were to be measured"""
 
@@ -103,6 +103,7 @@ class _Recorder:
         self.coverage = coverage
         self.failed: str | None = None
         self.seconds: dict[str, float] = {}
+        self._began = 0.0
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         kept = [item for item in items if (item.nodeid in self.only if self.only else _is_fit(item))]
@@ -119,11 +120,14 @@ class _Recorder:
         settings.load_profile("mutants")
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._began = sum(os.times()[:4])
         if self.coverage is not None:
             self.coverage.switch_context(nodeid)
 
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.seconds[nodeid] = sum(os.times()[:4]) - self._began
+
     def pytest_runtest_logreport(self, report: Any) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
         self._note(report)
 
     def pytest_collectreport(self, report: Any) -> None:

@@ -23,6 +23,7 @@ from flows.intake import arrivals as intake
 from flows.intake import registration as receiving
 from flows.intake import worker
 from flows.published_tables import kinds_of
+from flows.release.tree.check import check_tree
 from flows.release.verify import lake_digest, verify
 from flows.releases import find_release, read_table
 from infra.lake import delta as lake
@@ -105,6 +106,7 @@ def look(home: Installation, _: Message) -> Message:
     release = find_release(home)
     items = read_table(home, "observations", release).select("item_id", "value").collect().sort("item_id")
     counts = ledger_releases.read_row_counts(home.engine, release["release"]).select("submission_id", "bucket", "rows")
+    tree = check_tree(home.engine, found["submission_id"].to_list())
     per = found.join(counts.group_by("submission_id").agg(pl.col("rows").sum()), on="submission_id", how="left")
     return (
         seen
@@ -119,6 +121,7 @@ def look(home: Installation, _: Message) -> Message:
             "conflicts": rows(read_table(home, "conflicts", release).select("claim_id").collect()),
             "buckets": rows(counts.filter(pl.col("rows") != 0)),
             "counts": {k: n for k, n in release["counts"].items() if k not in CHANGING},
+            "tree": [tree.fates, *tree.faults],
         }
     )
 

@@ -1,6 +1,6 @@
 """Which tests run which line: measured once without a mutant, so that a mutant meets few tests.
 
-A test file is measured again when it has changed; all are when a module of the product has.
+A test file is measured again when it has changed, or a module that it runs.
 """
 
 import ast
@@ -72,25 +72,29 @@ class Measured:
 
     def __init__(self, server: ForkServer, tree: Path, kept: Path | None) -> None:
         self._server, self._tree, self._path = server, tree, kept
-        self._product = _digest(path for room in ROOMS for path in (tree / room).rglob("*.py"))
         self._kept = _read(kept)
         self._contexts: dict[tuple[str, ...], Contexts] = {}
 
-    def contexts(self, module: str) -> Contexts:
-        """Return the contexts of the tests that mutants of a module meet."""
-        folders = folders_of(module)
-        if folders not in self._contexts:
-            self._contexts[folders] = Contexts(self._answer(name) for name in files_of(self._tree, folders))
-        return self._contexts[folders]
+    def contexts(self, module: str, circle: int) -> Contexts:
+        """Return the contexts of the tests that mutants of a module meet in a circle of test files (`circles`)."""
+        files = circles(self._tree, module)[circle]
+        if files not in self._contexts:
+            self._contexts[files] = Contexts(self._answer(name) for name in files)
+        return self._contexts[files]
 
     def _answer(self, name: str) -> Answer:
-        digest = self._product + _digest([self._tree / name])
-        if name not in self._kept or self._kept[name].digest != digest:
+        kept = self._kept.get(name)
+        if kept is None or kept.digest != self._digest(name, kept.answer):
             answer = self._fit(name)
             print(f"{name}: {len(answer.seconds)} tests {answer.fate}", flush=True)
-            self._kept[name] = _Kept(digest, answer)
+            kept = self._kept[name] = _Kept(self._digest(name, answer), answer)
             _write(self._path, self._kept)
-        return self._kept[name].answer
+        return kept.answer
+
+    def _digest(self, name: str, answer: Answer) -> str:
+        """Return the digest of a test file and of the modules that it ran."""
+        paths = [self._tree / path for path in (name, *sorted(answer.lines))]
+        return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths if path.exists())).hexdigest()
 
     def _fit(self, name: str) -> Answer:
         """Return what a test file gives without those of its tests that fail without any mutant."""
@@ -115,6 +119,18 @@ def files_of(tree: Path, folders: Iterable[str]) -> list[str]:
     """Return the test files of folders that mutants meet."""
     paths = sorted({path for folder in folders for path in (tree / folder).rglob("test_*.py")})
     return [str(path.relative_to(tree)) for path in paths if path.name not in LEFT_OUT]
+
+
+def circles(tree: Path, module: str) -> list[tuple[str, ...]]:
+    """Return the test files that mutants of a module meet, in three circles, each with those of the one before.
+
+    The module's own test file; the folder of that; all. Most mutants are seen in the first, and need no more.
+    """
+    files = tuple(files_of(tree, folders_of(module)))
+    own, near = (tuple(name for name in files if fits(name)) for fits in (
+        lambda name: name == own_test_file(module), lambda name: is_near(name, module),
+    ))  # fmt: skip
+    return [own, near, files]
 
 
 def file_of(test: str) -> str:
@@ -145,10 +161,6 @@ def statement_lines(text: str, line: int) -> range:
     body = getattr(smallest, "body", None)
     end = body[0].lineno - 1 if body else smallest.end_lineno or smallest.lineno
     return range(smallest.lineno, max(end, smallest.lineno) + 1)
-
-
-def _digest(paths: Iterable[Path]) -> str:
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(paths))).hexdigest()
 
 
 def _read(kept: Path | None) -> dict[str, _Kept]:

@@ -90,7 +90,7 @@ class Tally:
             self.lost, self.doubled = self.lost + lost.total(), self.doubled + doubled.total()
             if lost or doubled:
                 self.note(f"{where}: {name}: lost {list(lost)[:3]}, too many {list(doubled)[:3]}")
-        rest = {k: (seen.get(k), expected.get(k)) for k in ("digest", "counts", "unbalanced", "backfills")}
+        rest = {k: (seen.get(k), expected.get(k)) for k in ("digest", "counts", "unbalanced", "backfills", "tree")}
         wrong = {k: side for k, side in rest.items() if side[0] != side[1]}
         wrong |= {"lake": seen.get("lake")} if seen.get("lake") != seen.get("digest") else {}
         wrong |= {"runs": seen["runs"]} if "running" in seen["runs"] else {}

@@ -4,19 +4,21 @@
 
 Each mutant is tried in a copy of the tree, never in place, with the tests that run the changed line, the quickest
 first. A survivor is a hole in the tests, or a change that makes nothing wrong; `mutations_equivalent.txt` lists those
-judged so, and why. `--again FILE` tries once more what survived an earlier run, whose output the file holds.
+judged so, and why. `--again FILE` tries once more what survived an earlier run, whose output the file holds. `--near`
+tries each mutant with the unit tests of its folder alone: what they see is seen, and `--again` tries the rest with all.
 """
 
 import argparse
 import compileall
 import py_compile
+import random
 import re
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,14 +27,14 @@ ROOT: Final = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # run as a script
     sys.path.insert(0, str(ROOT))
 
-from tests.proof.fork_server import ForkServer, fork_server  # noqa: E402
-from tests.proof.line_contexts import ROOMS, Measured, file_of, is_near, own_test_file, statement_lines  # noqa: E402
+from tests.proof.fork_server import Answer, ForkServer, fork_server  # noqa: E402
+from tests.proof.line_contexts import ROOMS, Measured, circles, file_of, is_near, own_test_file, statement_lines  # noqa: E402
 from tests.proof.mutants import Mutant, mutants_of, sample  # noqa: E402
 
 MODULES: Final = (
     "transforms/*.py", "transforms/observations/*.py", "transforms/records/*.py", "transforms/normalisation/*.py",
-    "transforms/parsing/*.py", "transforms/parsing/workbook/*.py", "transforms/linkage/*.py",
-    "transforms/register/*.py",
+    "transforms/normalisation/texts/*.py", "transforms/parsing/*.py", "transforms/parsing/*/*.py",
+    "transforms/linkage/*.py", "transforms/register/*.py",
     "flows/intake/*.py", "flows/monitoring/*.py", "flows/release/build.py", "flows/release/publish.py",
     "infra/child_*.py", "infra/inbox/*.py", "infra/checks/*.py",
 )  # fmt: skip
@@ -40,12 +42,15 @@ MODULES: Final = (
 EQUIVALENT: Final = Path(__file__).with_name("mutations_equivalent.txt")
 SKIPPED: Final = (".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis", "*.egg-info")
 BUDGET: Final = 20.0
-"""A mutant meets tests of so many seconds at most, besides the unit tests of its module's folder."""
+"""A mutant meets tests of so many processor seconds at most, besides the unit tests of its module's folder."""
 FIRST_FILES: Final = 2
 """So many test files are tried first: most mutants are seen there, and no others need to be imported."""
+NEXT_FILES: Final = 6
+"""So many are tried next, before all others."""
 SLACK: Final = 6
-"""A run that takes so many times as long as without a mutant, and 20 s more, has been stopped: the mutant is seen."""
+"""A run that takes so many times as long as without a mutant, and 20 s more, is stopped: the mutant is seen."""
 CAUGHT: Final = ("killed", "stopped")
+FAILED: Final = ("failed", "stopped")
 SURVIVED: Final = re.compile(r"^SURVIVED (\S+):\d+ (.*?) *$", re.MULTILINE)
 """How a survivor is printed: its module, and the change."""
 
@@ -67,9 +72,10 @@ class Tried(NamedTuple):
 class Course:
     """The copy of the tree in which mutants run, its server, and the tests of each line."""
 
-    def __init__(self, tree: Path, server: ForkServer, measured: Measured) -> None:
-        self.tree, self._server, self._measured = tree, server, measured
+    def __init__(self, tree: Path, server: ForkServer, measured: Measured, *, near: bool = False) -> None:
+        self.tree, self._server, self._measured, self._near = tree, server, measured, near
         self._equivalent = judged()
+        self._kills: Counter[tuple[str, str]] = Counter()
 
     def try_mutants(self, module: str, count: int, seed: int) -> Iterator[Tried]:
         """Yield mutants of a module, drawn by the seed, each tried."""
@@ -84,7 +90,6 @@ class Course:
 
     def _try(self, module: str, text: str, mutants: Iterable[Mutant]) -> Iterator[Tried]:
         path = self.tree / module
-        self._measured.contexts(module)  # before the module is changed: what fails without a mutant sees none
         try:
             for mutant in mutants:
                 what = mutant.describe(text)
@@ -92,33 +97,82 @@ class Course:
                     yield Tried(module, mutant, what, "judged")
                     continue
                 path.write_text(mutant.applied(text), encoding="utf-8")
-                yield Tried(module, mutant, what, *self._meet(module, statement_lines(text, mutant.line)))
+                yield Tried(module, mutant, what, *self._meet(module, text, statement_lines(text, mutant.line)))
         finally:
             path.write_text(text, encoding="utf-8")
 
-    def _meet(self, module: str, lines: range) -> tuple[str, str | None]:
-        """Return what becomes of the mutant at these lines, and the test that saw it."""
-        contexts = self._measured.contexts(module)
-        for tests in _stages(module, contexts.tests(module, lines), contexts.seconds):
-            limit = 20 + SLACK * sum(contexts.seconds[test] for test in tests)
-            answer = self._server.run(sorted({file_of(test) for test in tests}), tests, seconds=limit)
-            if answer.fate in {"failed", "stopped"}:
-                return {"failed": "killed"}.get(answer.fate, answer.fate), answer.failed
+    def _meet(self, module: str, text: str, lines: range) -> tuple[str, str | None]:
+        """Return what becomes of the mutant at these lines, and the test that saw it. text: the module without it."""
+        kills = Counter({file: count for (of, file), count in self._kills.items() if of == module})
+        met: set[str] = set()
+        for circle in range(len(circles(self.tree, module)) - self._near):
+            with self._without_mutant(module, text):  # what fails without a mutant sees none
+                contexts = self._measured.contexts(module, circle)
+            tests = [test for test in contexts.tests(module, lines) if test not in met]
+            met.update(tests)
+            for stage in _stages(module, tests, contexts.seconds, kills):
+                fate, test = self._run_stage(module, text, {test: contexts.seconds[test] for test in stage})
+                if fate in CAUGHT:
+                    self._kills[module, file_of(test or stage[0])] += 1
+                    return fate, test
         return "SURVIVED", None
 
+    @contextmanager
+    def _without_mutant(self, module: str, text: str) -> Iterator[None]:
+        path = self.tree / module
+        mutant = path.read_text(encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+        yield
+        path.write_text(mutant, encoding="utf-8")
 
-def _stages(module: str, tests: list[str], seconds: dict[str, float]) -> list[list[str]]:
-    """Return the tests that a mutant meets, those of few files before the others."""
+    def _run_stage(self, module: str, text: str, seconds: dict[str, float]) -> tuple[str, str | None]:
+        """Return what becomes of the mutant in these tests. A test that fails once, and alone passes, sees nothing.
+
+        seconds: how long each test takes without the mutant.
+        """
+        left = dict(seconds)
+        while left:
+            answer = self._run_in_time(module, text, left)
+            if answer.fate == "stopped":
+                return "stopped", None
+            if answer.fate != "failed":
+                break
+            failed = answer.failed
+            if failed not in left or self._run_in_time(module, text, {failed: left[failed]}).fate in FAILED:
+                return "killed", failed
+            del left[failed]
+        return "SURVIVED", None
+
+    def _run_in_time(self, module: str, text: str, seconds: dict[str, float]) -> Answer:
+        """Run tests; if they take too long, and do without the mutant too, the machine is slow: they get more time."""
+        limit = 20 + SLACK * sum(seconds.values())
+        while (answer := self._run(seconds, limit)).fate == "stopped":
+            with self._without_mutant(module, text):
+                is_slow = self._run(seconds, limit).fate == "stopped"
+            if not is_slow:
+                break
+            limit *= 2
+        return answer
+
+    def _run(self, tests: Collection[str], limit: float) -> Answer:
+        return self._server.run(sorted({file_of(test) for test in tests}), tests, seconds=limit)
+
+
+def _stages(module: str, tests: list[str], seconds: dict[str, float], kills: Counter[str]) -> list[list[str]]:
+    """Return the tests that a mutant meets, those of few files before the others.
+
+    kills: how many mutants of the module the tests of each file saw so far; those that saw most come first.
+    """
     own, spent = own_test_file(module), 0.0
     chosen: list[str] = []
     for test in tests:
         spent += 0 if is_near(test, module) else seconds[test]
         if spent <= BUDGET or not chosen:
             chosen.append(test)
-    files = list(dict.fromkeys(file_of(test) for test in chosen))
-    first = files[:1] if files[:1] == [own] else files[:FIRST_FILES]
-    stages = [[t for t in chosen if file_of(t) in first], [t for t in chosen if file_of(t) not in first]]
-    return [stage for stage in stages if stage]
+    files = sorted(dict.fromkeys(file_of(test) for test in chosen), key=lambda file: -kills[file])
+    first = 1 if files and (files[0] == own or kills[files[0]]) else FIRST_FILES
+    stages = [files[:first], files[first : first + NEXT_FILES], files[first + NEXT_FILES :]]
+    return [[test for test in chosen if file_of(test) in stage] for stage in stages if stage]
 
 
 @contextmanager
@@ -138,16 +192,24 @@ def copied_tree() -> Iterator[Path]:
 
 
 @contextmanager
-def course(kept: Path | None = None) -> Iterator[Course]:
-    """Give the course, ready; `kept` is a file that keeps what ran without a mutant for the next time."""
+def course(kept: Path | None = None, *, near: bool = False) -> Iterator[Course]:
+    """Give the course, ready; `kept` is a file that keeps what ran without a mutant for the next time.
+
+    near: mutants meet the tests of their own folder alone.
+    """
     with copied_tree() as tree, fork_server(tree) as server:
-        yield Course(tree, server, Measured(server, tree, kept))
+        yield Course(tree, server, Measured(server, tree, kept), near=near)
 
 
 def modules() -> list[str]:
     """Return the modules whose mutants must be seen."""
     paths = sorted({path for pattern in MODULES for path in ROOT.glob(pattern)} - set(ROOT.rglob("__init__.py")))
     return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def shuffled(names: list[str], seed: int) -> list[str]:
+    """Return names in an order drawn by the seed: a run that is cut off has tried a fair sample of them."""
+    return random.Random(seed).sample(names, len(names))
 
 
 def judged() -> set[tuple[str, str]]:
@@ -174,7 +236,7 @@ def share_caught(tried: list[Tried]) -> float:
 def table(tried: list[Tried]) -> str:
     """Return, as Markdown, of each module and of all: mutants, caught, equivalent, survived, share caught."""
     lines = ["| module | mutants | caught | equivalent | survived | share |", "| --- | --- | --- | --- | --- | --- |"]
-    for module in [*dict.fromkeys(one.module for one in tried), "all"]:
+    for module in [*sorted({one.module for one in tried}), "all"]:
         own = [one for one in tried if module in {one.module, "all"}]
         fates = Counter("caught" if one.fate in CAUGHT else one.fate for one in own)
         figures = (module, len(own), fates["caught"], fates["judged"], fates["SURVIVED"], f"{share_caught(own):.1%}")
@@ -192,13 +254,18 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10, help="mutants of each module")
     parser.add_argument("--contexts", type=Path, help="file that keeps which tests run which line for the next time")
     parser.add_argument("--again", type=Path, metavar="FILE", help="try what survived the run that printed this file")
+    parser.add_argument("--near", action="store_true", help="only with the unit tests of the module's folder: quicker")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no module is begun after so many")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     before = survivors_of(arguments.again.read_text(encoding="utf-8")) if arguments.again else {}
     tried: list[Tried] = []
-    with course(arguments.contexts) as ready:
+    with course(arguments.contexts, near=arguments.near) as ready:
         started = time.monotonic()
-        for module in arguments.module or (before if arguments.again else modules()):
+        for module in arguments.module or (before if arguments.again else shuffled(modules(), arguments.seed)):
+            if time.monotonic() - started > 60 * arguments.minutes:
+                print(f"the time is over: {module} and those after it are not tried")
+                break
             again = ready.try_again(module, before.get(module, ()))
             for one in again if arguments.again else ready.try_mutants(module, arguments.count, arguments.seed):
                 tried.append(one)

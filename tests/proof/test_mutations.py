@@ -7,15 +7,25 @@ The seed is printed; `ENGANG_MUTATION_SEED` fixes it, `ENGANG_MUTANTS` sets how 
 
 import os
 import time
+from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.proof.fork_server import Answer
-from tests.proof.line_contexts import NIGHTLY, PURE, STORED, Measured, files_of, own_test_file, statement_lines
+from tests.proof.line_contexts import (
+    NIGHTLY,
+    PURE,
+    STORED,
+    Measured,
+    circles,
+    files_of,
+    own_test_file,
+    statement_lines,
+)
 from tests.proof.mutants import mutants_of, sample
-from tests.proof.mutations import ROOT, Tried, course, judged, modules, share_caught, survivors_of, table
+from tests.proof.mutations import ROOT, Tried, _stages, course, judged, modules, share_caught, survivors_of, table
 
 LEAST_CAUGHT = 0.97
 CODE = """def f(rows, n):
@@ -55,6 +65,25 @@ def test_mutants_of_every_room_meet_tests() -> None:
     for folders in (PURE, STORED, NIGHTLY):
         assert len(files_of(ROOT, folders)) > len(folders)
     assert own_test_file("transforms/parsing/csv.py") == "tests/unit/transforms/parsing/test_csv.py"
+    own, near, every = map(set, circles(ROOT, "transforms/parsing/csv.py"))
+    assert own == {"tests/unit/transforms/parsing/test_csv.py"} < near < every == set(files_of(ROOT, PURE))
+    assert {Path(name).parent.name for name in near} == {"parsing"}
+
+
+def test_the_tests_that_saw_most_mutants_come_first() -> None:
+    files = ["tests/unit/transforms/test_a.py", *(f"tests/other/test_{n}.py" for n in range(10))]
+    tests = [f"{file}::test" for file in files]
+    seconds = dict.fromkeys(tests, 1.0)
+
+    def stages(kills: dict[str, int]) -> list[list[int]]:
+        found = _stages("transforms/a.py", tests, seconds, Counter(kills))
+        return [[tests.index(test) for test in stage] for stage in found]
+
+    assert stages({}) == [[0], [1, 2, 3, 4, 5, 6], [7, 8, 9, 10]]
+    assert stages({files[9]: 1}) == [[9], [0, 1, 2, 3, 4, 5], [6, 7, 8, 10]]
+    assert stages({files[0]: 1, files[9]: 1})[0] == [0]
+    slow = _stages("transforms/a.py", tests, dict.fromkeys(tests, 5.0), Counter())
+    assert slow == [tests[:1], tests[1:5]], "of others than the module's own so many as 20 seconds hold"
 
 
 @pytest.mark.slow
@@ -88,11 +117,15 @@ class FailingServer:
 
     def __init__(self, *failing: str) -> None:
         self.failing = failing
+        self.runs = 0
 
     def run(self, paths: list[str], *, but: list[str], measured: bool) -> Answer:
         assert (paths, measured) == (["tests/unit/test_a.py"], True)
+        self.runs += 1
         failed = next((test for test in self.failing if test not in but), None)
-        return Answer("passed" if failed is None else "failed", failed, {"sound": 0.1}, {})
+        return Answer(
+            "passed" if failed is None else "failed", failed, {"sound": 0.1}, {"transforms/a.py": {"1": ["sound"]}}
+        )
 
 
 A_TEST = "tests/unit/test_a.py::test_"
@@ -112,6 +145,26 @@ def test_a_few_tests_that_fail_without_a_mutant_are_left_out(
         assert measured._answer("tests/unit/test_a.py").fate == "passed"  # noqa: SLF001  one file of those of a module
     left_out = [line for line in capsys.readouterr().out.splitlines() if line.endswith("it is left out")]
     assert len(left_out) == (min(len(failing), 2) if "::" in "".join(failing) else 0)
+
+
+def test_a_file_is_measured_again_when_it_or_a_module_that_it_ran_changes(tmp_path: Path) -> None:
+    for name in ("tests/unit/test_a.py", "transforms/a.py", "transforms/b.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    server = FailingServer()
+
+    def measure() -> int:
+        measured = Measured(server, tmp_path, tmp_path / "kept")  # type: ignore[arg-type]
+        measured._answer("tests/unit/test_a.py")  # noqa: SLF001  one file of those of a module
+        return server.runs
+
+    assert [measure(), measure()] == [1, 1]
+    (tmp_path / "transforms/b.py").write_text("b = 1")
+    assert measure() == 1
+    (tmp_path / "transforms/a.py").write_text("a = 1")
+    assert measure() == 2
+    (tmp_path / "tests/unit/test_a.py").write_text("# another test")
+    assert measure() == 3
 
 
 @pytest.mark.slow

@@ -274,6 +274,11 @@ KNOWN = {
         [report("samlet", "anna", ("a", "6"))],
         [report("samlet", "berit", ("a", "6"))],
     ),
+    "a withdrawal needs no figure": (
+        [report("linjer", "anna", ("a", "5")), report("melding", "berit", ("a", "5"), ("b", "6"))],
+        [report("linjer", "anna", ("a", ""), action="trekk"), report("melding", "berit", ("b", ""), action="trekk")],
+        [Sent("skjema", "anna", (Row("0301", "2024-01", "", "", "4", action="trekk"),))],
+    ),
     "what is stated after a withdrawal counts": (
         [report("linjer", "anna", ("a", "5"))],
         [report("linjer", "anna", ("a", "5"), action="trekk")],
@@ -328,6 +333,15 @@ KNOWN = {
         [report("samlet", "anna", ("a", "4"))],
         [Sent("samlet", "berit", (Row("0301", "2024-01", "a", "5", "6"), Row("0301", "2024-01", "b", "", "6")))],
         [report("melding", "anna", ("b", "61"))],
+    ),
+    "a cell of a table that is rejected costs its own figure, and the row of it counts as rejected": (
+        [Sent("tabell", "anna", (Row("0301", "2024-01", "", "5", "many"), Row("1120", "2024-01", "", "", "6")))],
+        [Sent("tabell", "anna", (Row("0301", "2024-01", "", "4", ""), Row("1120", "2024-01", "", "", "")))],
+    ),
+    "a sum of cells that lacks a rejected one is withheld, and the sums of the other column stand": (
+        [Sent("skjema", "anna", (Row("0301", "2024-01", "", "5", "6"), Row("0301", "2024-01", "", "4", "many")))],
+        [Sent("linjer", "berit", (Row("0301", "2024-01", "b", "9"), Row("0301", "2024-01", "c", "6")))],
+        [Sent("skjema", "anna", (Row("0301", "2024-01", "", "1", "2", version="2", action="trekk"),))],
     ),
 }  # fmt: skip
 

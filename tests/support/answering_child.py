@@ -14,14 +14,16 @@ MIB = 2**20
 
 def answer(request: ChildMessage, mark: StepMark) -> ChildMessage:
     order = json.loads(request.body)
+    time.sleep(order.get("late", 0))
     mark.begin(order.get("step", 0))
     match order["do"]:
         case "memory":
             held = [os.urandom(MIB) * 32 for _ in range(1_000)]
             time.sleep(len(held))
+        case "half a second":
+            _work(0.5)
         case "seconds":
-            while True:
-                pass
+            _work(1e6)
         case "abort":
             os.abort()
         case "wait":
@@ -36,6 +38,12 @@ def answer(request: ChildMessage, mark: StepMark) -> ChildMessage:
     reply = nameless_file()
     os.write(reply, b"+".join(parts))
     return ChildMessage(json.dumps(os.getpid()).encode(), [reply])
+
+
+def _work(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
 
 
 if __name__ == "__main__":

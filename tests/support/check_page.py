@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from flows.installation import Installation
+from tests.support.prefill import deliver, publish
+from tests.support.small_installation import open_small
+
 ENGANG: Final = Path(sys.executable).with_name("engang")
 START_SECONDS: Final = 90
 PLAIN: Final = """
@@ -46,6 +50,12 @@ ASKING: Final = (
     .replace("who;month;n\n      A;2024-01;5", "who;n\n      A;5")
     .replace("    claims:", "    options: {period: 01.2024}\n    claims:")
 )
+SHARED: Final = (
+    PLAIN.replace("contract: visits", "contract: guests")
+    .replace("obligation: visits", "obligation: guests\nmay_share: all")
+    .replace("en: Visits to the library", "en: Guests of the library")
+)
+"""Another obligation that asks for the same figures, which everybody may be shown."""
 SOUND: Final = "who;month;n\nA;2024-01;5\nB;2024-01;7\n"
 WARNED: Final = "who;month;n\nA;2024-01;5000\n"
 FAULTY: Final = SOUND + "C;2024-01;many\nD;2024-01;many\nE;2024-01;many\nF;2024-01;many\nG;never;1\nH;2024-01;=1+1\n"
@@ -69,11 +79,30 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def publish_shared(home: Path, contracts: Path) -> Installation:
+    """Publish a release in which others have reported the visits of A and B, and return its installation.
+
+    B's are reported under a contract that does not state who may be shown them.
+    """
+    (contracts / "guests.yml").write_text(SHARED, encoding="utf-8")
+    (contracts / "tally.yml").write_text(
+        SHARED.replace("guests", "tally").replace("may_share: all\n", ""), encoding="utf-8"
+    )
+    here = open_small(home, contracts)
+    rows = {"guests": "A;2024-01;5\n", "tally": "B;2024-01;7\n"}
+    for name, row in rows.items():
+        deliver(here, name, f"who;month;n\n{row}")
+    publish(here)
+    return here
+
+
 @contextmanager
-def served_page(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Serve the page by the command while the block runs; give its URL."""
+def served_page(folder: Path, settings: Mapping[str, str] | None = None, *, release: bool = False) -> Iterator[str]:
+    """Serve the page by the command while the block runs; give its URL. release: with figures of `publish_shared`."""
     port = free_port()
     own = {"ENGANG_HOME": str(folder / "home"), "ENGANG_CONTRACTS": str(write_contracts(folder))}
+    if release:
+        publish_shared(folder / "home", folder / "contracts")
     env = {name: value for name, value in os.environ.items() if not name.startswith("ENGANG_")}
     with (folder / "page.log").open("wb") as log:
         command = [ENGANG, "check-page", "--port", str(port)]

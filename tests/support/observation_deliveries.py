@@ -1,9 +1,10 @@
 """Small contracts, invented deliveries under them, and installations that live as long as one example.
 
-The contracts speak of the same items in five ways: `melding` is corrected and withdrawn by version and action, whole
+The contracts speak of the same items in seven ways: `melding` is corrected and withdrawn by version and action, whole
 units at a time, and adds lines up; `linjer` does the same item by item; `rettelse` answers the same obligation by
 version alone; `samlet` holds two reporters' figures in tens a row, the second of them taking precedence; `firma` is
-about units that no register holds. The last two have no version: what is received last corrects.
+about units that no register holds; `tabell` and `skjema` are tables for people, with a group in each of two columns.
+`samlet`, `firma` and `tabell` have no version: what is received last corrects.
 """
 
 import functools
@@ -54,6 +55,8 @@ class Small:
     whole: bool = False
     acts: bool = False
     skips: bool = False
+    groups: tuple[str, ...] = ()
+    """The group that each column of figures is about: each cell is then read as a row of its own."""
 
 
 KEYS = ("enhet", "maaned", "gruppe")
@@ -74,6 +77,15 @@ CONTRACTS = {
         (Figure("egne", None, 10, -1, 2), Figure("tilsynets", "Tilsynet", 10, -1, 1)), skips=True,
     ),
     "firma": Small("firma", "warn", (*KEYS, "antall"), (Figure("antall", None, 1, None, 5),)),
+    "tabell": Small(
+        "tabell", "error", (*KEYS[:2], "a", "b"),
+        (Figure("a", None, 1, None, 4), Figure("b", None, 1, None, 4)), skips=True, groups=("a", "b"),
+    ),
+    "skjema": Small(
+        "omsorg", "sum", (*KEYS[:2], "noyaktighet", "versjon", "handling", "b", "c"),
+        (Figure("b", None, 1, "delivered", None), Figure("c", None, 1, "delivered", None)),
+        versions=True, acts=True, groups=("b", "c"),
+    ),
 }  # fmt: skip
 
 SHARED = """
@@ -129,6 +141,16 @@ repeat: warn
 claims:
   - {concept: persons, column: antall, reported_by: {option: sender}, unit_measure: {value: persons}, precedence: 5}
 """,
+    "tabell": """
+obligation: tabell
+unit: {column: enhet, kind: municipality}
+unpivot: {pattern: "(?<gruppe>[ab])", value: antall}
+repeat: error
+claims:
+  - {concept: persons, column: antall, reported_by: {option: sender}, unit_measure: {value: persons}, missing: skip,
+     precedence: 4}
+""",
+    "skjema": LINES + "unpivot: {columns: {b: {gruppe: b}, c: {gruppe: c}}, value: antall}",
 }
 
 
@@ -188,6 +210,7 @@ def file_of(sent: Sent) -> bytes:
         content = {
             "enhet": row.unit, "maaned": row.month, "gruppe": row.group, "antall": figure, "egne": figure,
             "tilsynets": other, "noyaktighet": row.accuracy, "versjon": row.version, "handling": row.action,
+            **dict(zip(CONTRACTS[sent.contract].groups, (figure, other), strict=False)),
         }  # fmt: skip
         cells = [content[column] for column in lines[0]]
         lines.append(cells[:2] if row.broken else cells)
@@ -213,7 +236,7 @@ wrappings = st.builds(Wrapping, st.integers(0, 9), st.booleans(), st.booleans(),
 @st.composite
 def sendings(draw: st.DrawFn) -> Sent:
     """Draw one delivery of a few rows about the same few items; most say one version and one action throughout."""
-    contract = draw(st.sampled_from(("melding", "melding", "linjer", "linjer", "rettelse", "samlet", "firma")))
+    contract = draw(st.sampled_from(("melding", "melding", "linjer", "linjer", *list(CONTRACTS)[2:])))
     rows = draw(st.lists(_rows, min_size=1, max_size=4))
     if draw(st.integers(0, 3)):
         rows = [row._replace(version=rows[0].version, action=rows[0].action) for row in rows]

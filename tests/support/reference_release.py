@@ -47,7 +47,9 @@ class Claim(NamedTuple):
     precedence: int | None
     version: int | None
     action: str
-    lead: bool
+    cell: int = 0
+    """Which row of those that a delivered row is read as, where its columns become rows."""
+    lead: bool = False
     additive: bool = False
     slack: Fraction | None = None
     """Half the width of the interval of a sum of lines, where it is more than its accuracy gives."""
@@ -137,85 +139,112 @@ class ExpectedRelease:
     """(submission, row, column) -> item, and the relation, or what became of the claim instead."""
 
 
+class Cells(NamedTuple):
+    """What is read as one row: a delivered row, or one of its columns that become rows."""
+
+    row: Row
+    number: int
+    cell: int
+    figures: tuple[tuple[Figure, str], ...]
+    """Each figure with its text."""
+
+    @property
+    def empty(self) -> bool:
+        return not any(text for _, text in self.figures)
+
+
+def _cells(sent: Sent, number: int, row: Row) -> list[Cells]:
+    """Return what a delivered row is read as."""
+    contract = CONTRACTS[sent.contract]
+    texts = [written(text, sent.wrapping) for text in (row.figure, row.other)]
+    figures = tuple(zip(contract.figures, texts, strict=False))
+    if not contract.groups:
+        return [Cells(row, number, 0, figures)]
+    groups = enumerate(zip(contract.groups, figures, strict=True))
+    return [Cells(row._replace(group=group), number, cell, (figure,)) for cell, (group, figure) in groups]
+
+
 def read(sent: Sent, submission: str) -> Account:
-    """Read a delivery row by row."""
+    """Read a delivery row by row: a row is rejected with any of its cells, and ignored with all of them."""
     contract = CONTRACTS[sent.contract]
     claims: list[Claim] = []
     lost: set[tuple[str, Item, str]] = set()
-    rejected = ignored = 0
+    rejected: set[int] = set()
     for number, row in enumerate(in_order(sent), 2):
-        figures = [written(text, sent.wrapping) for text in (row.figure, row.other)][: len(contract.figures)]
-        if row.broken:
-            rejected += 1
-        elif row.unit == "Sum" or (contract.skips and not any(figures)):
-            ignored += 1
-        elif not _sound(row, sent.contract, figures):
-            rejected += 1
-            lost |= _lost_keys(submission, sent, row, figures)
-        else:
-            claims += _claims(Claim, submission, sent, number, row, figures)
+        for cells in _cells(sent, number, row):
+            if row.broken:
+                rejected.add(number)
+            elif row.unit == "Sum" or (contract.skips and cells.empty and not _withdraws(cells, sent.contract)):
+                continue
+            elif not _sound(cells, sent.contract):
+                rejected.add(number)
+                lost |= _lost_keys(submission, sent, cells)
+            else:
+                claims += _claims(submission, sent, cells)
     twins = _twins(claims, lost) if contract.repeat != "warn" else set()
-    claims = [c for c in claims if c.row not in twins]
-    rejected += len(twins)
+    claims = [c for c in claims if (c.row, c.cell) not in twins]
     bad = _repeating(claims, contract.repeat)
-    sound = [c for c in claims if (c.submission, c.row) not in bad]
+    sound = [c for c in claims if (c.row, c.cell) not in bad]
+    rejected |= {number for number, _ in twins | bad}
+    leading = {c.row: c for c in reversed(sound) if c.row not in rejected}
+    sound = [c._replace(lead=c is leading.get(c.row)) for c in sound]
     if contract.repeat == "sum":
         times = Counter(c.key for c in claims)
         sound = [c._replace(additive=times[c.key] > 1) for c in sound]
-    return Account(sent, tuple(sound), len(sent.rows), rejected + len(bad), ignored)
+    return Account(sent, tuple(sound), len(sent.rows), len(rejected), len(sent.rows) - len(rejected) - len(leading))
 
 
-def _lost_keys(submission: str, sent: Sent, row: Row, figures: list[str]) -> set[tuple[str, Item, str]]:
+def _lost_keys(submission: str, sent: Sent, cells: Cells) -> set[tuple[str, Item, str]]:
     """Return the keys of what a rejected row would have said, where its unit can be read."""
-    contract = CONTRACTS[sent.contract]
-    said = [f for f, text in zip(contract.figures, figures, strict=True) if text or not contract.skips]
+    contract, row = CONTRACTS[sent.contract], cells.row
+    said = [figure for figure, text in cells.figures if text or not contract.skips]
     known = row.unit in MUNICIPALITIES
     item = (row.unit, row.month, row.group)
     return {(submission, item, figure.reported_by or sent.sender) for figure in said if known}
 
 
-def _twins(claims: list[Claim], lost: set[tuple[str, Item, str]]) -> set[int]:
-    """Return the rows that share a key with a rejected row, with such a row, and so on."""
-    rows: set[int] = set()
-    while more := {c.row for c in claims if c.key in lost} - rows:
+def _twins(claims: list[Claim], lost: set[tuple[str, Item, str]]) -> set[tuple[int, int]]:
+    """Return the rows, by number and cell, that share a key with a rejected row, with such a row, and so on."""
+    rows: set[tuple[int, int]] = set()
+    while more := {(c.row, c.cell) for c in claims if c.key in lost} - rows:
         rows |= more
-        lost = {c.key for c in claims if c.row in more}
+        lost = {c.key for c in claims if (c.row, c.cell) in more}
     return rows
 
 
-def _sound(row: Row, contract: str, figures: list[str]) -> bool:
-    if contract != "firma" and row.unit not in MUNICIPALITIES:
+def _sound(cells: Cells, contract: str) -> bool:
+    texts = [text for _, text in cells.figures]
+    if contract != "firma" and cells.row.unit not in MUNICIPALITIES:
         return False
-    if not CONTRACTS[contract].skips and "" in figures:
+    if not CONTRACTS[contract].skips and "" in texts and not _withdraws(cells, contract):
         return False
-    return all(_number(text) is not None for text in figures if text)
+    return all(_number(text) is not None for text in texts if text)
+
+
+def _withdraws(cells: Cells, contract: str) -> bool:
+    """Return whether a row without figures withdraws what it is about: it states 0, which is never published."""
+    return CONTRACTS[contract].acts and cells.row.action == "trekk" and cells.empty
 
 
 def _number(text: str) -> Fraction | None:
     return Fraction(text.replace(",", ".")) if re.fullmatch(r"-?[0-9]+(,[0-9]+)?", text) else None
 
 
-def _claims(make: type[Claim], submission: str, sent: Sent, number: int, row: Row, figures: list[str]) -> list[Claim]:
-    contract = CONTRACTS[sent.contract]
+def _claims(submission: str, sent: Sent, cells: Cells) -> list[Claim]:
+    contract, row = CONTRACTS[sent.contract], cells.row
     unit = " ".join(row.unit.split()).casefold() if sent.contract == "firma" else row.unit
-    made: list[Claim] = []
-    for figure, text in zip(contract.figures, figures, strict=True):
-        value = _number(text)
-        if value is None:
-            continue
-        accuracy = _accuracy(row, figure, text)
-        made.append(
-            make(
-                submission, sent, number, figure.column, (unit, row.month, row.group),
-                MUNICIPALITIES.get(row.unit, row.unit), figure.reported_by or sent.sender, text, value * figure.scale,
-                accuracy, figure.precedence,
-                int(row.version) if contract.versions and row.version else None,
-                {"": "append", "ny": "append", "erstatt": "replace", "trekk": "withdraw"}[row.action]
-                if contract.acts else "append",
-                lead=not made,
-            )
-        )  # fmt: skip
-    return made
+    version = int(row.version) if contract.versions and row.version else None
+    action = {"": "append", "ny": "append", "erstatt": "replace", "trekk": "withdraw"}[row.action]
+    empty = Fraction(0) if _withdraws(cells, sent.contract) else None
+    return [
+        Claim(
+            submission, sent, cells.number, figure.column, (unit, row.month, row.group),
+            MUNICIPALITIES.get(row.unit, row.unit), figure.reported_by or sent.sender, text, value * figure.scale,
+            _accuracy(row, figure, text), figure.precedence, version, action if contract.acts else "append", cells.cell,
+        )
+        for figure, text in cells.figures
+        if (value := _number(text) if text else empty) is not None
+    ]  # fmt: skip
 
 
 def _accuracy(row: Row, figure: Figure, text: str) -> int | None:
@@ -226,15 +255,15 @@ def _accuracy(row: Row, figure: Figure, text: str) -> int | None:
     return figure.decimals + len(text.partition(",")[2]) if scaled else figure.decimals
 
 
-def _repeating(claims: list[Claim], repeat: str) -> set[tuple[str, int]]:
-    """Return the rows that may not stand because their key repeats."""
+def _repeating(claims: list[Claim], repeat: str) -> set[tuple[int, int]]:
+    """Return the rows, by number and cell, that may not stand because their key repeats."""
     by_key: dict[object, list[Claim]] = defaultdict(list)
     for claim in claims:
         by_key[claim.key].append(claim)
     bad = [cs for cs in by_key.values() if len(cs) > 1]
     if repeat == "distinct":
         bad = [cs for cs in bad if len({(c.value, c.decimals) for c in cs}) > 1]
-    return {(c.submission, c.row) for cs in bad for c in cs} if repeat in {"error", "distinct"} else set()
+    return {(c.row, c.cell) for cs in bad for c in cs} if repeat in {"error", "distinct"} else set()
 
 
 def counting(accounts: Mapping[str, Account], live: Collection[str]) -> set[str]:

@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,8 +24,11 @@ from flows.release.verify import lake_digest
 from infra.checks import engine as checks
 from infra.lake import delta as lake
 from infra.lake import item_tables
+from infra.ledger import releases as ledger_releases
 from infra.ledger.open import open_ledger
+from infra.ledger.tree import read_leaves
 from infra.settings import DEMO_CODELISTS, read_settings
+from transforms.receipts.leaves import stated_rows, unpacked
 
 
 def opened(home: Path) -> Installation:
@@ -77,13 +82,41 @@ class Life:
         """Withdraw one submission."""
         return receiving.withdraw(self.installation, submission)
 
-    def night(self) -> nights.Night:
-        """Publish; the digest is that of what the lake holds, every night."""
+    def publish(self) -> nights.Night:
+        """Publish; the digest is that of what the lake holds."""
         self.read_since_night.clear()
         done = nights.night(self.installation)
         if done.release is not None:
             assert done.digest == lake_digest(self.installation, reading.find_release(self.installation))
         return done
+
+    def night(self) -> nights.Night:
+        """Publish; and the leaves state each row that the release counts, always."""
+        done = self.publish()
+        if done.release is not None:
+            assert_stated(self.installation, done.release)
+        return done
+
+
+def assert_stated(installation: Installation, release: int) -> None:
+    """See that the leaves state a bucket for as many rows of each submission as the release counts in it."""
+    head = reading.find_release(installation, release)["tree_head"]
+    assert head is not None
+    stated: dict[str, list[dict[str, Any]]] = {}
+    for leaf in read_leaves(installation.engine, None, head["size"]).iter_rows(named=True):
+        stated.setdefault(leaf["submission_id"], []).append(json.loads(unpacked(leaf["content"])))
+    counts: dict[str, dict[str, int]] = {}
+    rows = ledger_releases.read_row_counts(installation.engine, release)
+    for submission, bucket, count in rows.select("submission_id", "bucket", "rows").iter_rows():
+        counts.setdefault(submission, {})[bucket] = count
+    for submission, leaves in stated.items():
+        known = {bucket: count for bucket, count in counts[submission].items() if count}
+        assert leaves[-1]["buckets"] == known
+        buckets, rest = stated_rows(leaves)
+        claimed = Counter({name: count for name, count in known.items() if name not in {"rejected", "ignored"}})
+        found = Counter(bucket for bucket in buckets.values() if bucket != "rejected")
+        assert (found if rest is None or rest == "rejected" else Counter({rest: claimed.total()})) == claimed
+    assert stated.keys() == {submission for submission, known in counts.items() if any(known.values())}
 
 
 A = TypeVar("A", bound=Life)

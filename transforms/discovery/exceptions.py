@@ -25,7 +25,10 @@ def differing_places(figures: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame
         one = later_period(one) if row["shift"] < 0 else one
         other = later_period(other) if row["shift"] > 0 else other
     else:
-        parts = [_figures(figures, part, "value_b") for part in json.loads(row["parts"])]
+        series = json.loads(row["parts"])
+        parts = [_figures(figures, part, "value_b") for part in series]
+        if not any(part["over"] for part in series):  # of a sum of reported series, a part that is missing is zero
+            parts.append(one.select(*PLACE_KEY, "step", pl.lit(0.0).alias("value_b")))
         other = pl.concat(parts).group_by(PLACE_KEY).agg(pl.col("value_b").sum())
     scaled = other.with_columns((pl.col("value_b") * row["scale"]).round(9))
     both = one.drop("step").join(scaled.select(*PLACE_KEY, "value_b"), on=PLACE_KEY)

@@ -40,39 +40,44 @@ def sums_of_series(placed: pl.DataFrame) -> Iterator[FoundSum]:
         wide = group.pivot("series", index="place", values="value", sort_columns=True).sort("place").drop("place")
         if wide.width > 2:  # noqa: PLR2004  a total and two parts
             values = wide.to_numpy()
+            filled = np.nan_to_num(values)
+            shared = (~np.isnan(values)).astype(np.float64).T @ (filled != 0).astype(np.float64)
             numbers = [int(name) for name in wide.columns]
             for position in range(wide.width):
-                found = _sum_at(values, position)
+                found = _sum_at(values, filled, shared[position], position)
                 if found is not None:
                     parts, common, equal = found
                     bits = equal * _bits_of(values[:, position])
                     yield FoundSum(numbers[position], tuple(numbers[part] for part in parts), common, equal, bits)
 
 
-def _sum_at(values: Values, position: int) -> tuple[list[int], int, int] | None:
-    """Return the columns whose sum is that of a position, the places compared and those that add up."""
+def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tuple[list[int], int, int] | None:
+    """Return the columns whose sum is that of a position, the places compared and those that add up.
+
+    filled: the values, zero where there is none. shared: at how many places of the total each column is not zero.
+    """
     total = values[:, position]
     rows = np.flatnonzero(~np.isnan(total))
     if rows.size < FEWEST_SUMS:
         return None
-    others = np.delete(np.arange(values.shape[1]), position)
-    filled = np.nan_to_num(values[rows][:, others])
-    usable = np.flatnonzero((filled != 0).sum(axis=0) >= min(FEWEST_SUMS // 4, rows.size))
-    usable = usable[np.argsort(-(filled[:, usable] != 0).sum(axis=0), kind="stable")][:MOST_PARTS]
+    usable = np.flatnonzero(shared >= min(FEWEST_SUMS // 4, rows.size))
+    usable = usable[usable != position]
+    usable = usable[np.argsort(-shared[usable], kind="stable")][:MOST_PARTS]
     if usable.size < 2:  # noqa: PLR2004
         return None
-    parts = _exact_parts(filled[:, usable], total[rows])
+    filled = filled[np.ix_(rows, usable)]
+    parts = _exact_parts(filled, total[rows])
     if len(parts) < 2:  # noqa: PLR2004
         return None
-    chosen = usable[parts]
-    added = filled[:, chosen].sum(axis=1)
-    informative = (total[rows] != 0) | (filled[:, chosen] != 0).any(axis=1)
-    several = (filled[:, chosen] != 0).sum(axis=1) > 1
+    chosen = filled[:, parts]
+    added = chosen.sum(axis=1)
+    informative = (total[rows] != 0) | (chosen != 0).any(axis=1)
+    several = (chosen != 0).sum(axis=1) > 1
     equal = _equal(added, total[rows])
     common, agreeing = int(informative.sum()), int((informative & equal).sum())
     if agreeing < SUM_SHARE * common or int((several & equal).sum()) < FEWEST_SUMS:
         return None
-    return [int(column) for column in others[chosen]], common, agreeing
+    return [int(column) for column in usable[parts]], common, agreeing
 
 
 def _exact_parts(parts: Values, total: Values) -> list[int]:

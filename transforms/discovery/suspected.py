@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from schemas.claims import frame_schema
 from schemas.overlap import SUSPECTED
+from schemas.record_tables import SINGLE_PARTITION
 from transforms.discovery.candidates import candidate_pairs
 from transforms.discovery.evidence import Agreement, Values, agreement_of
-from transforms.discovery.series import PLACE_KEY, SERIES, later_period, series_id, unit_sizes
+from transforms.discovery.series import PLACE_KEY, SERIES, later_period, series_id, series_of, unit_sizes
 from transforms.discovery.sums import SUM_SHARE, FoundSum, sums_of_series
 
 FEWEST_COMMON: Final = 10
@@ -54,6 +55,13 @@ class PlacedSeries:
     later: dict[int, SeriesValues]
     names: dict[int, Name]
     sizes: Values
+
+
+def suspected_of(statements: pl.DataFrame) -> pl.DataFrame:
+    """Return double reporting that nobody declared in these statements, as `suspected_overlap`."""
+    if statements.height < 2 * FEWEST_COMMON:  # no two series have so many places
+        return pl.DataFrame(schema=frame_schema(SUSPECTED))
+    return suspected_overlap(series_of(statements))
 
 
 def suspected_overlap(figures: pl.DataFrame) -> pl.DataFrame:
@@ -94,10 +102,11 @@ def _placed(figures: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
 
 
 def _values(placed: pl.DataFrame) -> dict[int, SeriesValues]:
-    return {
-        key[0]: SeriesValues(rows["place"].to_numpy(), rows["value"].to_numpy())
-        for key, rows in placed.group_by("series")
-    }
+    series, places, values = (placed[name].to_numpy() for name in ("series", "place", "value"))
+    numbers, starts = np.unique(series, return_index=True)  # they are sorted by series
+    cuts = starts[1:]
+    each = zip(numbers, np.split(places, cuts), np.split(values, cuts), strict=False)
+    return {int(number): SeriesValues(*rows) for number, *rows in each}
 
 
 def _series_names(figures: pl.DataFrame) -> tuple[list[int], list[Name]]:
@@ -179,6 +188,7 @@ def _row(
         "scale": scale,
         "shift": 0,
         "verdict": None,
+        "partition": SINGLE_PARTITION,
     }
 
 

@@ -1,6 +1,5 @@
 """A kind drafted from a table of records: fields with their comparisons, blocking rules with the pairs they find."""
 
-import math
 import re
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,7 +18,6 @@ from transforms.drafting.columns import (
     text_columns,
 )
 from transforms.drafting.rules import DraftedRule, draft_rules, rule_as_yaml
-from transforms.linkage.blocking import MIN_WORD_BITS, distinct_words
 
 TYPES: Final[dict[ColumnContent, str]] = {"number": "number", "name": "text", "text": "text", "long_text": "text"}
 """Content -> the type of a field; the others are codes."""
@@ -35,8 +33,16 @@ COMPARISONS: Final[dict[ColumnContent, dict[str, Any]]] = {
 NAME_CLEANING: Final = ("accents", "punctuation")
 FREQUENT: Final = ("category", "code", "name")
 """Contents of which a rare value is more evidence than a common one."""
-WORD_SHARES: Final = (0.75, 0.5, 0.3, 0.15)
-"""Shares of the bits of a whole text, from which the levels of its words are made."""
+BY_WORDS: Final[dict[str, Any]] = {"by": "cosine", "levels": [0.9, 0.75, 0.6, 0.45, 0.3, 0.15]}
+"""How texts of several words are compared: what only one of two texts has counts too."""
+NAME_OF_WORDS: Final = (
+    {"by": "similarity", "levels": [0.92]},
+    {"by": "cosine", "levels": [0.75, 0.5]},
+    {"by": "similarity", "levels": [0.8]},
+)
+"""How names of several words are compared: by their characters, else by their words, in whatever order."""
+WORDS_OF_NAME: Final = 1.5
+"""Mean words from which names are of several words."""
 LEAST_REPORTERS: Final = 2
 MOST_REPEATED: Final = 0.01
 """Share of records repeated in full by the same reporter, below which a reporter reports an item once."""
@@ -153,7 +159,7 @@ def _declared(
 ) -> dict[str, Any]:
     """Return the kind as plain values, without blocking rules."""
     twins = _twins(reports, fields)
-    specs = {name: _field(reports[name], profile, twins.get(name)) for name, profile in fields.items()}
+    specs = {name: _field(profile, twins.get(name)) for name, profile in fields.items()}
     title = kind.replace("_", " ").capitalize()
     names = _full_name(fields)
     declared: dict[str, Any] = {
@@ -196,7 +202,7 @@ def _twins(reports: pl.DataFrame, fields: dict[str, ColumnProfile]) -> dict[str,
     return twins
 
 
-def _field(values: pl.Series, profile: ColumnProfile, twin: str | None) -> dict[str, Any]:
+def _field(profile: ColumnProfile, twin: str | None) -> dict[str, Any]:
     """Return one field as plain values. twin: a field with the same content, which is compared in its place."""
     content = profile.content
     long = content == "long_text"
@@ -206,24 +212,16 @@ def _field(values: pl.Series, profile: ColumnProfile, twin: str | None) -> dict[
         same = f"; the same as {twin}" if twin else ""
         return spec | {"role": "text" if long else "attribute", "doc": f"{doc}{same}"}
     if content in {"text", "long_text"}:
-        return spec | {"clean": ["html", "accents"], "compare": {"by": "words", "levels": _word_levels(values)}}
-    if content == "name":
-        spec["clean"] = list(NAME_CLEANING)
-    spec["compare"] = COMPARISONS[content]
+        return spec | {"clean": ["html", "accents"], "compare": BY_WORDS}
+    spec |= _name_comparison(profile) if content == "name" else {"compare": COMPARISONS[content]}
     frequency: str | bool = "near" if content == "name" else True
     return spec | ({"term_frequency": frequency} if content in FREQUENT else {})
 
 
-def _word_levels(values: pl.Series) -> list[int]:
-    """Return levels of shared bits: shares of what all words of an ordinary text weigh."""
-    folded = values.str.to_lowercase().to_frame("text").with_row_index("row")
-    words = folded.select("row", distinct_words(pl.col("text")).alias("word")).explode("word").drop_nulls()
-    bits = (math.log2(max(values.len() - values.null_count(), 1)) - pl.len().over("word").log(2)).alias("bits")
-    weighed = words.select("row", bits).filter(pl.col("bits") >= MIN_WORD_BITS)
-    whole = weighed.group_by("row").agg(pl.col("bits").sum())["bits"].median()
-    typical = whole if isinstance(whole, float) else 4 * MIN_WORD_BITS
-    levels = {max(round(typical * share), math.ceil(MIN_WORD_BITS)) for share in WORD_SHARES}
-    return sorted(levels, reverse=True)
+def _name_comparison(profile: ColumnProfile) -> dict[str, Any]:
+    has_words = profile.words >= WORDS_OF_NAME
+    compare = {"by": "first_of", "of": [*NAME_OF_WORDS]} if has_words else COMPARISONS["name"]
+    return {"compare": compare, "clean": list(NAME_CLEANING)}
 
 
 def _once(reports: pl.DataFrame, fields: list[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from schemas.comparisons import Contact, Names, Words, counts_words
+from schemas.comparisons import Contact, Cosine, Names, Words, counts_words
 from schemas.kind import FieldSpec, Kind
 from transforms.linkage.model import MatchModel
 from transforms.preparation.block_keys import (
@@ -65,7 +65,7 @@ def _with_learnt(frame: pl.DataFrame, kind: Kind, model: MatchModel) -> pl.DataF
     for name, field in kind.compared().items():
         if counts_words(field.compare):
             frame = _weighed_words(frame, name, words_column(name, field.compare), model)
-        if field.term_frequency and not isinstance(field.compare, Words):
+        if field.term_frequency and not isinstance(field.compare, Words | Cosine):
             frame = _with_frequency(frame, name, model)
     return frame
 

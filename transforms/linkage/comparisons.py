@@ -31,12 +31,13 @@ NEAR_LABELS: Final = {
     "difference": "{:g} apart",
     "proportion": "{:.0%} apart",
     "words": "share {:g} bits",
+    "cosine": "words alike to {:g}",
     "kilometres": "{:g} km apart",
     "overlap": "share {}",
     "code": "begin alike ({})",
 }
 """The `by` of a comparison -> the label of a level with this limit."""
-WORDLESS_EQUAL: Final = ("words", "overlap", "kilometres", "model_numbers", "contact")
+WORDLESS_EQUAL: Final = ("words", "cosine", "overlap", "kilometres", "model_numbers", "contact")
 """Comparisons for which equality is no more evidence than the nearest declared level."""
 SPLINK_FREQUENCY: Final = "tf_"
 """Begins the name of Splink's own column of the frequencies of a field."""
@@ -129,6 +130,7 @@ def _near_levels(compared: Compared, compare: Compare) -> list[Any]:
         "difference": lambda v: cll.CustomLevel(f"abs({this} - {other}) <= {v}"),
         "proportion": lambda v: cll.PercentageDifferenceLevel(name, v),
         "words": lambda v: cll.CustomLevel(f'shared_bits("{words}_l", "{words}_r") >= {v * WORD_STEPS_PER_BIT}'),
+        "cosine": lambda v: cll.CustomLevel(f'word_cosine("{words}_l", "{words}_r") >= {v}'),
         "kilometres": lambda v: cll.DistanceInKMLevel(name, longitude, v),
         "overlap": lambda v: cll.ArrayIntersectLevel(name, v),
         "code": lambda v: cll.CustomLevel(f"{this}[:{v}] = {other}[:{v}]"),

@@ -25,6 +25,13 @@ LOWEST_WEIGHT: Final = -1e3
 """A match weight below all others."""
 REPORT_NUMBER: Final = "_number"
 """The column with which Splink numbers reports; no field has the name."""
+_SPAN: Final = WORD_WEIGHT_SPAN
+_WORD_MACROS: Final = {
+    "shared_bits(a, b)": f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {_SPAN})), 0)",
+    "squared_bits(a)": f"list_sum(list_transform(a, lambda x: (x % {_SPAN}) * (x % {_SPAN})))",
+    "word_cosine(a, b)": "coalesce(squared_bits(list_intersect(a, b)) / sqrt(squared_bits(a) * squared_bits(b)), 0)",
+}
+"""What comparisons of words call: the bits that two lists share, the sum of their squares, the cosine of two lists."""
 SCORED_PAIR: Final = {"a": pl.String, "b": pl.String, "weight": pl.Float64}
 
 
@@ -169,10 +176,8 @@ def open_linker(
     connection = duckdb.connect()
     try:
         connection.execute("SET enable_progress_bar = false")  # it would write into what a command prints
-        connection.execute(
-            "CREATE MACRO shared_bits(a, b) AS "
-            f"coalesce(list_sum(list_transform(list_intersect(a, b), lambda x: x % {WORD_WEIGHT_SPAN})), 0)"
-        )
+        for macro, meaning in _WORD_MACROS.items():
+            connection.execute(f"CREATE MACRO {macro} AS {meaning}")
         if any(frame[name].null_count() == frame.height for name in frame.columns):
             # DuckDB 2.0 fails to bind text functions of a column that it knows to be null throughout.
             connection.execute("SET disabled_optimizers = 'statistics_propagation'")

@@ -7,9 +7,9 @@ from typing import Final
 import polars as pl
 
 from schemas.contract import Contract, Take
-from transforms.normalisation.cells import CODES_SHOWN
 from transforms.normalisation.problems import Problem
 from transforms.normalisation.texts.take_text import mapped_text
+from transforms.rejects import shown_codes
 
 RECEIVED_AT: Final = "_received_at"
 """The column of a batch with the receipt time (UTC, of the landing note), where `needs_receipt_time`."""
@@ -49,7 +49,7 @@ def _not_authorised(take: Take, contract: Contract) -> Problem:
     for name, reporters in (contract.sender.speaks_for or {}).items():
         covers = pl.lit(True) if reporters == "any" else reporter.is_in(list(reporters))
         may.append((sender == name) & covers)
-        listed[name] = "any" if reporters == "any" else ", ".join(reporters[:CODES_SHOWN])
+        listed[name] = "any" if reporters == "any" else shown_codes(reporters)
     others = sender.replace_strict(list(listed), list(listed.values()), default=None, return_dtype=pl.String)
     bad = (reporter != "") & ~reduce(or_, may)
     expected = pl.concat_str(pl.lit("the sender itself"), others, separator=", ", ignore_nulls=True)

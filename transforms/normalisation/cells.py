@@ -30,10 +30,9 @@ from transforms.normalisation.texts.take_text import mapped_text, source_text
 from transforms.normalisation.texts.unit_period import place_problems, with_unit_and_period
 from transforms.numbers import number, number_problem, without_noise
 from transforms.register.lookup import Register
+from transforms.rejects import shown_codes
 
 VALUE_LIMIT = 10**VALUE_DIGITS
-CODES_SHOWN = 12
-"""How many codes of a map a reject lists: what fits a line."""
 
 
 def read_cells(batch: pl.DataFrame, contract: Contract, register: Register) -> tuple[pl.DataFrame, list[Problem]]:
@@ -170,10 +169,9 @@ def text_problems(take: Take, *, optional: bool) -> list[Problem]:
 def unknown_code(text: pl.Expr, column: str | None, known: list[str]) -> Problem:
     """Return the problem of a text that is not one of the known codes; empty text does not have it."""
     codes = [clean(code) for code in known]
-    shown = ", ".join(known[:CODES_SHOWN]) + (" …" if len(known) > CODES_SHOWN else "")
     hint = "use a known code, or add this one to the contract's map"
     # An empty cell is not a code: where it may not be empty, missing-value reports it.
-    return Problem("unknown-code", column, ~text.is_in([*codes, ""]), text, f"one of {shown}", hint)
+    return Problem("unknown-code", column, ~text.is_in([*codes, ""]), text, f"one of {shown_codes(known)}", hint)
 
 
 def instant_problems(contract: Contract) -> list[Problem]:

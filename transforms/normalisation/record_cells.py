@@ -27,7 +27,7 @@ from transforms.normalisation.cells import (
 )
 from transforms.normalisation.problems import Problem
 from transforms.normalisation.texts.dates import ISO_DATE, DateForm, read_date, read_datetime, to_utc
-from transforms.normalisation.texts.take_text import apply_map, padded, source_text
+from transforms.normalisation.texts.take_text import apply_map, extracted, padded, source_text
 from transforms.numbers import number, number_problem, without_noise
 from transforms.placeholders import is_placeholder
 
@@ -56,7 +56,7 @@ def read_record_cells(
 
 def _cell(column: str, take: FieldTake) -> pl.Expr:
     """Return a cell's text, "" where it is one of the declared missing values."""
-    text = padded(pl.col(column), dict(zip(take.source_columns(), take.widths(), strict=True))[column])
+    text = padded(extracted(pl.col(column), take), dict(zip(take.source_columns(), take.widths(), strict=True))[column])
     if not take.missing_values:
         return text
     return pl.when(text.is_in([clean(value) for value in take.missing_values])).then(pl.lit("")).otherwise(text)

@@ -27,6 +27,7 @@ from schemas.contract import (
 )
 from transforms.clean_text import clean
 from transforms.numbers import number
+from transforms.rejects import shown_codes
 
 RowRule = RangeRule | InRule | PatternRule | RequiredRule | UniqueRule | CompareRule
 """A rule that a delivery's own rows decide; a `ChangeRule` needs the previous value."""
@@ -95,7 +96,7 @@ def rule_expectation(rule: Rule) -> str:
         case RangeRule():
             sentence = _expected_range(rule)
         case InRule():
-            sentence = "one of " + ", ".join(rule.values)
+            sentence = f"one of {shown_codes(rule.values)}"
         case PatternRule():
             sentence = f"text that is wholly {rule.pattern}"
         case RequiredRule():

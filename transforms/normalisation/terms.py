@@ -8,10 +8,11 @@ from schemas.contract import ClaimSpec, Contract, Take
 from schemas.contract_terms import breakdowns, conversions_of, stated_texts
 from transforms.clean_text import clean
 from transforms.conversions import converted_accuracy, converted_measures
-from transforms.normalisation.cells import CODES_SHOWN, scaled_figure
+from transforms.normalisation.cells import scaled_figure
 from transforms.normalisation.problems import Problem
 from transforms.normalisation.texts.figure_cells import where_any
 from transforms.normalisation.texts.take_text import mapped_text
+from transforms.rejects import shown_codes
 
 
 def term_problems(contract: Contract) -> list[Problem]:
@@ -37,11 +38,10 @@ def _delivered(contract: Contract, claim: ClaimSpec) -> Iterator[tuple[Take, tup
 
 def _unknown_term(take: Take, codes: tuple[str, ...], claims: list[ClaimSpec]) -> Problem:
     text = mapped_text(take)
-    shown = ", ".join(codes[:CODES_SHOWN]) + (" …" if len(codes) > CODES_SHOWN else "")
     bad = ~text.is_in([*map(clean, codes), ""])  # an empty cell is reported as a missing value
     column = next(iter(take.source_columns()), None)
     hint = "use a code of the vocabulary, or give the contract a map to them"
-    return Problem("unknown-code", column, where_any(claims, bad), text, f"one of {shown}", hint)
+    return Problem("unknown-code", column, where_any(claims, bad), text, f"one of {shown_codes(codes)}", hint)
 
 
 def measure_text(claim: ClaimSpec, contract: Contract) -> pl.Expr:

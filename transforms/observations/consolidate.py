@@ -16,6 +16,7 @@ from transforms.observations import agreement
 from transforms.observations.confidentiality import HIDDEN, conf_status, mark_hidden, without_confidential
 from transforms.observations.copies import is_copy
 from transforms.observations.corrections import corrected_buckets
+from transforms.receipts.fates import BUCKET_CODES, BUCKET_OF_CODE, NO_FATES, bucket_code, fate
 
 _TEXTS: Final = ("item_id", "obligation", "sender", "reported_by", "concept", "unit_id", "unit_kind")
 STATEMENT: Final = pl.Schema([
@@ -33,6 +34,7 @@ class ConsolidatedClaims:
     buckets: submission_id, bucket, rows (Int64: how many delivered rows are counted in that bucket). statements: what
     each obligation's standing claims say of each item, additive lines summed, as
     `transforms.overlap.statements.read_statements` reads them from a release: the columns that overlap is counted from.
+    fates: the bucket of each row (`transforms.receipts.fates`).
     """
 
     observations: pl.DataFrame
@@ -40,6 +42,7 @@ class ConsolidatedClaims:
     conflicts: pl.DataFrame
     buckets: pl.DataFrame
     statements: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STATEMENT))
+    fates: pl.Series = field(default_factory=lambda: NO_FATES)
 
 
 def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
@@ -58,13 +61,15 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
         judged = _with_copies(agreement.judge_claims(statements.filter(~copies)), statements.filter(copies))
     sources = _sources(live, judged)
     observations = _observations(judged)
+    rows = _row_buckets(claims, sources)
     names = [n for n in frame_schema(SOURCE).names() if n != "release"]
     return ConsolidatedClaims(
         observations=observations,
         sources=sources.select(names),
         conflicts=_conflicts(judged),
-        buckets=_buckets(claims, sources),
+        buckets=_buckets(claims, rows),
         statements=_stated(judged),
+        fates=rows.select(fate(pl.col("code"))).to_series(),
     )
 
 
@@ -135,7 +140,7 @@ def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
         judged = pl.concat([judged.filter(~pl.col("additive")), lines], how="diagonal")
     related = judged.lazy().with_columns(pl.col("agreement").alias("relation"), identity.claim_id())
     shown = related.with_columns(without_confidential("original", "value", "decimals"))
-    return shown.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead").collect()
+    return shown.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead", "arrival").collect()
 
 
 def _observations(judged: pl.DataFrame) -> pl.DataFrame:
@@ -174,21 +179,29 @@ def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
     return rows.select(names).sort("item_id", "claim_id").collect()
 
 
-def _buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
-    """Count each row once, in the bucket of its leading claim."""
+def _row_buckets(claims: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """Return each row once, with the code of the bucket of its leading claim: arrival, row, code."""
     relation = pl.col("relation")
-    bucket = (
-        pl.when(relation == "additive").then(pl.lit("additive"))
-        .when(relation == "conflict").then(pl.lit("conflict"))
-        .when("chosen").then(pl.lit("published"))
-        .otherwise(pl.lit("duplicate"))
+    code = (
+        pl.when(relation == "additive").then(BUCKET_CODES["additive"])
+        .when(relation == "conflict").then(BUCKET_CODES["conflict"])
+        .when("chosen").then(BUCKET_CODES["published"])
+        .otherwise(BUCKET_CODES["duplicate"])
     )  # fmt: skip
-    counted = [
-        sources.lazy().filter("lead").select("submission_id", bucket.alias("bucket")),
-        claims.lazy().filter(pl.col("lead") & pl.col("bucket").is_not_null()).select("submission_id", "bucket"),
-    ]
-    rows = pl.concat(counted).group_by("submission_id", "bucket").agg(pl.len().cast(pl.Int64).alias("rows"))
-    return rows.sort("submission_id", "bucket").collect()
+    rows = [sources.lazy().filter("lead").select("arrival", "row", code=code.cast(pl.UInt8))]
+    if claims.height > sources.height:  # else all stand
+        corrected = claims.lazy().filter(pl.col("lead") & pl.col("bucket").is_not_null())
+        rows.append(corrected.select("arrival", "row", code=bucket_code(pl.col("bucket"))))
+    return pl.concat(rows).collect()
+
+
+def _buckets(claims: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Count the rows of each submission by bucket."""
+    ids = claims.lazy().group_by("arrival").agg(pl.col("submission_id").first())
+    counts = rows.lazy().group_by("arrival", "code").agg(pl.len().cast(pl.Int64).alias("rows"))
+    bucket = pl.col("code").replace_strict(BUCKET_OF_CODE, return_dtype=pl.String).alias("bucket")
+    counted = counts.join(ids, on="arrival").select("submission_id", bucket, "rows")
+    return counted.sort("submission_id", "bucket").collect()
 
 
 FACT_CONTENT = ("item_id", "unit_name", "value", "decimals", "obs_status", "agreement", "reports", "reporters")

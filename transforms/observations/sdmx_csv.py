@@ -23,8 +23,13 @@ def dimensions_of(breakdowns: pl.Series) -> list[str]:
 
 def sdmx_rows(observations: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return the rows of published observations as text: the columns of SDMX-CSV, the dimensions in capitals."""
+    return observations.select(sdmx_columns(dimensions))
+
+
+def sdmx_columns(dimensions: Sequence[str]) -> list[pl.Expr]:
+    """Return the columns of SDMX-CSV of published observations with these dimensions."""
     breakdown = pl.col("breakdown")
-    return observations.select(
+    return [
         pl.lit("dataflow").alias("STRUCTURE"),
         pl.lit(DATAFLOW).alias("STRUCTURE_ID"),
         pl.lit(_INFORMATION).alias("ACTION"),
@@ -43,7 +48,7 @@ def sdmx_rows(observations: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataF
         pl.col("unit_kind").alias("UNIT_KIND"),
         pl.col("unit_code").alias("UNIT_CODE"),
         pl.col("unit_name").alias("UNIT_NAME"),
-    )
+    ]
 
 
 def column_of(dimension: str) -> str:

@@ -11,17 +11,24 @@ from typing import Final
 import polars as pl
 
 from schemas.overlap import REPORT_KEY
+from transforms.overlap.statements import interval_width
 
 OVERLAP_KEY: Final = ("obligation_a", "obligation_b", "concept", "period_start")
+REPORTER_KEY: Final = ("reporter_a", "reporter_b", "concept", "period_start")
+MOST_REPORTERS: Final = 30
+"""Reporters of an item that more than so many state are not compared in pairs."""
 NAME_SEPARATOR: Final = " "
 """Between the names of obligations in one text: no name has a blank."""
 KEYS: Final = {
     "pairs": (*OVERLAP_KEY, "partition"),
+    "reporter_pairs": (*REPORTER_KEY, "partition"),
     "reports": REPORT_KEY,
-    "sets": ("obligations", "concept", "period_start", "partition"),
+    "sets": ("obligations", "most_accurate", "concept", "period_start", "partition"),
     "scopes": ("scope", "name"),
 }
 """The columns that identify the rows of each frame of `OverlapCounts`."""
+ROW_KEYS: Final = {**KEYS, "scope_reports": ("scope", "name", "obligation")}
+"""The same, and of the reports of scopes (`transforms.overlap.measures.scope_reports`)."""
 _SINGLE: Final = ("obligation", "concept", "period_start")
 
 
@@ -29,12 +36,14 @@ _SINGLE: Final = ("obligation", "concept", "period_start")
 class OverlapCounts:
     """Signed counts (Int64) of some items, by the columns of `KEYS`.
 
-    pairs: items, agreeing, consistent, conflicting of two obligations. reports: figures, figures_elsewhere, items of
-    each report. sets: items that exactly these obligations have (their names in one text). scopes: items, figures,
-    figures_elsewhere of each sender and unit.
+    pairs, reporter_pairs: items, agreeing, consistent, conflicting of two obligations, and of two reporters. reports:
+    figures, figures_elsewhere, items of each report. sets: items that exactly these obligations have, and those of them
+    that have the items most accurately (their names in one text each). scopes: items, figures, figures_elsewhere of
+    each sender and unit.
     """
 
     pairs: pl.DataFrame
+    reporter_pairs: pl.DataFrame
     reports: pl.DataFrame
     sets: pl.DataFrame
     scopes: pl.DataFrame
@@ -46,10 +55,12 @@ def count_statements(statements: pl.DataFrame) -> OverlapCounts:
     Columns: those of `transforms.observations.consolidate.STATEMENT`, and others, which are not read.
     """
     several, once = (statements.filter(reports) for reports in (pl.col("reports") > 1, pl.col("reports") == 1))
-    alone, shared = _by_obligations(_numbered(several.drop("reports")))
+    numbered = _numbered(several.drop("reports"))
+    alone, shared = _by_obligations(numbered)
     single = pl.concat([rows.select(_SINGLE) for rows in (once, alone.unique("item", keep="any"))])
     return OverlapCounts(
-        pairs=_dated(_pairs(shared)),
+        pairs=_dated(_pairs(shared, "obligation", OVERLAP_KEY)),
+        reporter_pairs=_dated(_pairs(_of_reporters(numbered), "reported_by", REPORTER_KEY)),
         reports=_dated(_summed(list(_reports(once, alone, shared)), REPORT_KEY[:-1])),
         sets=_dated(_summed([_single_sets(single), _shared_sets(shared)], KEYS["sets"][:-1])),
         scopes=_summed(list(_scopes(once, alone, shared)), KEYS["scopes"]),
@@ -70,8 +81,8 @@ def subtracted(counts: OverlapCounts) -> OverlapCounts:
 
 
 def sum_rows(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return the rows of one of the frames added up, sorted; those that count nothing are left out."""
-    return _summed([rows], KEYS[name])
+    """Return the rows of one of the frames of `ROW_KEYS` added up, sorted; those that count nothing are left out."""
+    return _summed([rows], ROW_KEYS[name])
 
 
 def _counted(rows: pl.DataFrame, name: str) -> list[str]:
@@ -105,6 +116,13 @@ def _by_obligations(several: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return several.join(shared, on="item", how="anti"), several.join(shared, on="item", how="semi")
 
 
+def _of_reporters(several: pl.DataFrame) -> pl.DataFrame:
+    """Return the statements of items that several reporters state, but not more than `MOST_REPORTERS`."""
+    reporters = several.group_by("item").agg(reporters=pl.col("reported_by").n_unique())
+    chosen = reporters.filter(pl.col("reporters").is_between(2, MOST_REPORTERS)).select("item")
+    return several.join(chosen, on="item", how="semi")
+
+
 def _count(name: str) -> pl.Expr:
     return pl.len().cast(pl.Int64).alias(name)
 
@@ -118,7 +136,9 @@ def _reports(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> I
     figures = once.group_by(place).agg(_count("figures"))
     yield figures.with_columns(figures_elsewhere=pl.lit(0, pl.Int64), items=pl.col("figures"))
     for rows, elsewhere in ((alone, False), (shared, True)):
-        cells = rows.select("item", *place).unique(["item", "obligation", "reported_by"], keep="any")
+        cell = ["item", "obligation", "reported_by"]
+        others = [name for name in place if name not in {*cell, "sender"}]
+        cells = rows.group_by(cell).agg(pl.col(others).first(), pl.col("sender").min())
         first = cells.group_by("item", "obligation").agg(first=pl.col("reported_by").min())
         cells = cells.join(first, on=["item", "obligation"])
         earliest = (pl.col("reported_by") == pl.col("first")).sum().cast(pl.Int64)
@@ -127,13 +147,13 @@ def _reports(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> I
         yield counts.select(*place, "figures", part.alias("figures_elsewhere"), "items")
 
 
-def _pairs(shared: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts of each two obligations that state the same items.
+def _pairs(shared: pl.DataFrame, who: str, key: tuple[str, ...]) -> pl.DataFrame:
+    """Return the counts of each two obligations, or reporters (`who`), that state the same items.
 
     agreeing: all claims of both have one value; consistent: their intervals share a number; an item of which a value is
     withheld is counted in `items` only.
     """
-    stated = shared.group_by("item", "obligation").agg(
+    stated = shared.group_by("item", who).agg(
         pl.col("concept", "period_start").first(),
         known=pl.col("value").is_not_null().all(),
         least=pl.col("value").min(),
@@ -141,28 +161,44 @@ def _pairs(shared: pl.DataFrame) -> pl.DataFrame:
         lower=pl.col("lower").max(),
         upper=pl.col("upper").min(),
     )
-    pairs = stated.join(stated, on="item", suffix="_b").filter(pl.col("obligation") < pl.col("obligation_b"))
+    pairs = stated.join(stated, on="item", suffix="_b").filter(pl.col(who) < pl.col(f"{who}_b"))
     known = pl.col("known") & pl.col("known_b")
     agreeing = known & (pl.min_horizontal("least", "least_b") == pl.max_horizontal("greatest", "greatest_b"))
     meets = pl.max_horizontal("lower", "lower_b") <= pl.min_horizontal("upper", "upper_b")
     kinds = {"agreeing": agreeing, "consistent": known & ~agreeing & meets, "conflicting": known & ~agreeing & ~meets}
     counts = [rows.sum().cast(pl.Int64).alias(name) for name, rows in kinds.items()]
-    return pairs.rename({"obligation": "obligation_a"}).group_by(OVERLAP_KEY).agg(_count("items"), *counts)
+    return pairs.rename({who: key[0], f"{who}_b": key[1]}, strict=False).group_by(key).agg(_count("items"), *counts)
 
 
 def _single_sets(single: pl.DataFrame) -> pl.DataFrame:
     """Return how many items one obligation has alone."""
     counts = single.group_by("obligation", "concept", "period_start").agg(_count("items"))
-    return counts.rename({"obligation": "obligations"})
+    return counts.select(
+        pl.col("obligation").alias("obligations"),
+        pl.col("obligation").alias("most_accurate"),
+        "concept",
+        "period_start",
+        "items",
+    )
 
 
 def _shared_sets(shared: pl.DataFrame) -> pl.DataFrame:
     """Return how many items each set of several obligations has."""
-    cells = shared.unique(["item", "obligation"], keep="any").sort("obligation")
-    sets = cells.group_by("item").agg(
-        pl.col("obligation").str.join(NAME_SEPARATOR).alias("obligations"), pl.col("concept", "period_start").first()
+    cells = shared.group_by("item", "obligation").agg(
+        pl.col("concept", "period_start").first(), width=interval_width().fill_null(float("inf")).min()
     )
-    return sets.group_by("obligations", "concept", "period_start").agg(_count("items"))
+    best = pl.when(pl.col("width") == pl.col("width").min().over("item")).then("obligation")
+    names = {"obligations": pl.col("obligation"), "most_accurate": pl.col("best")}
+    sets = (
+        cells.with_columns(best.alias("best"))
+        .sort("obligation")
+        .group_by("item")
+        .agg(
+            *(name.str.join(NAME_SEPARATOR, ignore_nulls=True).alias(column) for column, name in names.items()),
+            pl.col("concept", "period_start").first(),
+        )
+    )
+    return sets.group_by(*names, "concept", "period_start").agg(_count("items"))
 
 
 def _scopes(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> Iterator[pl.DataFrame]:

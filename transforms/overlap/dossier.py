@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 import polars as pl
-from scipy.stats import beta
 
 DropVerdict = Literal[
     "droppable_exact", "droppable_within_tolerance", "droppable_in_part", "not_droppable", "not_enough_history"
@@ -237,4 +236,8 @@ def lower_bound(agreeing: int, compared: int) -> float | None:
     """Return the one-sided 95 % Clopper-Pearson lower bound of a share; None where nothing was compared."""
     if not compared:
         return None
-    return 0.0 if not agreeing else float(beta.ppf(1 - CONFIDENCE, agreeing, compared - agreeing + 1))
+    if not agreeing:
+        return 0.0
+    from scipy.special import betaincinv  # a third of a second, and half a second less than the whole of scipy.stats
+
+    return float(betaincinv(agreeing, compared - agreeing + 1, 1 - CONFIDENCE))

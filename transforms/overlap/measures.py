@@ -5,8 +5,8 @@ from typing import Final
 import polars as pl
 
 from schemas.claims import frame_schema
-from schemas.overlap import BURDEN, COVERAGE, OVERLAP, SHARE_SCALE
-from transforms.overlap.counts import NAME_SEPARATOR, OVERLAP_KEY
+from schemas.overlap import BURDEN, COVERAGE, OVERLAP, OVERLAP_REPORTERS, SHARE_SCALE
+from transforms.overlap.counts import NAME_SEPARATOR, OVERLAP_KEY, REPORTER_KEY
 
 HOURS: Final = {"obligation": pl.String, "low": pl.Float64, "high": pl.Float64, "basis": pl.String}
 """The hours of one report of each obligation, null where nobody knows."""
@@ -38,30 +38,83 @@ def overlap_rows(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
     return rows.select(schema.names()).cast(schema).sort(OVERLAP_KEY)
 
 
+def reporter_rows(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return the table `overlap_reporters` from the counts of pairs of reporters."""
+    schema = frame_schema(OVERLAP_REPORTERS)
+    return pairs.select(schema.names()).cast(schema).sort(REPORTER_KEY)
+
+
 def burden_rows(reports: pl.DataFrame, overlap: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
     """Return the table `burden` of some months, from all counts of reports and the overlap of these months.
 
     A report is what one reporter states under an obligation about one unit and period; its hours are divided equally
     among its figures. hours: as `HOURS`.
     """
-    figures, elsewhere = (pl.col(name).cast(pl.Int128) for name in ("figures", "figures_elsewhere"))
-    share = (2 * elsewhere * 10**SHARE_SCALE + figures) // (2 * figures)  # rounded; in whole units, so sums are exact
-    totals = (
-        reports.group_by(_REPORT)
-        .agg(pl.col("figures", "figures_elsewhere").sum())
-        .with_columns(share.alias("reports_elsewhere"))
-        .group_by(_REPORT[:4])
-        .agg(
-            pl.len().cast(pl.Int64).alias("reports"),
-            pl.col("figures", "figures_elsewhere", "reports_elsewhere").sum(),
-        )
-        .with_columns(pl.col("reports_elsewhere").reinterpret(dtype=pl.Decimal(38, SHARE_SCALE)))
-    )
+    counts = pl.col("figures", "figures_elsewhere", "reports_elsewhere").sum()
+    weighed = _weighed(reports, _REPORT).group_by(_REPORT[:4])
+    totals = _exact(weighed.agg(pl.len().cast(pl.Int64).alias("reports"), counts))
     others = _others(overlap)
     rows = totals.join(others, on=["obligation", "period_start"], how="left").with_columns(
         pl.col("elsewhere").fill_null(pl.lit([], pl.List(pl.String)))
     )
     return with_hours(rows, hours)
+
+
+def _weighed(reports: pl.DataFrame, report: tuple[str, ...]) -> pl.DataFrame:
+    """Return each report with the part of it on figures that others have too: reports_elsewhere, Int128.
+
+    In whole units, so that sums are exact.
+    """
+    figures, elsewhere = (pl.col(name).cast(pl.Int128) for name in ("figures", "figures_elsewhere"))
+    share = (2 * elsewhere * 10**SHARE_SCALE + figures) // (2 * figures)  # rounded
+    totals = reports.group_by(report).agg(pl.col("figures", "figures_elsewhere").sum())
+    return totals.with_columns(share.alias("reports_elsewhere"))
+
+
+def _exact(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.col("reports_elsewhere").reinterpret(dtype=pl.Decimal(38, SHARE_SCALE)))
+
+
+def scope_reports(reports: pl.DataFrame) -> pl.DataFrame:
+    """Return the reports of each unit and each sender by obligation: scope, name, obligation, reports, _elsewhere.
+
+    What two senders deliver of one report are two of them.
+    """
+    found = []
+    for scope, column in (("sender", "sender"), ("unit", "unit_id")):
+        weighed = _weighed(reports, _REPORT if column in _REPORT else (*_REPORT, column))
+        rows = weighed.group_by(pl.lit(scope).alias("scope"), pl.col(column).alias("name"), "obligation")
+        found.append(rows.agg(pl.len().cast(pl.Int64).alias("reports"), pl.col("reports_elsewhere").sum()))
+    return _exact(pl.concat(found))
+
+
+def agency_reports(burden: pl.DataFrame, agencies: pl.DataFrame) -> pl.DataFrame:
+    """Return all reports, and those of each agency, by obligation: as `scope_reports`. agencies: obligation, agency."""
+    counts = burden.group_by("obligation").agg(pl.col("reports", "reports_elsewhere").sum())
+    columns = ["obligation", "reports", "reports_elsewhere"]
+    everything = counts.select(pl.lit("all").alias("scope"), pl.lit("all").alias("name"), *columns)
+    own = counts.join(agencies, on="obligation")
+    return pl.concat(
+        [everything, own.select(pl.lit("agency").alias("scope"), pl.col("agency").alias("name"), *columns)]
+    )
+
+
+def scope_hours(reports: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
+    """Return what the reports of each scope cost: scope, name, reports, reports_unknown, hours.
+
+    reports: as `scope_reports`. hours: as `HOURS`. Hours are of those obligations of which they are known, null where
+    they are known of none.
+    """
+    joined = reports.join(hours.select("obligation", "low", "high"), on="obligation", how="left").sort("obligation")
+    spent = {
+        f"hours{part}_{end}": pl.when(pl.col(end).is_not_null().any()).then(
+            (pl.col(f"reports{part}").cast(pl.Float64) * pl.col(end)).sum().round(HOURS_DIGITS)
+        )
+        for part in ("", "_elsewhere")
+        for end in ("low", "high")
+    }
+    unknown = pl.col("reports").filter(pl.col("low").is_null()).sum()
+    return joined.group_by("scope", "name").agg(pl.col("reports").sum(), reports_unknown=unknown, **spent)
 
 
 def _others(overlap: pl.DataFrame) -> pl.DataFrame:
@@ -88,13 +141,17 @@ def with_hours(burden: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
 def coverage_rows(sets: pl.DataFrame) -> pl.DataFrame:
     """Return the table `coverage` from the counts of sets of obligations."""
     schema = frame_schema(COVERAGE)
-    ordered = sets.sort("obligations", "concept", "period_start")
-    return ordered.with_columns(pl.col("obligations").str.split(NAME_SEPARATOR)).select(schema.names()).cast(schema)
+    ordered = sets.sort("obligations", "most_accurate", "concept", "period_start")
+    return (
+        ordered.with_columns(pl.col("obligations", "most_accurate").str.split(NAME_SEPARATOR))
+        .select(schema.names())
+        .cast(schema)
+    )
 
 
 def set_counts(coverage: pl.DataFrame) -> pl.DataFrame:
     """Return the counts of sets of obligations that the table `coverage` has: the inverse of `coverage_rows`."""
-    return coverage.with_columns(pl.col("obligations").list.join(NAME_SEPARATOR))
+    return coverage.with_columns(pl.col("obligations", "most_accurate").list.join(NAME_SEPARATOR))
 
 
 def scope_counts(coverage: pl.DataFrame, agencies: pl.DataFrame) -> pl.DataFrame:
@@ -117,10 +174,14 @@ def scope_counts(coverage: pl.DataFrame, agencies: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def redundancy_rows(scopes: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts of scopes with `redundancy`, the share of the figures that is superfluous."""
+def redundancy_rows(scopes: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts of scopes with what they cost and `redundancy`, the share of figures that is superfluous.
+
+    costs: as `scope_hours` returns them.
+    """
     share = pl.when(pl.col("figures") > 0).then(1 - pl.col("items") / pl.col("figures"))
-    return scopes.with_columns(redundancy=share)
+    joined = scopes.join(costs, on=["scope", "name"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("reports", "reports_unknown").fill_null(0), redundancy=share)
 
 
 def hours_of_obligations(obligations: pl.DataFrame) -> pl.DataFrame:

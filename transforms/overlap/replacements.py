@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.overlap.statements import ITEM_COLUMNS
+from transforms.overlap.statements import ITEM_COLUMNS, interval_width
 
 _ITEM = [name for name in ITEM_COLUMNS if name != "item_id"]
 REPORT: Final = ("reported_by", "unit_id", "period_start")
@@ -29,16 +29,7 @@ def replacements(
     dated = _dated(statements, received)
     mine = pl.col("obligation") == obligation
     own = dated.filter(mine).with_columns(weight=_weight())
-    items = own.group_by("item_id").agg(
-        pl.col(_ITEM).first(),
-        weight=pl.col("weight").sum(),
-        own=_only_value(),
-        lower=pl.col("lower").max(),
-        upper=pl.col("upper").min(),
-        width=_width().min(),
-        checked=(pl.col("reported_by").min() != pl.col("reported_by").max()) & (pl.col("value").null_count() == 0),
-        first=pl.col("received_at").min(),
-    )
+    items = _items(own)
     others = _stated(dated.filter(~mine))
     direct = items.join(others, on="item_id", how="left").with_columns(opinions=pl.col("by").list.len().fill_null(0))
     sums = _sums(edges.join(items, on="item_id", how="semi"), others)
@@ -56,14 +47,38 @@ def _dated(statements: pl.DataFrame, received: pl.DataFrame | None) -> pl.DataFr
     return statements.join(received.select("submission_id", "received_at"), on="submission_id", how="left")
 
 
+def _items(own: pl.DataFrame) -> pl.DataFrame:
+    """Return the items of an obligation's statements; most have one, and need no grouping."""
+    once, several = (own.filter(alone) for alone in (pl.col("reports") == 1, pl.col("reports") > 1))
+    single = once.select(
+        "item_id",
+        *_ITEM,
+        "weight",
+        pl.col("value").alias("own"),
+        "lower",
+        "upper",
+        width=interval_width(),
+        checked=pl.lit(value=False),
+        first="received_at",
+    )
+    grouped = several.group_by("item_id").agg(
+        pl.col(_ITEM).first(),
+        weight=pl.col("weight").sum(),
+        own=_only_value(),
+        lower=pl.col("lower").max(),
+        upper=pl.col("upper").min(),
+        width=interval_width().min(),
+        checked=(pl.col("reported_by").min() != pl.col("reported_by").max()) & (pl.col("value").null_count() == 0),
+        first=pl.col("received_at").min(),
+    )
+    return pl.concat([single, grouped])
+
+
 def _weight() -> pl.Expr:
     """Return the part of its report that a statement is; a report is what one reporter states of a unit and period."""
-    first = pl.struct(*REPORT, "item_id").is_first_distinct().cast(pl.Float64)
+    repeated = pl.col("reports") > 1
+    first = (~repeated | pl.struct("reported_by", "item_id").is_first_distinct()).cast(pl.Float64)
     return first / first.sum().over(REPORT)
-
-
-def _width() -> pl.Expr:
-    return (pl.col("upper") - pl.col("lower")).cast(pl.Float64)
 
 
 def _only_value() -> pl.Expr:
@@ -77,7 +92,7 @@ def _stated(others: pl.DataFrame) -> pl.DataFrame:
         other=_only_value(),
         other_lower=pl.col("lower").max(),
         other_upper=pl.col("upper").min(),
-        other_width=_width().min(),
+        other_width=interval_width().min(),
         other_first=pl.col("received_at").min(),
         by=pl.col("obligation").unique().sort(),
     )

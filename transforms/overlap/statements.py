@@ -24,6 +24,14 @@ ITEM_COLUMNS: Final = (
 _KEY: Final = ("item_id", "obligation", "reported_by", "submission_id")
 
 
+def interval_width() -> pl.Expr:
+    """Return the width of the interval that a statement means (Float64): the less, the more accurate; null if withheld.
+
+    Differences are exact before they are rounded, so statements of one accuracy have one width.
+    """
+    return (pl.col("upper") - pl.col("lower")).cast(pl.Float64)
+
+
 def read_statements(sources: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
     """Return the statements of a release from its live tables `sources` and `observations`.
 

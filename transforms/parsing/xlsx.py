@@ -29,7 +29,7 @@ from transforms.parsing.raw_frame import (
     quoted_list,
 )
 from transforms.parsing.shapes.columns_to_rows import mapped_columns
-from transforms.parsing.shapes.sheets import declared_sheets, read_sheets
+from transforms.parsing.shapes.sheets import declared_sheets, names_as_mapped, read_sheets
 from transforms.parsing.shapes.table_edges import joined_names, without_notes
 from transforms.parsing.workbook.cells import SheetScan, SheetStyle, scan_sheet, xml_text
 from transforms.parsing.workbook.formats import style_kinds
@@ -47,18 +47,27 @@ def read_xlsx(data: bytes, contract: Contract, limits: ReadingLimits) -> ParseRe
     """Return the rows of one sheet, or of those that the contract declares. Raises `SubmissionError`, `UnreadError`."""
     package = Package(data)
     sheets = package.sheets()
-    return read_declared_sheets(sheets, lambda sheet: _read_sheet(package, (sheets, sheet), contract, limits), contract)
+
+    def _read_one(sheet: Sheet, by: Contract) -> ParseResult:
+        return _read_sheet(package, (sheets, sheet), by, limits)
+
+    return read_declared_sheets(sheets, _read_one, contract)
 
 
-def read_declared_sheets(sheets: list[Sheet], read: Callable[[Sheet], ParseResult], contract: Contract) -> ParseResult:
-    """Return the rows of the sheet, or of the sheets, that a contract reads of a workbook."""
+def read_declared_sheets(
+    sheets: list[Sheet], read: Callable[[Sheet, Contract], ParseResult], contract: Contract
+) -> ParseResult:
+    """Return the rows of the sheet, or of the sheets, that a contract reads of a workbook.
+
+    read: takes a sheet and the contract by which it is read.
+    """
     if contract.format.sheets is not None:
         known = {sheet.name: sheet for sheet in sheets}
         names = declared_sheets(list(known), [sheet.hidden for sheet in known.values()], contract)
-        return read_sheets(names, lambda name: read(known[name]), contract)
+        return read_sheets(names, lambda name, by: read(known[name], by), contract)
     chosen = choose_sheet(sheets, contract.format.sheet)
     try:
-        return read(chosen)
+        return read(chosen, contract)
     except SubmissionError as error:
         others = [sheet.name for sheet in sheets if sheet is not chosen]
         if not others or contract.format.sheet is not None:
@@ -107,7 +116,7 @@ def header_names(cells: pl.DataFrame, contract: Contract) -> list[str]:
     names = [name if name.strip() else "" for name in cells.row(header_row - 1)]
     if form.header_rows:
         names = joined_names([cells.row(number - 1) for number in form.header_rows])
-    names = known_names(names, contract)
+    names = names_as_mapped(known_names(names, contract), contract)
     if not any(names):
         hint = "Name the row with the columns in format.header_row of the contract."
         raise SubmissionError("unreadable", "a row without names", "a row that names the columns", hint)

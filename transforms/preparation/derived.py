@@ -52,7 +52,7 @@ def derived_values(kind: Kind) -> dict[str, pl.Expr]:
                 found[derived_name("date", name)] = _date_digits(name, field)
             if isinstance(part, Contact):
                 found[derived_name("address", name)] = _address(kind.sources_of(name), part)
-            if part.by == "words" and isinstance(field.compare, FirstOf):
+            if part.by in {"words", "cosine"} and isinstance(field.compare, FirstOf):
                 found[words_column(name, field.compare)] = pl.col(name)
     return found
 

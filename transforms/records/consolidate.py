@@ -4,7 +4,7 @@ A pure function of the counting deliveries and of the item of each report. The n
 it reaches, with the deliveries that count before and after; the difference is written.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final
 
@@ -15,6 +15,7 @@ from schemas.kind import Kind
 from schemas.record_tables import CONFLICT_RECORD, SINGLE_PARTITION, item_columns, source_table_columns
 from transforms.identity import count_distinct, text_sort_keys
 from transforms.observations.confidentiality import conf_status, without_confidential
+from transforms.receipts.fates import BUCKET_CODES, NO_FATES, bucket_code, fate
 from transforms.records.survivorship import conflicting_items, equality_value, surviving_value, value_text
 
 FIELD_CONFLICT: Final = pl.Schema({"item_id": pl.UInt32, "field": pl.String})
@@ -29,13 +30,15 @@ WITHDRAWN_BUCKET: Final = pl.when(pl.col("action") == "withdraw").then(pl.lit("w
 class ConsolidatedRecords:
     """What is published of some records (columns as in `schemas.record_tables`, without `release`), and row buckets.
 
-    buckets: submission_id, bucket, rows (Int64): how many delivered rows count in each bucket.
+    buckets: submission_id, bucket, rows (Int64): how many delivered rows count in each bucket. fates: the bucket of
+    each of these rows (`transforms.receipts.fates`).
     """
 
     items: pl.DataFrame
     sources: pl.DataFrame
     conflicts: pl.DataFrame
     buckets: pl.DataFrame
+    fates: pl.Series = field(default_factory=lambda: NO_FATES)
 
 
 def consolidate_records(marked: pl.DataFrame, kind: Kind, chosen: pl.Series | None = None) -> ConsolidatedRecords:
@@ -57,9 +60,11 @@ def consolidate_records(marked: pl.DataFrame, kind: Kind, chosen: pl.Series | No
     names = _without_release(source_table_columns(kind))
     wide = marked.select(name for name in names if name in marked.columns and name != "item_id")
     sources = wide[order["_n"]].with_columns(*order.select("item_id", "relation", "lead"), CLAIM_ID).select(names)
-    buckets = _buckets(marked, chosen, sources.select("submission_id", "rows", "lead", standing=order["standing"]))
+    counted = sources.select("submission_id", "rows", "lead", standing=order["standing"])
+    buckets = _buckets(marked, chosen, counted)
+    fates = _fates(marked, chosen, counted.with_columns(arrival=marked["arrival"].gather(order["_n"])))
     published, sources, conflicts = (_with_item_ids(rows, ids) for rows in (published, sources, conflicts))
-    return ConsolidatedRecords(published, sources, conflicts, buckets)
+    return ConsolidatedRecords(published, sources, conflicts, buckets, fates)
 
 
 def _without_confidential_values(marked: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -280,6 +285,21 @@ def _buckets(marked: pl.DataFrame, chosen: pl.Series | None, sources: pl.DataFra
     ]
     summed = pl.concat(counts).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
     return summed.filter(pl.col("rows") > 0).sort("submission_id", "bucket").collect()
+
+
+def _fates(marked: pl.DataFrame, chosen: pl.Series | None, sources: pl.DataFrame) -> pl.Series:
+    """Return the fate of each delivered row, in the bucket in which `_buckets` counts it."""
+    others = marked.lazy().filter(~pl.col("standing"), *([] if chosen is None else [chosen]))
+    first = pl.when("lead").then(BUCKET_CODES["published"]).otherwise(BUCKET_CODES["duplicate"])
+    standing = sources.lazy().filter("standing").select("arrival", "rows", code=first)
+    further = standing.filter(pl.col("rows").list.len() > 1).with_columns(pl.col("rows").list.slice(1))
+    rows = [
+        others.select("arrival", "rows", code=bucket_code(pl.col("bucket"))).explode("rows"),
+        standing.with_columns(pl.col("rows").list.first()),
+        further.explode("rows").with_columns(code=pl.lit(BUCKET_CODES["additive"])),
+    ]
+    typed = (part.select("arrival", "code", row="rows").select(fate(pl.col("code"))) for part in rows)
+    return pl.concat(typed).collect().to_series()
 
 
 def count_departed_items(before: pl.DataFrame, after: pl.DataFrame) -> int:

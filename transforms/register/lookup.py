@@ -16,6 +16,8 @@ LAST_DAY: Final = dt.date.max
 """Replaces an open end where ends are compared."""
 HYPHENS: Final = "[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
 """Every kind of hyphen, dash and minus but the ASCII one."""
+CANDIDATES_SHOWN: Final = 6
+"""Units that a message lists where a name or code could be several."""
 UNIT_COLUMNS: Final = ("unit_id", "unit_code", "unit_name")
 NO_ORGANISATIONS: Final = (*(str(digit) * 9 for digit in range(10)), "123456785")
 """Their check digits are right, and no organisation has them: they fill the cell."""
@@ -156,7 +158,10 @@ def _successors(register: Register, invalid: pl.DataFrame) -> pl.DataFrame:
 
 
 def _candidates() -> pl.Expr:
-    return pl.concat_str("unit_code", "unit_name", separator=" ").sort().str.join(", ").alias("candidates")
+    units = pl.concat_str("unit_code", "unit_name", separator=" ").sort()
+    more = pl.when(pl.len() > CANDIDATES_SHOWN).then(pl.format(" and {} more", pl.len() - CANDIDATES_SHOWN))
+    shown = units.head(CANDIDATES_SHOWN).str.join(", ")
+    return pl.concat_str(shown, more.otherwise(pl.lit(""))).alias("candidates")
 
 
 def _pick(present: pl.DataFrame) -> pl.DataFrame:

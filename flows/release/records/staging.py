@@ -127,6 +127,7 @@ def _count(staged: StagedRelease, name: str, part: RecordsPart) -> None:
     staged.count(record_lane_sums(part.content_after), part.after.buckets, 1)
     if not staged.outdated:  # by other rules, the release is counted from nothing
         staged.count(record_lane_sums(part.content_before), part.before.buckets, -1)
+    staged.add_fates(part.before.fates, part.after.fates)
     staged.items[name] += part.after.items.height - part.before.items.height
 
 

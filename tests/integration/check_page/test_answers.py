@@ -1,5 +1,6 @@
 """The check page answers as `engang check` does, whatever is sent to it; it stores nothing and logs no cell."""
 
+import base64
 import io
 import json
 import logging
@@ -23,7 +24,7 @@ from flows.check_page.check import Upload
 from flows.check_page.texts import texts_of
 from flows.installation import Installation, open_installation
 from infra.settings import CheckPageSettings
-from tests.support.check_page import FAULTY, HOSTILE, REJECTED, SOUND, WARNED, write_contracts
+from tests.support.check_page import FAULTY, HOSTILE, REJECTED, SOUND, WARNED, publish_shared, write_contracts
 from tests.support.cli_runner import engang
 
 LANGUAGES = ("nb", "nn", "en")
@@ -287,6 +288,31 @@ def test_what_a_file_changes_is_shown_only_where_the_setting_allows_it(
     assert (shown["earlier"]["corrected"], shown["earlier"]["unchanged"]) == (1, 1)
     page = client_of(own, earlier=True).post("/obligations/visits?lang=nn", files=changed).text
     assert "0 nye, 1 retta, 1 uendra" in page
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_known_is_shown_only_where_the_setting_and_its_contract_allow_it(tmp_path: Path) -> None:
+    own = publish_shared(tmp_path / "home", write_contracts(tmp_path))
+    asked = "/obligations/visits/known?lang=en&period=2024-01&unit="
+    assert client_of(own).get(f"{asked}A").status_code == 404
+    assert "known" not in client_of(own).get("/obligations/visits?lang=en").text
+    client = client_of(own, known=True)
+    assert 'href="/obligations/visits/known?lang=en"' in client.get("/obligations/visits?lang=en").text
+    shared, unstated = client.get(f"{asked}A").text, client.get(f"{asked}B").text
+    assert "1 of 1 figures are known" in shared
+    draft = re.search(r'download="visits-A-2024-01.csv" href="data:application/octet-stream;base64,([^"]+)"', shared)
+    assert draft is not None
+    assert base64.b64decode(draft[1]) == b"who;month;n\r\nA;2024-01;5\r\n"
+    assert "0 of 1 figures are known" in unstated
+    assert "nobody who may share it has reported it" in unstated
+    assert "7" not in re.sub(r'href="[^"]+"|<svg.*?</svg>', "", unstated[unstated.index("<section") :])
+    assert "kan dele det, har rapportert det" in client.get(f"{asked.replace('=en', '=nb')}B").text
+    hostile = client.get("/obligations/visits/known", params={"unit": "=1+1", "period": "2024-01"}).text
+    draft = re.search(r'href="data:application/octet-stream;base64,([^"]+)"', hostile)
+    assert draft is not None
+    assert base64.b64decode(draft[1]) == b"who;month;n\r\n;2024-01;\r\n"
+    wrong = client.get("/obligations/visits/known?lang=en&unit=A&period=<b>soon")
+    assert (wrong.status_code, "&lt;b&gt;soon" in wrong.text) == (200, True)
 
 
 def test_contracts_that_change_while_it_serves_are_read_again(installation: Installation, tmp_path: Path) -> None:

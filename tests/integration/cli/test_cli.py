@@ -34,10 +34,11 @@ COMMANDS = [
     "discover verdict", "discover verdicts", "dossier",
     "erase", "evaluate", "events",
     "explain", "export", "inbox", "inbox dismiss", "inbox list", "inbox poll", "inbox redrive", "inbox retry",
-    "kinds", "kinds list", "kinds new", "kinds show", "known",
+    "kinds", "kinds list", "kinds new", "kinds show", "known", "mart", "mart status", "mart sync",
     "models", "models export", "models import", "models list", "models pin", "models show",
-    "nightly", "obligations", "obligations import", "obligations overlap", "overlap", "query",
-    "rejects", "releases", "review", "serve", "status", "submit", "train", "units",
+    "nightly", "obligations", "obligations import", "obligations overlap", "obligations sums", "overlap", "prefill",
+    "query", "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
+    "rejects", "releases", "review", "serve", "site", "status", "submit", "train", "units",
     "verify", "why-not", "withdraw",
 ]  # fmt: skip
 GOOD = HEADER + "0301;01.01.2024;alle;709 037;\n1120;01.01.2024;alle;20 005;\n"
@@ -330,6 +331,7 @@ OUTSIDE = [
     "SUMMARIZE duckdb_views",
     "SELECT * FROM query('SELECT sql FROM duckdb_views()')",
     "SELECT * FROM histogram('duckdb_views', sql)",
+    "SELECT * FROM query_table('observ' || 'ations')",
     "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT sql FROM duckdb_views()'))",
     "WITH t AS (SELECT (SELECT sql FROM duckdb_views LIMIT 1)) FROM t",
     "SELECT",

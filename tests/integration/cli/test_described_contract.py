@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.onboarding.described import write_described_contract
+from schemas.contract import read_contract
 from schemas.errors import ContractError, UsageError
 from schemas.kind import load_kinds
 from tests.support.small_installation import open_small
@@ -51,6 +52,33 @@ def test_figures_get_no_kind(tmp_path: Path) -> None:
         write_described_contract(home, "b-2024", figures, to=tmp_path, kind="client")
     with pytest.raises(UsageError, match="no name for a contract"):
         write_described_contract(home, "B 2024", figures, to=tmp_path)
+
+
+@pytest.mark.usefixtures("kinds")
+def test_a_delivery_shows_the_encoding_and_gives_the_example_of_figures(tmp_path: Path) -> None:
+    home = open_small(tmp_path / "home")
+    figures = description(
+        tmp_path, ("KOMMUNE_NR", "STRING_TYPE"), ("SKJEMA", "STRING_TYPE"), ("ANTALL", "INTEGER_TYPE")
+    )
+    delivery = tmp_path / "f.dat"
+    delivery.write_text("0301Ærø1  12\n9999a      1\n0301b      3\n", encoding="utf-8")
+    written = write_described_contract(home, "a-2024", figures, to=tmp_path, delivery=delivery)
+    contract = read_contract(written.file.read_text(encoding="utf-8"))
+    assert contract.format.encoding == "utf-8"
+    (example,) = contract.examples
+    assert example.given == "0301Ærø1  12\n9999a      1\n"
+    assert [(claim["row"], claim["value"]) for claim in example.claims] == [(1, "12")]
+    assert [reject["reason"] for reject in example.rejects] == ["unknown-unit"]
+
+
+def test_a_delivery_of_persons_is_not_copied(tmp_path: Path, kinds: Path) -> None:
+    home = open_small(tmp_path / "home")
+    persons = description(tmp_path, ("KOMMUNE_NR", "STRING_TYPE"), ("JOURNALNR", "STRING_TYPE"))
+    delivery = tmp_path / "f.dat"
+    delivery.write_text("03014711\n", encoding="utf-8")
+    written = write_described_contract(home, "a-2024", persons, to=tmp_path, kind="client", delivery=delivery)
+    assert "4711" not in written.file.read_text(encoding="utf-8")
+    assert written.kind_file == kinds / "client.yml"
 
 
 @pytest.mark.usefixtures("kinds")

@@ -13,6 +13,8 @@ from flows.installation import Installation
 from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import receive
+from flows.overlap.prefill.backtest import backtest_drafts
+from flows.overlap.prefill.draft import draw_up_draft
 from flows.overlap.release_statements import statements_of
 from flows.pipeline import nightly
 from flows.releases import find_release, read_table
@@ -136,3 +138,17 @@ def test_publications_that_share_no_concept_are_found_to_be_the_same(home: Insta
         "same", "population of census-csv", "population of census-xlsx"
     )  # fmt: skip
     assert (row["common"], row["agreeing"], row["scale"], row["shift"]) == (31_420, 31_420, 1.0, 0)
+
+
+def test_drafts_from_what_another_publication_had_stated_before(home: Installation, facts: pl.DataFrame) -> None:
+    """The Census' table is what its file is; the World Bank's figures are nearly never those of the United Nations."""
+    assert facts.height, "all files are published"
+    names = ("cells", "filled", "compared", "exact")
+    table, nations = backtest_drafts(home, "census-xlsx"), backtest_drafts(home, "un-wpp")
+    assert [table[name] for name in names] == [31_420, 31_420, 31_420, 31_420]
+    assert table["bound"] == pytest.approx(0.05 ** (1 / 3142))
+    assert [nations[name] for name in names] == [15_336, 13_146, 13_146, 2]
+    draft = draw_up_draft(home, "census-xlsx", "01001", "2019")
+    assert (draft.passes, draft.filled, draft.suffix) == (True, 1, "xlsx")
+    assert draft.sources[0]["value"] == "55869"
+    assert draft.sources[0]["source"] == "census-csv"

@@ -121,6 +121,22 @@ def test_the_broken_quote_is_repaired_and_sums_are_ignored(eiti: dict[str, Norma
     assert not names.is_in(["Subtotal", "Delsum"]).any()
 
 
+def test_110_totals_of_129_company_years_are_the_sum_of_the_payments(eiti: dict[str, Normalised]) -> None:
+    claims = pl.concat(result.claims.with_columns(kind=pl.lit(name[5:])) for name, result in eiti.items())
+    totals = claims.filter(kind="totalt")
+    key = ["unit_id", "period_start"]
+    assert totals.select(key).n_unique() == 129
+    own = pl.col("reported_by") == pl.col("unit_name")
+    parts = claims.filter(own, pl.col("kind").is_in(["skatt", "arealavgift", "co2-avgift", "nox-avgift"]))
+    sums = parts.group_by(key).agg(pl.col("value").sum().alias("sum"))
+    both = totals.filter(own).join(sums, on=key, how="left").with_columns(pl.col("sum").fill_null(0))
+    equal = both.filter(pl.col("value") == pl.col("sum"))
+    assert (both.height, equal.height, equal.filter(pl.col("value") != 0).height) == (126, 110, 105)
+    exceptions = both.filter(pl.col("value") != pl.col("sum"))["unit_name"].value_counts()
+    assert exceptions["count"].sum() == 16
+    assert exceptions.filter(pl.col("count") > 1)["unit_name"].to_list() == ["Petoro AS"]
+
+
 def test_overskuddsandel_adds_five_items_three_in_conflict(eiti: dict[str, Normalised]) -> None:
     claims = eiti["2009/overskuddsandel"].claims
     assert agreements(agreements_of(claims)) == {"complete": 2, "conflict": 3}

@@ -27,6 +27,7 @@ from infra.ledger import runs as ledger_runs
 from infra.ledger import sql as ledger_sql
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger import tables
+from infra.ledger import tree as ledger_tree
 from infra.ledger.open import open_ledger
 from infra.ledger.releases import Release
 from schemas.claims import REJECT, empty, frame_schema
@@ -372,13 +373,30 @@ def test_two_who_register_the_same_at_once(engine: Engine, ledger_url: str) -> N
 # Releases and runs
 
 
+def test_leaves_are_published_with_their_release(engine: Engine) -> None:
+    register(engine, "a", "b")
+    rows = [(0, "a", "0a", "x"), (1, "b", "0b", "y")]
+    leaves = pl.DataFrame(rows, ["leaf", "submission_id", "hash", "content"], orient="row")
+    head: Release = {**release(1), "tree_head": {"head": "{}", "size": 2}}
+    ledger_releases.publish_release(engine, head, counted([("a", "published", 3)]), ["a"], [], leaves=leaves)
+    assert (ledger_releases.current_release(engine) or {})["tree_head"] == head["tree_head"]
+    assert ledger_tree.read_tree_heads(engine).rows() == [(1, '{"head": "{}", "size": 2}')]
+    assert ledger_tree.last_leaves(engine, ["a", "b", "c"]) == {"a": 0, "b": 1}
+    assert ledger_tree.read_leaf_hashes(engine, 1) == [b"\x0a"]
+    with ledger_sql.write_transaction(engine) as connection:
+        ledger_tree.forget_leaves(connection, "a")
+    assert ledger_tree.read_leaves(engine, None, 2)["content"].to_list() == [None, "y"]
+    assert ledger_tree.read_leaves(engine, ["b"], 2).rows() == [(1, 1, "b", "0b", "y")]
+    assert ledger_tree.read_listed_rejects(engine, ["a", "c"])["submission_id"].to_list() == ["a"]
+
+
 def test_a_release_is_published_whole(engine: Engine) -> None:
     register(engine, "a", "b")
     assert ledger_releases.current_release(engine) is None
     ledger_releases.publish_release(
         engine, release(1), counted([("a", "published", 3), ("a", "rejected", 1)]), ["a"], []
     )
-    assert ledger_releases.current_release(engine) == release(1)
+    assert ledger_releases.current_release(engine) == {**release(1), "tree_head": None}
     rows = [("a", "duplicate", 4), ("b", "published", 4)]
     ledger_releases.publish_release(engine, release(2, counts={"items": 10}), counted(rows), ["b"], ["a"])
     assert (ledger_releases.current_release(engine) or {})["counts"] == {"items": 10}

@@ -70,6 +70,14 @@ def made(home: Installation) -> list[tuple[str, str, str, str, str]]:
 # What there is to review
 
 
+def test_what_holds_items_together_is_shown_instead(run: Run, tmp_path: Path) -> None:
+    found = run("review", "wreck", "--items", "--chart", tmp_path / "items.svg", "--json").json
+    assert found["items"][0].keys() >= {"item_id", "reports", "weakest", "bridges", "unlinked"}
+    assert max(item["reports"] for item in found["items"]) == 3
+    assert (tmp_path / "items.svg").stat().st_size
+    assert "the largest of 3" in run("review", "wreck", "--items").out
+
+
 def test_the_least_sure_comes_first_and_what_is_one_item_is_not_asked(home: Installation) -> None:
     found = review(home, home.kinds["wreck"])
     assert [(set(q.pair.ends), q.pair.weight) for q in found.questions] == [

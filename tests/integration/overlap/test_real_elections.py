@@ -8,12 +8,16 @@ import pytest
 from infra.codelists import read_codelists
 from schemas.claims import BOUND, VALUE
 from schemas.concepts import load_vocabulary
+from schemas.contract import load_contracts
 from tests.support.paths import DATA
 from transforms.derivations.derive import Derived, derive
 from transforms.derivations.wholes import wholes_of
 from transforms.identity import item_id
 from transforms.overlap.dossier import Dossier, draw_verdict
 from transforms.overlap.replacements import replacements
+from transforms.prefill.compare import compare_drafts, counts_of
+from transforms.prefill.known import ITEM, known_values
+from transforms.prefill.sums import with_sums
 from transforms.register.build import build_register
 
 COUNTS = DATA / "valg" / "valg_rows.parquet"
@@ -67,7 +71,8 @@ def derived(counts: pl.DataFrame, units: pl.DataFrame) -> Derived:
 
 
 def dossier(counts: pl.DataFrame, obligation: str, edges: pl.DataFrame) -> Dossier:
-    return draw_verdict(replacements(counts, obligation, edges), obligation, (None, None))
+    stated = counts.with_columns(reports=pl.len().over("item_id"))
+    return draw_verdict(replacements(stated, obligation, edges), obligation, (None, None))
 
 
 def test_the_county_is_the_sum_of_its_municipalities_in_every_cell(counts: pl.DataFrame, units: pl.DataFrame) -> None:
@@ -101,3 +106,19 @@ def test_one_planted_cell_flips_the_verdict(
     assert found.items.filter(relation="conflict").select("rule").rows() == [("units:municipality",)]
     county = dossier(planted, "fylke", found.edges)
     assert (county.verdict, county.agreeing, len(county.differing_items)) == (verdict, 1016, 1)
+
+
+def test_a_draft_of_the_county_is_the_sum_of_its_municipalities(counts: pl.DataFrame, units: pl.DataFrame) -> None:
+    stated = counts.with_columns(
+        sender="obligation", unit_name="unit_code", personal=pl.lit(value=False), received_at=pl.datetime(2025, 1, 1)
+    )
+    own, others = (stated.filter((pl.col("obligation") == "fylke") == mine) for mine in (True, False))
+    known = known_values(others, others.select(ITEM.names()), "fylke", {})
+    wholes = wholes_of(units, [dt.date(year, 1, 1) for year in YEARS])
+    places = own.select("unit_id", "unit_kind", "unit_code", "unit_name", "period_start").unique(maintain_order=True)
+    drafts = with_sums(known, own.clear(), places, load_vocabulary(), wholes)
+    compared = compare_drafts(drafts, own, load_contracts()["valg-fylke-csv"])
+    found = counts_of(compared.with_columns(due="period_start"))
+    assert [row["exact"] for row in found["periods"]] == [297, 348, 372]
+    assert [found[name] for name in ("cells", "filled", "derived", "exact")] == [1017] * 4
+    assert found["bound"] == found["bound_units"] == pytest.approx(0.05 ** (1 / 19))

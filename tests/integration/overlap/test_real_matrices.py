@@ -6,6 +6,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from flows.overlap.imported import list_stated_sums
 from tests.support.paths import DATA
 from transforms.overlap.imports.declared import (
     asked_items,
@@ -13,11 +14,12 @@ from transforms.overlap.imports.declared import (
     declared_overlap,
     items_of_agencies,
 )
-from transforms.overlap.imports.eba import read_eba, stated_sums
+from transforms.overlap.imports.eba import read_eba
+from transforms.overlap.imports.kostra import read_kostra
 from transforms.overlap.imports.matrix import read_matrix
 from transforms.overlap.imports.oppgaveregisteret import read_oppgaveregisteret
 from transforms.overlap.imports.us_inventory import read_us_inventory
-from transforms.overlap.minimal import minimal_set
+from transforms.overlap.minimal import minimal_set, patterns_of
 
 OVERLAP = DATA / "overlap"
 
@@ -45,7 +47,7 @@ def test_five_of_949_swedish_requirements_ask_all_that_is_asked() -> None:
     declared = _swedish()
     cells = asked_items(declared)
     assert (cells.height, declared.height, declared["agency"].n_unique()) == (6714, 949, 15)
-    found = minimal_set(cells, {})
+    found = minimal_set(patterns_of(cells), {})
     assert (found.items, len(found.obligations)) == (38, 5)
     assert items_of_agencies(declared).filter(pl.col("agencies") >= 2).height == 34
     assert contained_elsewhere(declared).height == 806
@@ -56,7 +58,7 @@ def test_54_of_56_banking_modules_ask_all_data_points() -> None:
     cells = asked_items(modules)
     assert (cells.height, modules.height, cells["item"].n_unique()) == (104_049, 56, 81_473)
     assert round(100 * (1 - cells["item"].n_unique() / cells.height), 1) == 21.7
-    found = minimal_set(cells, {})
+    found = minimal_set(patterns_of(cells), {})
     assert (found.patterns, len(found.obligations)) == (103, 54)
 
 
@@ -70,8 +72,17 @@ def test_the_module_for_other_banks_is_an_alternative_and_not_redundant() -> Non
 
 
 def test_sums_and_equalities_of_the_banking_rules() -> None:
-    kinds = stated_sums(pl.read_parquet(OVERLAP / "eba_dpm" / "rules.parquet"))["kind"]
+    kinds = pl.DataFrame(list_stated_sums(OVERLAP / "eba_dpm" / "rules.parquet"))["kind"]
     assert dict(kinds.value_counts().iter_rows()) == {"sum": 1903, "equality": 178}
+
+
+def test_two_forms_of_kostra_share_23_fields_and_no_other_pair_more_than_one() -> None:
+    files = sorted((DATA / "kostra" / "forms").glob("*_2026.yaml"))
+    forms = read_kostra(b"".join(path.read_bytes() + b"\n" for path in files))
+    assert forms.height == len(files) == 6
+    pairs = declared_overlap(forms).select("obligation_a", "obligation_b", "items", "items_a", "items_b").rows()
+    assert pairs[0] == ("kostra-11cf", "kostra-11f", 23, 53, 79)
+    assert max(items for _, _, items, *_ in pairs[1:]) == 1
 
 
 def test_hours_of_the_registers_are_those_they_declare() -> None:

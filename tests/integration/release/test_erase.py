@@ -57,6 +57,7 @@ def content(path: Path) -> bytes:
 def test_erase_removes_every_trace_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     erased, other = deliver(home / "a.csv", "en")["submission_id"], deliver(home / "b.csv", "to")["submission_id"]
     assert engang("nightly").code == 0
+    assert engang("site").code == 0
     shown = engang("erase", erased, "--why", "a person asked")
     assert (shown.code, "nothing was changed" in shown.out) == (0, True)
     assert holding(home / "home")
@@ -65,6 +66,7 @@ def test_erase_removes_every_trace_and_nothing_else(home: Path, monkeypatch: pyt
     assert (done.code, "erased; release 2 is without it" in done.out) == (0, True)
     assert holding(home / "home") == []
     assert [path.name for path in (home / "home" / "releases").iterdir()] == ["2"]
+    assert sorted(path.name for path in (home / "home" / "site").iterdir()) == ["latest", "release-2"]
     assert engang("query", SUBMISSIONS, "-f", "json").json == [{"submission_id": other}]
     assert engang("query", "SELECT * FROM changes WHERE value_before IS NOT NULL", "-f", "json").json == []
     assert engang("query", "SELECT 1", "--release", "1").code == 2

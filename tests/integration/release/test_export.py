@@ -11,6 +11,7 @@ from flows.intake.registration import receive, withdraw
 from flows.release.build import night
 from flows.release.export import export_release
 from flows.releases import find_release
+from tests.support.opened_tables import count_openings
 from tests.support.small_installation import HEADER, open_small
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -44,3 +45,18 @@ def test_an_export_names_the_deliveries_behind_it_and_describes_itself(tmp_path:
     night(home)
     folder = export_release(home, find_release(home))
     assert pl.read_parquet(folder / "submissions" / "*.parquet")["filename"].to_list() == ["second.csv"]
+
+
+def test_an_export_opens_each_table_once_however_many_months_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = open_small(tmp_path / "home")
+    rows = "".join(f"0301;01.{month:02}.2024;alle;{month};\n" for month in range(1, 7))
+    assert list(receive(home, [Delivery("months.csv", f"{HEADER}{rows}".encode(), "folketall", "kommunen")]))
+    night(home)
+    release = find_release(home)
+    opened = count_openings(monkeypatch)
+    folder = export_release(home, release)
+    assert len(list((folder / "observations").iterdir())) == 6
+    assert {name: n for name, n in opened.items() if n > 1} == {}
+    assert opened["observations"] == opened["coverage"] == 1

@@ -21,6 +21,8 @@ from flows.intake.deliveries import Delivery, make_delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import list_rejects, withdraw
 from flows.overlap.dossier import draw_up_dossier
+from flows.overlap.prefill.backtest import backtest_drafts
+from flows.overlap.prefill.draft import draw_up_draft
 from flows.overlap.release_statements import statements_of
 from flows.queries.observation_story import ObservationStory, explain_observation
 from flows.queries.sql import query
@@ -32,6 +34,7 @@ from infra.ledger import submissions as ledger_submissions
 from infra.ledger.open import open_ledger
 from infra.settings import read_settings
 from tests.support.paths import DATA
+from transforms.discovery.exceptions import differing_places
 from transforms.discovery.series import series_of
 from transforms.discovery.suspected import suspected_overlap
 
@@ -198,6 +201,9 @@ def test_double_reporting_that_no_contract_declares_is_found(home: Home) -> None
     assert (companies["common"], companies["agreeing"]) == (121, 105)
     obligations = [part["obligation"] for part in json.loads(companies["parts"])]
     assert obligations == ["eiti-skatt", "eiti-arealavgift", "eiti-co2-avgift", "eiti-nox-avgift"]
+    exceptions = differing_places(undeclared(home), companies)
+    assert exceptions.height == 121 - 105
+    assert exceptions["unit_id"].str.ends_with("petoro as").sum() == 2, "one of them without any part"
     counties = found.filter(pl.col("kind") == "sum", pl.col("parts").str.contains('"over": "units"', literal=True))
     assert set(counties["obligation_a"]) == {"valg-fylke-csv", "valg-resultat"}
     assert counties.filter(pl.col("share") == 1.0).height > 20
@@ -323,3 +329,18 @@ def test_withdrawing_a_file_is_as_if_it_had_not_come(home: Home) -> None:
     assert home.digests[2] != home.digests[3]
     assert [r.status for r in home.submit(eiti(home.installation, *LATE))] == ["restored"]
     assert home.nightly().digest == home.digests[3]
+
+
+def test_drafts_from_the_count_for_those_who_published_it_later(home: Home) -> None:
+    """NRK's table and the counties' tables were received after the count: what drafts of them would have been."""
+    names = ("cells", "filled", "exact")
+    nrk, counties = (backtest_drafts(home.installation, name) for name in ("nrk-stortingsvalg", "valg-fylke-csv"))
+    assert [nrk[name] for name in names] == [6927, 6927, 6913]
+    assert (nrk["bound_items"], nrk["bound_units"]) == (
+        pytest.approx(0.99684, abs=1e-5),
+        pytest.approx(0.98533, abs=1e-5),
+    )
+    assert [counties[name] for name in names] == [1245, 670, 670], "the count has two of the four years"
+    draft = draw_up_draft(home.installation, "nrk-stortingsvalg", "1120", "2013")
+    assert (draft.passes, draft.filled, draft.period) == (True, 18, "2013")
+    assert draft.data.startswith(b"Municipality\tParty\tPercentage\tVotes\r\nKlepp\tAp\t\t1522\r\n")

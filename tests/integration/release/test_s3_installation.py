@@ -29,6 +29,7 @@ from infra.storage.places import S3Place
 from infra.storage.s3 import S3Store
 from schemas.contract import CONTRACT_FOLDER
 from schemas.errors import StoreError, UsageError
+from tests.support.marts import synced
 from tests.support.paths import CONTRACTS
 from tests.support.small_installation import HEADER
 
@@ -87,10 +88,11 @@ def whole_way(home: Installation) -> list[str | None]:
 
 
 def test_s3_and_a_folder_give_the_same(
-    home: Home, tmp_path: Path, s3: S3Place, monkeypatch: pytest.MonkeyPatch
+    home: Home, tmp_path: Path, s3: S3Place, new_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(item_tables, "COMPACT_ROWS", -1)  # so that what is retired is still there, and is left out
     monkeypatch.setattr(item_tables, "COMPACT_SHARE", 10)
+    monkeypatch.setenv("ENGANG_SIGNING_KEY", "5" * 64)  # else one is made, and kept beside
     there = home("s3")
     digests = whole_way(there)
     assert (there.settings.lake, there.settings.landing) == (s3 / "lake", s3 / "landing")
@@ -99,6 +101,7 @@ def test_s3_and_a_folder_give_the_same(
     seen = {**asked(there), "exported": exported(there, tmp_path / "s3-release")}
     assert explain_observation(there, seen["observations"]["item_id"][0]).claims
     refused_to_look_around(there, s3)
+    assert synced(there, new_postgresql()).outcome == "loaded"
     for name in ("S3_ENDPOINT", "LEDGER", "ARRIVALS", "LANDING", "LAKE"):
         monkeypatch.delenv(f"ENGANG_{name}")
     folder = home("folder")

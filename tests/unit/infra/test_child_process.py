@@ -82,17 +82,40 @@ def test_a_child_that_exceeds_a_limit_or_crashes_ends_and_says_why(
     child: ChildProcess, do: str, limits: Limits, cause: str, ended_by: str
 ) -> None:
     ask(child, {"do": "answer"})
+    began = time.monotonic()
     with pytest.raises(ChildEnded) as ended:
         ask(child, {"do": do, "step": 1}, limits)
+    assert time.monotonic() - began < child_process.END_SECONDS / 2, "it is watched from the request's beginning on"
     assert (ended.value.cause, ended.value.step, ended.value.ended_by) == (cause, 1, ended_by)
     with pytest.raises(ChildEnded):
         ask(child, {"do": "answer"})
+
+
+def test_an_idle_child_that_was_killed_is_missed_at_once_and_watched_by_nobody(child: ChildProcess) -> None:
+    os.kill(int(ask(child, {"do": "answer"}).body), signal.SIGKILL)
+    began = time.monotonic()
+    with pytest.raises(ChildEnded):
+        ask(child, {"do": "answer"})
+    child._watcher.join(child_process.END_SECONDS / 2)  # noqa: SLF001  nothing else shows whether it has ended
+    assert time.monotonic() - began < child_process.END_SECONDS / 2
+
+
+def test_an_idle_child_costs_its_parent_nothing(child: ChildProcess) -> None:
+    ask(child, {"do": "answer"})
+    began = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - began < 0.15
 
 
 def test_each_step_has_its_own_processor_seconds(child: ChildProcess) -> None:
     with pytest.raises(ChildEnded) as ended:
         ask(child, {"do": "seconds", "step": 2}, Limits(2**40, [1e6, 1e6, 0.1], 1e6))
     assert ended.value.step == 2
+
+
+def test_what_earlier_requests_used_counts_for_none_after_them(child: ChildProcess) -> None:
+    ask(child, {"do": "half a second"})
+    assert ask(child, {"do": "answer", "late": 0.2}, Limits(2**40, [0.4], 1e6)).body
 
 
 def test_a_child_that_works_ends_when_it_is_stopped() -> None:

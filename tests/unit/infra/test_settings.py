@@ -125,8 +125,8 @@ def test_either_variable_of_the_region_serves_both_libraries(
 
 def test_the_check_page_is_on_this_machine_alone_and_may_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
     page = read_settings().check_page
-    assert (page.host, page.port, page.bytes, page.seconds, page.waiting, page.earlier) == (
-        "127.0.0.1", 4201, 20_971_520, 120, 4, False,
+    assert (page.host, page.port, page.bytes, page.seconds, page.waiting, page.earlier, page.known) == (
+        "127.0.0.1", 4201, 20_971_520, 120, 4, False, False,
     )  # fmt: skip
     monkeypatch.setenv("ENGANG_CHECK_PAGE", "[::1]:8080")
     monkeypatch.setenv("ENGANG_CHECK_PAGE_EARLIER", "on")

@@ -89,6 +89,8 @@ def test_a_sound_contract_is_read() -> None:
         ("{value: places}", "{value: places}\n    scale: 0", "scale: Input should be greater than 0"),
         ("check: range", "check: rnage", "Input tag 'rnage' found using 'check' does not match any"),
         ("range, column: places, min: 0", "pattern, column: places, pattern: '['", "'[' is not a regular expression"),
+        ("kind: municipality", "kind: municipality, extract: '[0-9]+'", "extract: '[0-9]+' needs one group"),
+        ("kind: municipality", "kind: municipality, extract: '('", "extract: '(' needs one group"),
         ("range, column: places, min: 0", "change, concept: beds, max_share: 1", "concept 'beds', which no claim"),
         ("min: 0}", "min: 0}\n  - {id: r1, check: required, column: places}", "rule 'r1' is declared twice"),
         ('examples:\n  - name: none\n    given: ""', "examples: []", "examples: Tuple should have at least 1 item"),

@@ -35,6 +35,7 @@ def test_columns_that_need_nothing_are_not_touched() -> None:
     frame = pl.DataFrame({"a": ["1", None], "b": [" x", "ø"], "c": [" z ", "q"]})
     cleaned = clean_columns(frame, ["a", "b"])
     assert cleaned.rows() == [("1", "x", " z "), (None, "ø", "q")]
+    assert clean_columns(frame, ["c"])["c"].to_list() == ["z", "q"], "plain ASCII is only trimmed"
     assert clean_columns(frame.clear(), ["a", "b"]).is_empty()
 
 

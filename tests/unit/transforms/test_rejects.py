@@ -5,7 +5,17 @@ import pytest
 
 from schemas.claims import REJECT, frame_schema
 from schemas.errors import SubmissionError
-from transforms.rejects import MASKED, bound_rejects, build_rejects, count_reject, cut, file_reject, reject_columns
+from transforms.rejects import (
+    FOUND_CHARACTERS,
+    MASKED,
+    REJECTS_KEPT,
+    bound_rejects,
+    build_rejects,
+    count_reject,
+    cut,
+    file_reject,
+    reject_columns,
+)
 
 COLUMNS = reject_columns(
     pl.col("why"), found=pl.col("cell"), expected="a number", hint="correct it", column="n", severity="critical"
@@ -97,3 +107,7 @@ def test_a_reject_that_counts_is_counted_on() -> None:
     rejects = bound_rejects(pl.DataFrame(fields, schema=frame_schema(REJECT)), most=1)
     assert counted(rejects) == [("s", "n", "not-a-number", "7 more")]
     assert rejects["severity"].to_list() == ["critical"]
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert (REJECTS_KEPT, FOUND_CHARACTERS) == (1000, 200)

@@ -22,15 +22,41 @@ SAMPLED: Final = 100_000
 """Rows by which the roles are found; whether a key repeats is found by all."""
 CODE_NAMES: Final = re.compile(
     r"(^|[_ .-])(nr|no|kode|code|cd|id|num|nummer|number|konto|art|funksjon|sumlev|level|index|seq|rank|zip|postnr|tlf|"
-    r"lat|lon|lng|latitude|longitude|x|y|region|division|state|county)$|(nr|kode|nummer|code|fips\w*|_id)$",
+    r"lat|lon|lng|latitude|longitude|x|y|region|division|state|county|version|versjon)$|(nr|kode|nummer|code|fips\w*|_id)$",
     re.IGNORECASE,
 )
 TWIN_ENDING: Final = r"([_ .-]|tekst|text|navn|name|label)"
 """What follows the name of a column of codes in the name of the column with their texts."""
-YEAR_SEPARATOR: Final = "[_ -]?"
-YEAR_GROUP: Final = r"(?P<year>(?:19|20)[0-9]{2})"
-YEAR_COLUMN: Final = re.compile(rf"^(?P<figure>.*?){YEAR_SEPARATOR}{YEAR_GROUP}$")
-LEAST_YEARS: Final = 2
+PERIOD_SEPARATOR: Final = "[_ -]?"
+_YEAR: Final = "(?:19|20)[0-9]{2}"
+
+
+@dataclass(frozen=True)
+class ColumnPeriod:
+    """How the names of columns state a period: its type and format, and the regular expression of its text."""
+
+    type: str
+    pattern: str
+    format: str | None = None
+
+    def group(self) -> str:
+        """Return the regular expression as a group that is named by the type."""
+        return f"(?P<{self.type}>{self.pattern})"
+
+    def match(self, name: str) -> re.Match[str] | None:
+        """Return what a column's name states: the groups `figure` and that of the period."""
+        return re.match(rf"^(?P<figure>.*?){PERIOD_SEPARATOR}{self.group()}$", name)
+
+
+COLUMN_PERIODS: Final = (
+    ColumnPeriod("year", _YEAR),
+    ColumnPeriod("quarter", f"{_YEAR}-?[QKqk][1-4]"),
+    ColumnPeriod("month", f"{_YEAR}M(?:0[1-9]|1[0-2])", "%YM%m"),
+    ColumnPeriod("month", f"{_YEAR}-(?:0[1-9]|1[0-2])"),
+    ColumnPeriod("half_year", f"{_YEAR}-?[Hh][12]"),
+)
+"""The periods with which names of columns end, as `Personer 2019K1`."""
+LEAST_PERIODS: Final = 2
 MOST_SERIES: Final = 40
 LONG_TEXT: Final = 60
 """Mean characters of a text that is no dimension."""
@@ -48,8 +74,9 @@ class Wishes:
 class ColumnRoles:
     """The role of each column, and the evidence for it.
 
-    period: column, type, format, or None if an option of the delivery states it. series: the years in the names of
-    columns: figure -> its columns; then `period` is None, and the figures are the cells of these columns.
+    period: column, type, format, or None if an option of the delivery states it. series: the periods in the names of
+    columns, written as `series_period`: figure -> its columns; then `period` is None, and the figures are the cells of
+    these columns.
     """
 
     numbers: NumberForm
@@ -57,6 +84,7 @@ class ColumnRoles:
     period: dict[str, Any] | None
     figures: dict[str, FigureCells]
     series: dict[str, list[str]] = field(default_factory=dict)
+    series_period: ColumnPeriod = COLUMN_PERIODS[0]
     dimensions: list[str] = field(default_factory=list)
     repeats: int = 0
     unused: list[str] = field(default_factory=list)
@@ -73,7 +101,7 @@ def find_roles(texts: pl.DataFrame, register: Register, wishes: Wishes) -> Colum
     numbers = find_number_form(sample)
     free = [name for name in rest if name not in unit.columns]
     figures = _figures(sample, free, numbers)
-    series = {} if period else _series(list(figures))
+    series, written = ({}, COLUMN_PERIODS[0]) if period else _series(list(figures))
     figures = _of_series(figures, series)
     unit = with_valid_day(unit, sample, (next(iter(dated), None), [*chain(*series.values())]), register)
     others = [name for name in free if name not in figures]
@@ -83,7 +111,7 @@ def find_roles(texts: pl.DataFrame, register: Register, wishes: Wishes) -> Colum
     repeats = texts.height - _count_keys(texts, [*unit.columns, *dated, *dimensions])
     unused = [name for name in others if name not in dimensions]
     why = {name: _figure_evidence(cells) for name, cells in figures.items()}
-    return ColumnRoles(numbers, unit, period, figures, series, dimensions, repeats, unused, why)
+    return ColumnRoles(numbers, unit, period, figures, series, written, dimensions, repeats, unused, why)
 
 
 def _figures(texts: pl.DataFrame, columns: list[str], numbers: NumberForm) -> dict[str, FigureCells]:
@@ -116,36 +144,44 @@ def _period(texts: pl.DataFrame, column: str | None) -> dict[str, Any] | None:
 
 def _is_code(name: str, texts: pl.DataFrame) -> bool:
     """Return whether numbers are codes: by the column's name, zeros before them, or a text that goes with each."""
-    if YEAR_COLUMN.match(name) and not name.lower().startswith(("kommune", "fylke")):
+    if any(each.match(name) for each in COLUMN_PERIODS) and not name.lower().startswith(("kommune", "fylke")):
         return False
     stated = texts[name].filter(texts[name] != "")
     if CODE_NAMES.search(name) or bool(stated.str.contains("^0[0-9]").any()):
         return True
-    whole = bool(stated.str.contains("^[0-9]+$").all())
+    return bool(stated.str.contains("^[0-9]+$").all()) and _has_text_twin(name, texts)
+
+
+def _has_text_twin(name: str, texts: pl.DataFrame) -> bool:
+    """Return whether a column of texts goes with the column, by their names and one text a value."""
     stem = re.split(r"[_ -](?:nr|kode|code)$", name)[0].lower()
     twins = (n for n in texts.columns if n != name and re.match(rf"{re.escape(stem)}{TWIN_ENDING}", n.lower()))
-    return whole and any(
+    return any(
         texts[n].str.contains(r"\p{L}").any() and texts.select(name, n).n_unique() <= 1.1 * texts[name].n_unique()
         for n in twins
     )
 
 
-def _series(figures: list[str]) -> dict[str, list[str]]:
-    """Return figure -> its columns of several years, empty if hardly any name ends with a year."""
-    series: dict[str, list[str]] = {}
-    for name in figures:
-        match = YEAR_COLUMN.match(name)
-        if match:
-            series.setdefault(match["figure"], []).append(name)
-    several = {figure: names for figure, names in series.items() if len(names) >= LEAST_YEARS}
-    covered = sum(map(len, several.values()))
-    return several if covered and 2 * covered >= len(figures) and len(several) <= MOST_SERIES else {}
+def _series(figures: list[str]) -> tuple[dict[str, list[str]], ColumnPeriod]:
+    """Return figure -> its columns of several periods, empty if hardly any name ends with one, and its form."""
+    for period in COLUMN_PERIODS:
+        series: dict[str, list[str]] = {}
+        for name in figures:
+            if match := period.match(name):
+                series.setdefault(match["figure"], []).append(name)
+        several = {figure: names for figure, names in series.items() if len(names) >= LEAST_PERIODS}
+        covered = sum(map(len, several.values()))
+        if covered and 2 * covered >= len(figures) and len(several) <= MOST_SERIES:
+            return several, period
+    return {}, COLUMN_PERIODS[0]
 
 
 def _figure_evidence(figures: FigureCells) -> str:
     why = f"{figures.numbers} numbers, {figures.empty} empty cells"
     if figures.missing:
         why += f", codes of missing values: {', '.join(map(repr, figures.missing))}"
+    if figures.marks:
+        why += f", marks after numbers: {', '.join(map(repr, figures.marks))}"
     return why + ("" if not figures.other else f"; no numbers: {', '.join(map(repr, figures.other))}")
 
 

@@ -3,32 +3,22 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import polars as pl
 
 from schemas.concepts import Vocabulary
-from transforms.drafting.contract.column_roles import YEAR_GROUP, YEAR_SEPARATOR, ColumnRoles
+from transforms.drafting.contract.column_roles import PERIOD_SEPARATOR, ColumnRoles
+from transforms.drafting.contract.draft_terms import DraftTerms
 from transforms.drafting.table.file_table import DraftSource
-from transforms.drafting.table.value_forms import SUPPRESSED, FigureCells
+from transforms.drafting.table.value_forms import SUPPRESSED, FigureCells, mark_status
 
-TERM_LENGTH: Final = 60
 LISTED_COLUMNS: Final = 60
 """Unused columns that a draft lists by name; of more it ignores the rest."""
 MOST_IGNORED: Final = 400
 """Texts of rows that are ignored because the register does not know them."""
 IGNORED_SHARE: Final = 0.4
-SUGGESTED_MEASURES: Final = (
-    (re.compile(r"persons?|personer|folk|popul|antall_arb|innbygg|employ|ansatt", re.IGNORECASE), "persons"),
-    (re.compile(r"stemme|votes?($|_)", re.IGNORECASE), "votes"),
-    (re.compile(r"prosent|percent|pct|%|andel|share|rate", re.IGNORECASE), "percent"),
-    (re.compile(r"usd|dollar", re.IGNORECASE), "USD"),
-    (re.compile(r"nok|kr(oner)?($|_)|beløp|belop|beloep|budsjett|rekneskap|regnskap|payment|cost|price|avgift|skatt",
-                re.IGNORECASE), "NOK"),
-)  # fmt: skip
-"""Names of columns and the measure that they suggest."""
-PLAIN_MEASURE: Final = "number"
-_ASCII: Final = str.maketrans("æøåÆØÅäöüé", "aoaAOAaoue")
 
 
 @dataclass(frozen=True)
@@ -43,9 +33,9 @@ def draft_contract(
     source: DraftSource, texts: pl.DataFrame, roles: ColumnRoles, vocabulary: Vocabulary
 ) -> ContractDraft:
     """Return the contract of a table of figures, by the roles of its columns."""
-    terms = _Terms(source.name, vocabulary)
+    terms = DraftTerms(source.name, vocabulary)
+    breakdown = dict(terms.breakdown(texts[name]) for name in roles.dimensions)
     claims = _claims(roles, terms)
-    breakdown = {terms.dimension(n): {"column": n} for n in roles.dimensions}
     form = dict(source.form)
     if form["type"] not in {"json", "parquet"}:
         form |= {"decimal": roles.numbers.decimal} if roles.numbers.decimal != "." else {}
@@ -59,7 +49,7 @@ def draft_contract(
     declared |= {"unit": roles.unit.take, "period": _period(roles)}
     declared |= {"breakdown": breakdown} if breakdown else {}
     declared |= {"repeat": "sum" if roles.repeats else "error", "claims": claims}
-    declared |= terms.declared(bool(breakdown))
+    declared |= terms.declared()
     return ContractDraft(declared, _evidence(source, roles, terms))
 
 
@@ -82,7 +72,9 @@ def _lost(texts: pl.DataFrame, roles: ColumnRoles) -> list[str]:
 
 def _period(roles: ColumnRoles) -> dict[str, Any]:
     if roles.series:
-        return {"column": "year", "type": "year"}
+        period = roles.series_period
+        form = {"format": period.format} if period.format else {}
+        return {"column": period.type, "type": period.type} | form
     return roles.period or {"option": "period", "type": "year"}
 
 
@@ -90,7 +82,7 @@ def _unpivot(roles: ColumnRoles) -> dict[str, Any]:
     figures = list(roles.series)
     stems = "|".join(re.escape(figure) for figure in figures)
     group = re.escape(figures[0]) if len(figures) == 1 else f"(?P<figure>{stems})"
-    pattern = f"{group}{YEAR_SEPARATOR}{YEAR_GROUP}"
+    pattern = f"{group}{PERIOD_SEPARATOR}{roles.series_period.group()}"
     return {"pattern": pattern.replace(r"\ ", " ").replace(r"\-", "-"), "value": "value"}
 
 
@@ -107,7 +99,7 @@ def _ignored_rows(texts: pl.DataFrame, roles: ColumnRoles) -> list[dict[str, Any
     return [{"column": column, "values": sorted(unit.unknown), "why": why}]
 
 
-def _claims(roles: ColumnRoles, terms: "_Terms") -> list[dict[str, Any]]:
+def _claims(roles: ColumnRoles, terms: DraftTerms) -> list[dict[str, Any]]:
     if not roles.series:
         return [_claim(n, n, [f], terms) for n, f in roles.figures.items()]
     claims = []
@@ -119,28 +111,31 @@ def _claims(roles: ColumnRoles, terms: "_Terms") -> list[dict[str, Any]]:
 
 
 def _read_alike(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the claims of one column with the codes of missing values of all of them."""
+    """Return the claims of one column with the codes of missing values and the marks of all of them."""
     codes = sorted({text for claim in claims for text in claim.get("missing_values", ())})
     shared: dict[str, Any] = {"missing_values": codes} if codes else {}
     pattern = next((claim["missing_pattern"] for claim in claims if "missing_pattern" in claim), None)
     shared |= {"missing_pattern": pattern} if pattern else {}
+    flags = {mark: status for claim in claims for mark, status in claim.get("flags", {}).items()}
+    shared |= {"flags": flags} if flags else {}
     return [claim | shared for claim in claims]
 
 
-def _claim(name: str, column: str, cells: Iterable[FigureCells], terms: "_Terms") -> dict[str, Any]:
+def _claim(name: str, column: str, cells: Iterable[FigureCells], terms: DraftTerms) -> dict[str, Any]:
     every = list(cells)
     claim: dict[str, Any] = {
         "concept": terms.concept(name), "column": column, "reported_by": {"option": "sender"},
         "unit_measure": {"value": terms.measure(name)},
     }  # fmt: skip
-    if any(f.empty for f in every):
-        claim["missing"] = "skip"
-    codes = sorted({text for f in every for text in f.missing})
-    if codes:
-        claim["missing_values"] = codes
-    if any(f.suppressed for f in every):
-        claim["missing_pattern"] = SUPPRESSED[1:-1]
-    return claim
+    codes = sorted(set(chain.from_iterable(cells.missing for cells in every)))
+    marks = sorted(set(chain.from_iterable(cells.marks for cells in every)))
+    optional = {
+        "missing": "skip" if any(cells.empty for cells in every) else None,
+        "missing_values": codes,
+        "missing_pattern": SUPPRESSED[1:-1] if any(cells.suppressed for cells in every) else None,
+        "flags": {mark: mark_status(mark) for mark in marks},
+    }
+    return claim | {key: value for key, value in optional.items() if value}
 
 
 def format_evidence(source: DraftSource) -> dict[str, list[str]]:
@@ -152,20 +147,14 @@ def format_evidence(source: DraftSource) -> dict[str, list[str]]:
     return found
 
 
-def _evidence(source: DraftSource, roles: ColumnRoles, terms: "_Terms") -> dict[str, list[str]]:
+def _evidence(source: DraftSource, roles: ColumnRoles, terms: DraftTerms) -> dict[str, list[str]]:
     found = format_evidence(source)
     if roles.numbers.decimal != "." or roles.numbers.thousands:
         found["format.decimal"] = [roles.numbers.evidence]
     found["unit"] = [roles.unit.evidence]
-    if roles.series:
-        found["period"] = ["the names of the columns that become rows end with the year"]
-        found["unpivot"] = [f"{sum(map(len, roles.series.values()))} columns hold one figure each for a year"]
-    elif roles.period:
-        found["period"] = [f"every text of {roles.period['column']!r} is written as a {roles.period['type']}"]
-    else:
-        found["period"] = ["no column holds periods: state the period with each delivery (--period)"]
+    found |= _period_evidence(roles)
     if roles.dimensions:
-        found["breakdown"] = ["rows of one unit and period differ in these columns"]
+        found["breakdown"] = ["rows of one unit and period differ in these columns", *terms.coded]
     found["repeat"] = [
         f"{roles.repeats} rows repeat the key of another one: they are taken for lines of one figure, and summed"
         if roles.repeats
@@ -174,82 +163,19 @@ def _evidence(source: DraftSource, roles: ColumnRoles, terms: "_Terms") -> dict[
     found["ignore"] = ["columns that are no unit, period, figure or dimension: map what the obligation asks for"]
     found["claims"] = [f"{name}: {why}" for name, why in roles.why.items()][:LISTED_COLUMNS] if not roles.series else []
     found["claims"] += terms.known
+    if marks := sorted(set(chain.from_iterable(cells.marks for cells in roles.figures.values()))):
+        shown = ", ".join(map(repr, marks))
+        found["claims"].append(f"figures are followed by {shown}: state the status that each mark has (`flags`)")
     return found
 
 
-class _Terms:
-    """The terms that a draft uses: those of the vocabulary where a name is one, else new ones of its own."""
-
-    def __init__(self, contract: str, vocabulary: Vocabulary) -> None:
-        self.contract = plain_name(contract)
-        self.vocabulary = vocabulary
-        self.concepts: dict[str, tuple[str, str]] = {}
-        self.dimensions: dict[str, str] = {}
-        self.known: list[str] = []
-
-    def concept(self, column: str) -> str:
-        """Return the concept of a column: the vocabulary's of that name, else a new one that begins as the contract."""
-        plain = plain_name(column)
-        measure = self.measure(column)
-        if plain in self.vocabulary.concepts and measure in self.vocabulary.concepts[plain].measures:
-            self.known.append(f"{plain} is a concept of the vocabulary: is it the same?")
-            return plain
-        name = _distinct(_joined(self.contract, plain), self.concepts, self.vocabulary.concepts)
-        self.concepts[name] = (column, measure)
-        return name
-
-    def measure(self, column: str) -> str:
-        """Return the measure that a column's name suggests."""
-        found = (
-            name for pattern, name in SUGGESTED_MEASURES if pattern.search(column) and name in self.vocabulary.measures
-        )
-        return next(found, PLAIN_MEASURE)
-
-    def dimension(self, column: str) -> str:
-        """Return the dimension of a column: the vocabulary's open one of that name, else a new one."""
-        plain = plain_name(column)
-        known = self.vocabulary.dimensions.get(plain)
-        if known is not None and known.open and plain not in self.dimensions:
-            return plain
-        name = _distinct(plain if known is None else _joined(self.contract, plain), self.dimensions,
-                         self.vocabulary.dimensions)  # fmt: skip
-        self.dimensions[name] = column
-        return name
-
-    def declared(self, has_breakdown: bool) -> dict[str, Any]:  # noqa: FBT001  a plain fact
-        """Return the terms that the contract brings, as its last keys."""
-        dimensions = "any" if has_breakdown else []
-        concepts = {
-            name: {
-                "title": _titles(column), "definition": f"FILL IN: what the column {column!r} counts.",
-                "measures": [measure], **({"dimensions": dimensions} if dimensions else {}),
-            }
-            for name, (column, measure) in self.concepts.items()
-        }  # fmt: skip
-        brought = {name: {"title": _titles(column), "open": True} for name, column in self.dimensions.items()}
-        return ({"concepts": concepts} if concepts else {}) | ({"dimensions": brought} if brought else {})
-
-
-def _titles(column: str) -> dict[str, str]:
-    text = column.strip() or "value"
-    return {"nb": text, "nn": text, "en": text}
-
-
-def plain_name(text: str) -> str:
-    """Return a text as the name of a term: small letters, digits and underscores."""
-    plain = re.sub(r"[^a-z0-9]+", "_", text.translate(_ASCII).lower()).strip("_")
-    return plain if re.match("[a-z]", plain) else f"c_{plain}" if plain else "c"
-
-
-def _joined(contract: str, plain: str) -> str:
-    return (plain if plain.startswith(contract) else f"{contract}_{plain}")[:TERM_LENGTH].strip("_")
-
-
-def _distinct(name: str, *taken: Iterable[str]) -> str:
-    known = {each for names in taken for each in names}
-    number = 2
-    found = name
-    while found in known:
-        found = f"{name[: TERM_LENGTH - 4]}_{number}"
-        number += 1
-    return found
+def _period_evidence(roles: ColumnRoles) -> dict[str, list[str]]:
+    if roles.series:
+        written = roles.series_period.type.replace("_", "-")
+        return {
+            "period": [f"the names of the columns that become rows end with the {written}"],
+            "unpivot": [f"{sum(map(len, roles.series.values()))} columns hold one figure each for a {written}"],
+        }
+    if roles.period:
+        return {"period": [f"every text of {roles.period['column']!r} is written as a {roles.period['type']}"]}
+    return {"period": ["no column holds periods: state the period with each delivery (--period)"]}

@@ -11,7 +11,8 @@ import polars as pl
 from schemas.errors import UsageError
 from schemas.kind import Kind
 from transforms.drafting.columns import KEY_NAMES
-from transforms.drafting.contract.contract_draft import ContractDraft, format_evidence, head_of, plain_name
+from transforms.drafting.contract.contract_draft import ContractDraft, format_evidence, head_of
+from transforms.drafting.contract.draft_terms import plain_name
 from transforms.drafting.table.file_table import DraftSource
 from transforms.drafting.table.value_forms import NumberForm, find_number_form, number_pattern, period_form
 

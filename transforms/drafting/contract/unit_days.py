@@ -44,8 +44,12 @@ def _key(unit: UnitGuess) -> pl.Expr:
     """Return the code or name of each row, as the contract would read it."""
     pads = unit.take.get("pad", 0)
     widths = pads if isinstance(pads, list) else [pads] * len(unit.columns)
-    parts = [pl.col(name).str.zfill(width) for name, width in zip(unit.columns, widths, strict=True)]
+    parts = [_code(pl.col(name), unit.take).str.zfill(width) for name, width in zip(unit.columns, widths, strict=True)]
     return pl.concat_str(parts).alias("key")
+
+
+def _code(text: pl.Expr, take: dict[str, Any]) -> pl.Expr:
+    return pl.coalesce(text.str.extract(take["extract"], 1), text) if "extract" in take else text
 
 
 def _count_missing(keys: pl.DataFrame, take: dict[str, Any], register: Register, *, whole_year: bool = True) -> int:

@@ -23,6 +23,8 @@ MOST_WIDTHS: Final = 2
 LEAST_NUMBERS_VALID: Final = 0.9
 LEAST_STATED: Final = 0.9
 """Share of the rows that state their unit, at least."""
+CODE_AND_NAME: Final = r"^(?:K-)?([0-9]{2,6})[ .:_-]+\p{L}.*"
+"""A code with its name in one cell, as `0301 Oslo`: its group is the code."""
 FEW_UNITS: Final = 3
 """Distinct texts below which only a column whose name speaks of units is one."""
 UNKNOWN_SHOWN: Final = 3
@@ -76,11 +78,19 @@ def _of_column(texts: pl.Series, register: Register) -> Iterator[UnitGuess]:
     for kind in register.units["kind"].unique().sort():
         for by in ("code", "name"):
             yield from _known(texts.name, {"kind": kind, "by": by}, (stated, stated), register)
-        for width in _code_widths(register, kind) if stated.str.contains("^[0-9]+$").all() else ():
-            if longest_text(stated) > width or (stated.str.len_chars() == width).all():
-                continue
-            filled = stated.str.zfill(width)
-            yield from _known(texts.name, {"kind": kind, "by": "code", "pad": width}, (filled, stated), register)
+        if (codes := stated.str.extract(CODE_AND_NAME, 1)).null_count() <= (1 - LEAST_KNOWN) * stated.len():
+            take = {"kind": kind, "by": "code", "extract": CODE_AND_NAME}
+            yield from _known(texts.name, take, (codes.fill_null(stated), stated), register)
+        if stated.str.contains("^[0-9]+$").all():
+            yield from _padded(texts.name, kind, stated, register)
+
+
+def _padded(name: str, kind: str, stated: pl.Series, register: Register) -> Iterator[UnitGuess]:
+    """Yield what a column of digits may be if the zeros before them were lost."""
+    for width in _code_widths(register, kind):
+        if longest_text(stated) <= width and not (stated.str.len_chars() == width).all():
+            take = {"kind": kind, "by": "code", "pad": width}
+            yield from _known(name, take, (stated.str.zfill(width), stated), register)
 
 
 def _known(

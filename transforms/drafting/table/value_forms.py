@@ -17,6 +17,10 @@ NO_FIGURE_TEXTS: Final = {
 }  # fmt: skip
 """Texts that state that there is no figure, in small letters."""
 SUPPRESSED: Final = r"^[<≤] ?[0-9]+$"
+MARK: Final = r"[ \u00a0]?([*†‡#]+|\(?[A-Za-zÀ-ÿ]{1,2}\)|[a-z])$"
+"""What may follow a figure as the mark of its status or of a footnote: `12*`, `3 (r)`, `4 p`."""
+MARK_STATUS: Final = {"p": "P", "e": "E", "b": "B", "u": "U", "i": "I"}
+"""Letters that are SDMX observation statuses wherever they stand so; what any other mark means, nobody can see."""
 PERIOD_NAMES: Final = re.compile(
     r"year|(^|[_ .-])(aar|år|ar)($|[_ .-])|^aar|^år|period|date|dato|time|tid|month|måned|maaned|kvartal|quarter|"
     r"valgår|vintage",
@@ -25,7 +29,10 @@ PERIOD_NAMES: Final = re.compile(
 _NUMBER_MARKS: Final = ((".", None), (",", None), (",", " "), (".", " "), (",", "."), (".", ","), (".", "'"))
 _PERIODS: Final[tuple[tuple[str, str | None, str], ...]] = (
     ("year", None, r"^(1[89]|20|21)[0-9]{2}$"),
+    ("half_year", None, r"^(19|20)[0-9]{2}-?[Hh][12]$"),
     ("quarter", None, r"^(19|20)[0-9]{2}-?[QKqk][1-4]$"),
+    ("week", None, r"^(19|20)[0-9]{2}-?[WUwu][0-5][0-9]$"),
+    ("school_year", None, r"^(19|20)[0-9]{2}[/\-\u2013]([0-9]{2}|(19|20)[0-9]{2})$"),
     ("month", None, r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"),
     ("month", "%YM%m", r"^(19|20)[0-9]{2}M(0[1-9]|1[0-2])$"),
     ("month", "%Y%m", r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])$"),
@@ -53,6 +60,7 @@ class FigureCells:
     empty: int
     missing: list[str] = field(default_factory=list)
     suppressed: bool = False
+    marks: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
 
 
@@ -91,25 +99,53 @@ def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
         return None
     is_number = stated.str.contains(number_pattern(form))
     others = stated.filter(~is_number)
-    values = others.unique().sort().to_list() if others.len() < stated.len() else []
-    codes = [text for text in values if text.lower() in NO_FIGURE_TEXTS]
-    suppressed = [text for text in values if re.match(SUPPRESSED, text)]
-    rest = [text for text in values if text not in codes and text not in suppressed]
-    known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed]).sum())
-    if not is_number.any() or known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
+    if not is_number.any():
         return None
-    return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), rest)
+    codes, suppressed, marked, rest = _sort_texts(others.unique().sort().to_list(), form)
+    known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed, *marked]).sum())
+    if known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
+        return None
+    marks = sorted(set(marked.values()))
+    return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
+
+
+def _sort_texts(texts: list[str], form: NumberForm) -> tuple[list[str], list[str], dict[str, str], list[str]]:
+    """Return those that say that there is no figure, suppressed ones, marked ones with their mark, and all others."""
+    codes = [text for text in texts if text.lower() in NO_FIGURE_TEXTS]
+    suppressed = [text for text in texts if re.match(SUPPRESSED, text)]
+    marked = {text: mark for text in texts if text not in codes and (mark := _mark_of(text, form))}
+    return codes, suppressed, marked, [text for text in texts if text not in {*codes, *suppressed, *marked}]
+
+
+def _mark_of(text: str, form: NumberForm) -> str | None:
+    """Return the mark that follows a number, None if the text is no such cell."""
+    found = re.search(MARK, text)
+    return found[1] if found and re.match(number_pattern(form), text[: found.start()]) else None
+
+
+def mark_status(mark: str) -> str:
+    """Return the observation status that a mark states, `A` (normal) where only the file's reader knows."""
+    return MARK_STATUS.get(mark.strip("()").lower(), "A")
 
 
 def period_form(name: str, texts: pl.Series) -> dict[str, Any] | None:
     """Return type and format of a column of periods, None if it holds none. A plain year needs a name of one."""
-    stated = texts.filter(texts != "")
-    if stated.is_empty() or stated.len() < texts.len():
+    if texts.is_empty() or (texts == "").any():
         return None
     for kind, written, pattern in _PERIODS:
-        if stated.str.contains(pattern).all():
-            digits = kind == "year" or written in {"%Y%m", "%Y%m%d"}
-            if digits and not PERIOD_NAMES.search(name):
-                return None
-            return {"type": kind} | ({"format": written} if written else {})
+        if texts.str.contains(pattern).all() and (kind != "school_year" or _are_school_years(texts)):
+            return _form(name, kind, written)
     return None
+
+
+def _form(name: str, kind: str, written: str | None) -> dict[str, Any] | None:
+    only_digits = kind == "year" or written in {"%Y%m", "%Y%m%d"}
+    if only_digits and not PERIOD_NAMES.search(name):
+        return None
+    return {"type": kind} | ({"format": written} if written else {})
+
+
+def _are_school_years(texts: pl.Series) -> bool:
+    """Return whether texts such as 2015/16 and 2015-2016 are all of two years that follow each other: no spans."""
+    first, last = texts.str.slice(0, 4).cast(pl.Int32), texts.str.slice(5).str.tail(2).cast(pl.Int32)
+    return bool(((first + 1) % 100 == last).all())

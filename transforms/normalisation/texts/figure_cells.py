@@ -13,6 +13,7 @@ import polars as pl
 from schemas.contract import ClaimSpec, Contract
 from transforms.clean_text import clean
 from transforms.normalisation.problems import Problem
+from transforms.rejects import shown_codes
 
 
 def read_marks(batch: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -79,7 +80,7 @@ def unclaimed_rows(contract: Contract) -> list[Problem]:
         return []
     columns = list(dict.fromkeys(column for claim in contract.claims for column in claim.when or ()))
     known = [f"{c} {' or '.join(texts)}" for claim in contract.claims for c, texts in claim.conditions().items()]
-    expected = "; ".join(dict.fromkeys(known))
+    expected = shown_codes(list(dict.fromkeys(known)), "; ")
     hint = "use one of these texts, add a claim for this one, or name such rows under ignore_rows in the contract"
     text = pl.concat_str(columns, separator=" | ")
     return [Problem("unknown-code", columns[0], ~reduce(or_, conditions), text, expected, hint)]

@@ -33,11 +33,18 @@ def source_text(take: Take) -> pl.Expr:
 
 def _joined(take: Take) -> pl.Expr:
     """Return the text of one column, or of several joined, "" where one of them is empty."""
-    cells = [padded(pl.col(c), width) for c, width in zip(take.source_columns(), take.widths(), strict=True)]
+    cells = [
+        padded(extracted(pl.col(c), take), width) for c, width in zip(take.source_columns(), take.widths(), strict=True)
+    ]
     if len(cells) == 1:
         return cells[0]
     complete = pl.all_horizontal([pl.col(column) != "" for column in take.source_columns()])
     return pl.when(complete).then(pl.concat_str(cells, separator=take.between or "")).otherwise(pl.lit(""))
+
+
+def extracted(text: pl.Expr, take: Take) -> pl.Expr:
+    """Return what a `Take` reads of its cells: the group of its pattern where a cell matches, else the whole cell."""
+    return pl.coalesce(text.str.extract(take.extract, 1), text) if take.extract else text
 
 
 def padded(text: pl.Expr, width: int) -> pl.Expr:

@@ -10,12 +10,14 @@ from transforms.overlap.imports.declared import declared_frame
 
 _SCHEME: Final = "eba"
 COLUMNS: Final = ("framework", "module", "module_name", "data_point")
-AGENCY: Final = "European Banking Authority"
+_AGENCY: Final = "European Banking Authority"
 _CELL: Final = r"\{[^{}]*\}"
 _WITH: Final = r"(?s)^\s*with\s*\{[^}]*\}\s*:"
 _SUM: Final = rf"^{_CELL}\s*=\s*\+?\s*{_CELL}(\s*[+-]\s*{_CELL})+$"
 _EQUALITY: Final = rf"^{_CELL}\s*=\s*{_CELL}$"
 RULE_KINDS: Final = ("sum", "equality")
+RULE_COLUMNS: Final = ("code", "expression")
+_PARQUET: Final = b"PAR1"
 
 
 def read_eba(data: bytes) -> pl.DataFrame:
@@ -31,11 +33,22 @@ def read_eba(data: bytes) -> pl.DataFrame:
     point = pl.col("data_point").cast(pl.String).unique().sort()
     modules = cells.group_by("module").agg(pl.col("framework", "module_name").first(), items=point)
     rows = (
-        {"register_id": row["module"], "title": row["module_name"], "agency": AGENCY, "items": row["items"],
+        {"register_id": row["module"], "title": row["module_name"], "agency": _AGENCY, "items": row["items"],
          "alternative_to": row["framework"]}
         for row in modules.iter_rows(named=True)
     )  # fmt: skip
     return declared_frame(rows, _SCHEME)
+
+
+def read_rules(data: bytes) -> pl.DataFrame:
+    """Return the rules of a data point model, from Parquet or CSV: code, expression. Raises `UsageError`."""
+    content = io.BytesIO(data)
+    try:
+        rules = pl.read_parquet(content) if data.startswith(_PARQUET) else pl.read_csv(content, infer_schema=False)
+        return rules.select(pl.col(RULE_COLUMNS).cast(pl.String))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise UsageError(f"no rules with the columns {', '.join(RULE_COLUMNS)} ({problem[:120]})") from error
 
 
 def stated_sums(rules: pl.DataFrame) -> pl.DataFrame:

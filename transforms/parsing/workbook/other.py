@@ -56,8 +56,8 @@ def read_other_workbook(data: bytes, contract: Contract, limits: ReadingLimits) 
         with python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
             sheets = [_sheet(sheet) for sheet in book.sheets_metadata]
 
-            def _read(sheet: Sheet) -> ParseResult:
-                return _read_sheet(book, (sheets, sheet), contract, limits)
+            def _read(sheet: Sheet, by: Contract) -> ParseResult:
+                return _read_sheet(book, (sheets, sheet), by, limits)
 
             return read_declared_sheets(sheets, _read, contract)
     except (python_calamine.CalamineError, OSError, ValueError) as error:

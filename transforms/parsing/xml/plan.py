@@ -15,7 +15,10 @@ TEXT: Final = ""
 
 @dataclass
 class PlanNode:
-    """One element: its columns by attribute name (`TEXT`: its text), its children, and its level if it is a scope."""
+    """One element: its columns by attribute name (`TEXT`: its text), its children, and its level if it is a scope.
+
+    ignored: whether all else in it is ignored.
+    """
 
     path: str
     columns: dict[str, int] = field(default_factory=dict)

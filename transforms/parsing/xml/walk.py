@@ -69,7 +69,7 @@ class Walker:
             self._note_unknown(parent, tag.rpartition(":")[2])
             self._pass()
             return
-        if node.ignored:
+        if node.ignored and not node.columns and not node.children:
             self._pass()
             return
         if len(self._open) > MOST_LEVELS:
@@ -88,7 +88,7 @@ class Walker:
     def _note_unknown(self, parent: PlanNode, name: str) -> None:
         if TEXT in parent.columns:
             self._put(parent.columns[TEXT], MIXED)
-        elif self.plan.strict:
+        elif self.plan.strict and not parent.ignored:
             path = f"{parent.path}.{name}" if parent.path else name
             self.unknown[path] = None
             check_count(len(self.unknown), "columns", self.limits.columns, "ENGANG_READ_COLUMNS")
@@ -117,7 +117,7 @@ class Walker:
                 self._note_unknown_attribute(node, local)
 
     def _note_unknown_attribute(self, node: PlanNode, local: str) -> None:
-        if self.plan.strict:
+        if self.plan.strict and not node.ignored:
             self.unknown[f"{node.path}.@{local}"] = None
             check_count(len(self.unknown), "columns", self.limits.columns, "ENGANG_READ_COLUMNS")
 
@@ -145,7 +145,7 @@ class Walker:
         column = node.columns.get(TEXT)
         if text and column is not None:
             self._put(column, MIXED if mixed else text)
-        elif text and self.plan.strict:
+        elif text and self.plan.strict and not node.ignored:
             self.unknown[node.path] = None
 
     def _text(self, text: str) -> None:

@@ -1,10 +1,12 @@
 """The dossier page: every figure in three languages, nothing fetched, and what others wrote is text."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
 from flows.check_page.texts import LANGUAGES, Language
+from flows.dossier_page import page
 from flows.dossier_page.chart import BAR_WIDTH, MOST_BARS, PARTS, draw_chart
 from flows.dossier_page.page import column_label, page_texts, render_dossier
 from tests.support.dossiers import HOSTILE, VOCABULARY, described
@@ -21,6 +23,11 @@ def places_of(texts: object) -> list[set[str]]:
     if not isinstance(texts, dict):
         return [set(re.findall(r"{(\w+)}", str(texts)))]
     return [places for name in sorted(texts) for places in places_of(texts[name])]
+
+
+def test_a_number_of_any_size_that_a_contract_accepts_is_written() -> None:
+    assert page._number(Decimal("1234567890123456789012345678.5"), "en").endswith("678.5")  # noqa: SLF001
+    assert page._number(Decimal("-0.1234565"), "nb") == "\N{MINUS SIGN}0,123456"  # noqa: SLF001
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -111,13 +111,19 @@ def test_messages_are_deleted_when_their_objects_are_recorded(
     assert asked[4] == (7, 2)
 
 
-def test_a_listing_records_what_the_inbox_lacks(inbox: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_records_what_the_inbox_lacks(
+    inbox: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(arrivals, "OBJECTS_PER_LOOKUP", 2)
     inbox.known = {"a/c/2"}
     keys = ("a/c/1", "a/c/2", ".hidden", "a/c/3")
     home = installation(BUCKET, None, *(stored(key, seconds=0) for key in keys))
     messages: list[str] = []
-    assert reconcile_arrivals(home, messages.append) == 2
+    with caplog.at_level("INFO"):
+        assert reconcile_arrivals(home, messages.append) == 2
+    assert [(line.message, vars(line)["count"]) for line in caplog.records] == [
+        ("found arrived objects that no event announced", 2),
+    ]  # fmt: skip
     assert inbox.recorded == [(["a/c/1"], "listing"), (["a/c/3"], "listing")]
     assert inbox.looked_up == [2, 1]
     assert messages == ["found 2 arrived objects that no event announced"]
@@ -253,6 +259,12 @@ def test_a_queue_is_waited_for_by_itself_and_listed_every_five_minutes(watched: 
     assert watch(watched, installation(BUCKET, "q"), 4) == [0] * 4
     assert watched.done.count("queue") == 4
     assert watched.done.count("listing") == 2
+
+
+def test_the_first_round_lists_even_where_the_machine_has_just_started(watched: SimpleNamespace) -> None:
+    watched.clock.seconds = 0.0
+    watch(watched, installation(BUCKET, "q"), 1)
+    assert watched.done.count("listing") == 1
 
 
 def test_in_a_large_backlog_it_looks_for_others_after_each_batch(watched: SimpleNamespace, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from flows.intake.registration import check_delivery, receive, withdraw
 from tests.support.small_installation import HEADER
 
 
-def delivery(*cells: tuple[str, int], sender: str = "ssb", day: str = "01.01.2024", **stated: Any) -> Delivery:
+def delivery(*cells: tuple[str, int | str], sender: str = "ssb", day: str = "01.01.2024", **stated: Any) -> Delivery:
     rows = "".join(f"0301;{day};{group};{count};\n" for group, count in cells)
     return Delivery("f.csv", (HEADER + rows).encode(), "folketall", sender, **stated)
 
@@ -78,6 +78,13 @@ def test_what_is_not_mentioned_is_listed_up_to_a_limit(
     assert (found.absent, list(found.items), found.whole) == (2, words[:listed], False)
 
 
+def test_ten_items_that_are_not_mentioned_are_listed(home: Installation) -> None:
+    submit(home, delivery(*((group, 1) for group in "abcdefghijkl")))
+    found = compare_registered(home, submit(home, delivery(("a", 1))))
+    assert found is not None
+    assert (found.absent, len(found.items)) == (11, 10)
+
+
 def test_an_item_that_was_stated_twice_is_missed_once(home: Installation) -> None:
     submit(home, delivery(("a", 1), ("b", 2)))
     submit(home, delivery(("b", 3)))
@@ -89,6 +96,15 @@ def test_rows_of_one_item_are_one_item(home: Installation) -> None:
     adding = home.with_presets(contracts={"folketall": summed})
     submit(adding, delivery(("a", 1), ("a", 2), ("b", 4)))
     assert both(adding, delivery(("a", 2), ("a", 1), ("b", 5), ("c", 6), ("c", 7))) == (1, 1, 1, 1, 0, 0)
+
+
+def test_a_sum_is_as_accurate_as_its_coarsest_line(home: Installation) -> None:
+    contract = home.contract("folketall")
+    written = [claim.model_copy(update={"decimals": "as_written"}) for claim in contract.claims]
+    summed = contract.model_copy(update={"repeat": "sum", "claims": tuple(written)})
+    adding = home.with_presets(contracts={"folketall": summed})
+    submit(adding, delivery(("a", "7,5"), ("a", "1")))
+    assert both(adding, delivery(("a", "7,50"), ("a", "1"))) == (1, 0, 0, 1, 0, 0)
 
 
 def test_a_delivery_that_is_tried_again_changes_nothing_of_itself(home: Installation) -> None:

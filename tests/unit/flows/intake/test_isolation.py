@@ -8,6 +8,7 @@ from pickle import loads
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import polars as pl
 import pytest
 
 from flows.intake import isolation, reader
@@ -361,3 +362,13 @@ def test_pseudonyms_need_a_key_and_each_domain_has_its_own(home: "Installation",
     assert not children, "no process is started"
     cast("Any", home).settings.pseudonym_key = "k" * 32
     assert isolation.pseudonym_key(home, secret) == domain_key("k" * 32, pseudonym_domain(secret))
+
+
+def test_records_of_one_file_are_joined_with_the_failure_of_another() -> None:
+    one = NormalisedRecords("boat", pl.DataFrame({"report_id": ["r"]}), isolation.EMPTY_READING.rejects, pl.DataFrame())
+    note: Any = SimpleNamespace(submission_id="s")
+    read = replace(isolation.EMPTY_READING, normalised=one)
+    found = isolation._joined([isolation._failed(note, "it is broken"), read])  # noqa: SLF001  each file in its own child
+    assert isinstance(found.normalised, NormalisedRecords)
+    assert (found.normalised.kind, found.normalised.records["report_id"].to_list()) == ("boat", ["r"])
+    assert found.failures == {"s": "it is broken"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -238,6 +239,21 @@ def test_a_registration_that_lost_to_another_is_a_redelivery(
 ) -> None:
     monkeypatch.setattr(ledger_submissions, "register_submissions", lambda *_, **__: [])
     assert statuses(receive(home, delivery("a"))) == [("a.csv", "redelivered")]
+
+
+def test_records_are_appended_to_the_table_of_their_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    appended: list[Any] = []
+    monkeypatch.setattr(registration.lake, "append", lambda *given: appended.append(given))
+    monkeypatch.setattr(registration, "record_columns", lambda kind: (f"a column of {kind.kind}",))
+    home: Any = SimpleNamespace(lake="root", kind=lambda name: SimpleNamespace(kind=name))
+    normalised: Any = SimpleNamespace(records=pl.DataFrame({"report_id": ["r"]}))
+    contract: Any = SimpleNamespace(record=SimpleNamespace(kind="boat"))
+    registration.append_batch(home, contract, normalised, "b1")
+    ((root, table, rows, columns),) = appended
+    assert (root, table, rows.to_dicts()) == ("root", "boat_records", [{"report_id": "r", "batch": "b1"}])
+    assert columns == ("a column of boat", registration.lake.BATCH_COLUMN)
+    registration.append_batch(home, SimpleNamespace(record=None), normalised, "b1")  # type: ignore[arg-type]
+    assert len(appended) == 1
 
 
 def test_partitions_and_units_of_nothing_are_empty() -> None:

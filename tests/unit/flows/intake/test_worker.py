@@ -125,7 +125,7 @@ def test_a_file_over_the_limit_is_parked_before_it_is_fetched(home: Installation
 
 
 def test_a_file_that_cannot_be_registered_waits_and_its_neighbour_is_registered(
-    home: Installation, monkeypatch: pytest.MonkeyPatch
+    home: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     register = registration.register
 
@@ -137,6 +137,8 @@ def test_a_file_that_cannot_be_registered_waits_and_its_neighbour_is_registered(
     monkeypatch.setattr(registration, "register", stumble)
     bring(home, a=SOUND, b=OTHER)
     assert [r.filename for r in process_inbox(home)] == ["b.csv"]
+    (line,) = [each for each in caplog.records if each.message == "an arrived object was not registered"]
+    assert (vars(line)["sender"], vars(line)["error"]) == ("ssb", "ZeroDivisionError")
     ((waits, attempts, reason, due), done) = rows(home, "status", "attempts", "reason", "not_before")
     assert (waits, attempts, done[0]) == ("waiting", 1, "done")
     assert reason.startswith("unforeseen: ZeroDivisionError at test_worker.py:")

@@ -161,3 +161,7 @@ def test_the_problems_stand_in_one_order() -> None:
 )
 def test_a_message_is_one_line_cut_to_a_glance(message: str, shown: str) -> None:
     assert one_sentence(message) == shown
+
+
+def test_how_long_things_may_take_is_stated() -> None:
+    assert [found / timedelta(hours=1) for found in (MAX_QUEUE_WAIT, MAX_RELEASE_WAIT, MAX_RUN_TIME)] == [1, 36, 6]

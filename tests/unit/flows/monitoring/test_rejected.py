@@ -177,3 +177,7 @@ def test_each_group_is_an_event_of_its_newest_file(ledger: SimpleNamespace, monk
     assert events[0] == (SUBMISSION_REJECTED, "c/unknown-column", data, {"key": key, "once": True})
     assert [subject for _, subject, *_ in events] == ["c/unknown-column", "c/empty-file"]
     assert ledger.asked[0] == NOW - REJECTED_DAYS
+
+
+def test_rejected_files_are_shown_for_a_week() -> None:
+    assert timedelta(days=7) == REJECTED_DAYS

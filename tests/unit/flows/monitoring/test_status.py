@@ -29,7 +29,7 @@ TODAY = date(2026, 4, 16)
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Installation]:
-    home = open_watched(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", c=DUE, b="", a="")
+    home = open_watched(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", c=DUE, b="", a="", **{"a-b": ""})
     yield home
     home.engine.dispose()
 
@@ -54,7 +54,7 @@ def arrival(home: Installation, number: int, **stated: Any) -> None:
 def test_an_empty_installation_is_well(home: Installation) -> None:
     found = status(home, TODAY)
     assert found.today == TODAY
-    assert found.undeclared == ["a", "b"]
+    assert found.undeclared == ["a", "a-b", "b"], "by name: the files are read in another order"
     assert found.inbox == {
         "waiting": 0, "leased": 0, "parked": 0, "oldest_waiting": None, "senders_waiting": {}, "parked_objects": [],
         "queue": None, "dead_letters": None,
@@ -230,3 +230,7 @@ def away(_: object) -> Any:
         raise StoreError("the lake is damaged")
 
     return SimpleNamespace(live=live)
+
+
+def test_twenty_parked_objects_are_listed() -> None:
+    assert module.MAX_PARKED_LISTED == 20

@@ -118,13 +118,19 @@ def test_a_check_without_problems_is_recorded(home: Installation) -> None:
     assert (said, recorded(home)) == ([], [("done", None)])
 
 
-def test_what_a_check_finds_is_said_recorded_and_told_once(home: Installation) -> None:
+def test_what_a_check_finds_is_said_recorded_and_told_once(
+    home: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     landed(home, "a", b"changed it")
     landed(home, "b", b"short")
     told = replace(home.settings.observability, webhook="https://receiver")
     watched = replace(home, settings=replace(home.settings, observability=told))
     said: list[str] = []
-    size, content, other = check_storage(watched, said.append)
+    with caplog.at_level("INFO"):
+        size, content, other = check_storage(watched, said.append)
+    assert [(each.message, vars(each)["count"]) for each in caplog.records if "damaged" in each.message] == [
+        ("stored files are damaged", 3),
+    ]  # fmt: skip
     assert size.startswith(f"landing zone: c/a/{SHA['b']}: found 5 bytes, expected 10 bytes; ")
     assert {content, other} == {
         f"landing zone: {SHA[name]} of c/a has changed; restore it from a copy" for name in "ab"
@@ -178,3 +184,7 @@ def test_a_night_reads_ten_files_and_ten_small_partitions(home: Installation, mo
     monkeypatch.setattr(ledger_monitoring, "sample_files", sample_files)
     assert check_storage(home) == ["a partition"]
     assert asked == [(10, 16 * 2**20), (10, 64 * 2**20)]
+
+
+def test_how_much_a_night_reads_is_stated() -> None:
+    assert (storage.SAMPLED_BYTES, storage.PARTITION_BYTES) == (64 * 2**20, 16 * 2**20)

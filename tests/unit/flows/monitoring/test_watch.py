@@ -36,9 +36,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
-def test_a_missed_deadline_is_announced_once(asked: list[Any]) -> None:
+def test_a_missed_deadline_is_announced_once(asked: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     day = date(2026, 3, 1)
-    assert watch.announce_overdue(HOME, day) == [("c", "2024", "a")]
+    with caplog.at_level("INFO"):
+        assert watch.announce_overdue(HOME, day) == [("c", "2024", "a")]
+    assert [(line.message, vars(line)["sender"]) for line in caplog.records] == [("a delivery is overdue", "a")]
     data = {"contract": "c", "obligation": "o", "period": "2024", "sender": "a"}
     assert asked == [
         day,

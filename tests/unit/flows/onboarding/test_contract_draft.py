@@ -67,6 +67,14 @@ def parquet() -> bytes:
     return content.getvalue()
 
 
+def as_xml() -> bytes:
+    rows = "".join(
+        f'<rad><sted kommunenr="{r[0]}"/><år>{r[1]}</år><kjønn>{r[2]}</kjønn><antall>{r[3]}</antall></rad>'
+        for r in ROWS
+    )
+    return f"<melding><kilde>en etat</kilde><rader>{rows}</rader></melding>".encode()
+
+
 def as_json() -> bytes:
     rows = [{"kommunenr": row[0], "tall": {"år": row[1], "kjønn": row[2], "antall": int(row[3])}} for row in ROWS]
     return json.dumps({"kilde": "en etat", "rader": rows}, ensure_ascii=False).encode()
@@ -83,6 +91,7 @@ FILES = {
     "book.xlsx": workbook(),
     "table.parquet": parquet(),
     "rows.json": as_json(),
+    "rows.xml": as_xml(),
 }
 
 
@@ -99,7 +108,7 @@ def check(home: Installation, drafted: DraftedContract, file: Path, period: str 
     home = home.with_presets(contracts={drafted.contract.contract: drafted.contract})
     (delivery,) = deliveries_from_paths(home, [file], drafted.contract.contract, sender=None, period=period)
     receipt, rejects = check_delivery(home, delivery)
-    assert not receipt.has_problems, rejects
+    assert not receipt.has_problems, rejects.rows()
     return receipt
 
 
@@ -117,6 +126,7 @@ def test_a_drafted_contract_reads_the_file_it_was_drafted_from(home: Installatio
     assert contract.period is not None
     assert str(contract.period.column).endswith("år")
     assert len(contract.breakdown) == 1
+    assert contract.examples[0].claims, "its example is of the first rows"
     text = drafted.file.read_text(encoding="utf-8")
     assert text.isprintable() or all(c.isprintable() or c == "\n" for c in text)
     assert "# 3 of its 3 distinct texts are codes of the register's municipality units" in text
@@ -202,6 +212,13 @@ def test_garbage_is_refused_and_nothing_is_written(home: Installation, tmp_path:
     with pytest.raises(UsageError, match=why):
         draft(home, file)
     assert not (home.settings.home / "drafts").exists()
+
+
+def test_a_list_of_codes_is_named_as_what_it_may_be(home: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("kind;code;name\nschool;901;Sentrum\nschool;902;Nord\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"no column holds figures.*ENGANG_CODELISTS"):
+        draft(home, file)
 
 
 def test_names_and_existing_contracts_are_respected(home: Installation, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ RECEIVED = pl.DataFrame(
     schema=["submission_id", "received_at"],
     orient="row",
 )
+Source = tuple[str, str, int | None, int | None, int, str, int | None]
 source = st.tuples(
     st.sampled_from(OBLIGATIONS),
     st.sampled_from(ITEMS),
@@ -36,10 +37,11 @@ source = st.tuples(
     st.sampled_from([None, None, -1, -2, 0]),
     st.integers(1, 2),
     st.sampled_from("xy"),
+    st.sampled_from([None, None, 5_000, 333_333]),
 )
 
 
-def sources_of(rows: list[tuple[str, str, int | None, int | None, int, str]]) -> pl.DataFrame:
+def sources_of(rows: list[Source]) -> pl.DataFrame:
     """Return claims: one or two additive lines of each."""
     lines = [
         {
@@ -51,10 +53,10 @@ def sources_of(rows: list[tuple[str, str, int | None, int | None, int, str]]) ->
             "submission_id": f"{name} {item}",
             "value": None if value is None else Decimal(value),
             "decimals": decimals,
-            "tolerance": None,
+            "tolerance": tolerance,
             "relation": "additive" if times > 1 else "single",
         }
-        for name, item, value, decimals, times, reporter in rows
+        for name, item, value, decimals, times, reporter, tolerance in rows
         for _ in range(times)
     ]
     return pl.DataFrame(
@@ -72,7 +74,7 @@ def observations_of(sources: pl.DataFrame) -> pl.DataFrame:
 
 @settings(max_examples=25)
 @given(st.lists(source, min_size=1, max_size=14, unique_by=itemgetter(0, 1, 5)))
-def test_each_figure_is_repeated(rows: list[tuple[str, str, int | None, int | None, int, str]]) -> None:
+def test_each_figure_is_repeated(rows: list[Source]) -> None:
     sources = sources_of(rows)
     observations = observations_of(sources)
     obligation = rows[0][0]

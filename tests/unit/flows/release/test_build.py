@@ -103,7 +103,12 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Lake:
     monkeypatch.setattr(delta, "scan", made.scan)
     monkeypatch.setattr(delta, "append", made.append)
     monkeypatch.setattr(build, "observation_tables", lambda _: tables)
-    for name in ("begin_measures", "count_measures", "write_measures"):  # tests/integration/release/test_measures.py
+    for name in (
+        "begin_measures",
+        "count_measures",
+        "write_measures",
+        "write_suspected",
+    ):  # tests/integration/release/test_measures.py
         monkeypatch.setattr(build, name, lambda *_: None)
     monkeypatch.setattr(ledger_submissions, "read_submission_partitions", made.partitions)
     monkeypatch.setattr(ledger_releases, "read_row_counts", lambda *_: made.known)

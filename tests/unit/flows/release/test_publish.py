@@ -51,7 +51,7 @@ def entered(*ids: str, before: float | None = 900_000) -> pl.DataFrame:
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Give what is published; `last` and `known` are what the ledger has."""
-    fake = SimpleNamespace(last=None, known=cells(), published=[], asked=[], lags=[], logged=[])
+    fake = SimpleNamespace(last=None, known=cells(), published=[], asked=[], lags=[], logged=[], grown=[])
 
     @contextmanager
     def release_event(_: "Installation", release: Any, also: Any) -> Iterator[Callable[[], None]]:
@@ -69,6 +69,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(delta, "own_versions", own_versions)
     monkeypatch.setattr(publish, "write_descriptions", lambda _, last: fake.asked.append(("described", last)))
     monkeypatch.setattr(publish, "release_event", release_event)
+    tree = SimpleNamespace(head={"size": 7}, leaves="leaves")
+    monkeypatch.setattr(publish, "grow_tree", lambda *given: fake.grown.append(given[1:]) or tree)
 
     def log(part: str) -> SimpleNamespace:
         return SimpleNamespace(info=lambda line, **how: fake.logged.append((part, line, how)))
@@ -105,12 +107,14 @@ def test_the_first_release_counts_what_is_staged(done: SimpleNamespace) -> None:
     assert night.findings == ["finding"]  # type: ignore[comparison-overlap]
     (((engine, release, recounted, came, left), how),) = done.published
     assert (engine, came, left, how["records"]) == ("ledger", ["s1", "s2"], ["s0"], made.records)
+    assert how["leaves"] == "leaves", "the tree grows in the same transaction"
+    assert done.grown == [(made, None, digest, {"s0", "s1", "s2"})], "by all that is new or gone or counts otherwise"
     assert release.pop("published_at") <= datetime.now(UTC).replace(tzinfo=None)
     assert release == {
         "release": 1, "run_id": "run-1", "digest": digest,
         "digest_lanes": ",".join(map(str, (*made.lanes, 0, 0, 0, 0))),
         "tables": {"observations": 8}, "counts": counts, "register_digest": "units",
-        "rules_digest": rules_version.RULES_DIGEST,
+        "rules_digest": rules_version.RULES_DIGEST, "tree_head": {"size": 7},
     }  # fmt: skip
     assert sorted(recounted.rows()) == sorted(row for row in buckets.rows() if row[2])
     fields = {"release": 1, "run": "run-1", "items": 5}

@@ -26,8 +26,43 @@ def test_of_a_list_only_whether_it_has_elements_is_checked() -> None:
     ]  # fmt: skip
 
 
+def test_a_null_is_a_kind_of_row_only_where_there_may_be_none() -> None:
+    rows = pl.DataFrame({"agreement": ["single"] * 3, "conflicting": [[], None, []], "name": ["x", "y", None]})
+    kinds = engine._kinds_of_rows(SHAPE, rows.cast({"conflicting": pl.List(pl.String)}))  # noqa: SLF001  see above
+    found = kinds.select("conflicting", engine._ROWS, "name").rows()  # noqa: SLF001
+    assert set(found) == {(0, 1, True), (None, 1, True), (0, 1, None)}
+    nullable = [SHAPE.may_be_null(column.name) for column in SHAPE.columns]
+    assert nullable == [False, True, False]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_the_engine_could_not_evaluate_is_an_error(nested: bool) -> None:
+    def info(raised: bool) -> dict[str, object]:
+        each = {"raised_exception": raised, "exception_message": "no"}
+        return {"a": {**each, "raised_exception": False}, "b": each} if nested else each
+
+    engine._raise_engine_error("w", info(raised=False))  # noqa: SLF001  few frames make the engine fail
+    with pytest.raises(engine.CheckEngineError, match="w: the engine failed: no"):
+        engine._raise_engine_error("w", info(raised=True))  # noqa: SLF001
+
+
 @pytest.mark.parametrize(("keys", "distinct"), [(["b", "a", "c"], 3), (["b", "a", "b"], 2)])
 def test_distinct_keys_are_distinct_numbers_below_the_height(keys: list[str], distinct: int) -> None:
     numbers = engine._numbered(pl.Series(keys))  # noqa: SLF001  what the engine is given
     assert (numbers.n_unique(), numbers.min(), numbers.dtype) == (distinct, 0, pl.Int32())
     assert int(numbers.max()) < len(keys)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("removed", "least"), [({}, ["observations"]), ({"removed_submissions": 1}, [])])
+def test_a_table_may_shrink_only_where_a_submission_was_removed(removed: dict[str, int], least: list[str]) -> None:
+    summary = engine.ReleaseSummary({"observations": 5}, 5, 5, {"published": 5}, 0, {"observations": 9}, **removed)
+    suite = engine._release_suite(summary, 0.1)  # noqa: SLF001  what the engine is given
+    found = [each["kwargs"] for each in suite if each["kwargs"].get("min_value") is not None]
+    assert found == [{"column": f"{table} rows", "min_value": 9} for table in least]
+
+
+def test_the_engine_is_imported_by_a_thread_that_no_command_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_asset", lambda: None)
+    thread = engine.preload()
+    thread.join()
+    assert thread.daemon

@@ -45,6 +45,15 @@ def unread(reasons: dict[str, str]) -> pl.DataFrame:
     return notes(*reasons).with_columns(reason=pl.Series(list(reasons.values()), dtype=pl.String))
 
 
+def test_rows_are_locked_in_the_order_of_their_ids(engine: Engine) -> None:
+    """Two workers that lock the same rows in different orders would wait for each other for ever."""
+    statements: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    landed.lease_landed(engine, "me", notes("s1", "s2"), retry=False)
+    (looked_up,) = [each for each in statements if each.startswith("SELECT") and "submission_id IN" in each]
+    assert looked_up.rstrip().endswith("ORDER BY inbox.id")
+
+
 def test_what_has_no_row_gets_a_leased_one(engine: Engine) -> None:
     assert landed.lease_landed(engine, "me", notes("s2", "s1", "s2"), retry=False) == [1, 2]
     assert rows(engine, "submission_id", "object", "version", "source", "found_by", "found_at") == [

@@ -59,6 +59,15 @@ def test_names_are_compared_together_and_exchanged_ones_meet() -> None:
     assert any(key.other == "last_name" for rule in kind.blocking for key in rule)
 
 
+def test_texts_and_names_of_several_words_are_compared_by_their_words() -> None:
+    places = [f"{a} {b}" for a in SURNAMES for b in GIVEN][:120]
+    remarks = [f"seen near {place} in the {n}th week" for n, place in enumerate(places)]
+    fields = drafted(persons(farm=places, seen=remarks)).declared["fields"]
+    assert [part["by"] for part in fields["farm"]["compare"]["of"]] == ["similarity", "cosine", "similarity"]
+    assert fields["seen"]["compare"]["by"] == "cosine"
+    assert fields["municipality"]["compare"]["by"] != "first_of"
+
+
 def test_a_name_and_its_code_count_once() -> None:
     fields = drafted(persons()).declared["fields"]
     assert fields["municipality"]["compare"] == {"by": "similarity", "levels": [0.92, 0.8]} or fields["municipality"][

@@ -39,6 +39,13 @@ def test_a_table_becomes_a_sheet_that_begins_at_its_header() -> None:
         assert cells.row(2) == ("name", "count")
 
 
+def test_tables_become_the_sheets_that_are_named() -> None:
+    data = example_bytes(example({"A": TABLE, "B": TABLE[:1]}), contract(type="xlsx", sheets=("A", "B")))
+    assert fastexcel.read_excel(data).sheet_names == ["A", "B"]
+    data = example_bytes(example(TABLE), contract(type="xlsx", sheets={"A": {}, "B": {}}))
+    assert fastexcel.read_excel(data).sheet_names == ["A"]
+
+
 def test_the_table_of_any_spreadsheet_is_written_and_read_as_xlsx() -> None:
     made = contract(type="ods", sheet="Data")
     assert example_contract(made).format.type == "xlsx"

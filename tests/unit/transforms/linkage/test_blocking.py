@@ -207,3 +207,7 @@ def test_blocks_are_counted_by_rule_and_capped_keys_bring_nobody_together() -> N
     assert without_capped_keys(index, sizes.clear(), kind()).equals(index)
     none = KIND.model_copy(update={"blocking": (), "fields": {"place": KIND.fields["place"]}})
     assert block_sizes(index, none).schema == sizes.schema
+
+
+def test_a_stored_word_is_read_for_ever() -> None:
+    assert (WORD_STEPS_PER_BIT, WORD_WEIGHT_SPAN) == (10, 1024)

@@ -8,6 +8,8 @@ import pytest
 
 from transforms.evaluation.scores import unconstrained_clusters
 from transforms.linkage.clustering import (
+    MAX_SCORED_GROUP,
+    MAX_WEIGHT_BITS,
     OVERRULED_TIE,
     Clustering,
     LinkageRule,
@@ -279,3 +281,7 @@ def test_long_chains_and_dense_blocks_come_to_an_end(weight: float) -> None:
     links, block = (cluster_reports(one, e, decision, FREE).clusters["cluster"].value_counts() for e in (chain, dense))
     assert links["count"].max() < 30
     assert block.height == len(names) - 250 + 2
+
+
+def test_its_limits_are_those_stated() -> None:
+    assert (MAX_SCORED_GROUP, MAX_WEIGHT_BITS) == (200, 1e6)

@@ -54,6 +54,7 @@ NULL, EQUAL, ELSE = MISSING_LABEL, EQUAL_LABEL, DIFFERENT_LABEL
         ("{by: difference, levels: [0.5, 5]}", "number", [NULL, EQUAL, "0.5 apart", "5 apart", ELSE]),
         ("{by: proportion, levels: [0.1]}", "number", [NULL, EQUAL, "10% apart", ELSE]),
         ("{by: words, levels: [20, 10]}", "text", [NULL, "share 20 bits", "share 10 bits", ELSE]),
+        ("{by: cosine, levels: [0.9, 0.4]}", "text", [NULL, "words alike to 0.9", "words alike to 0.4", ELSE]),
         ("{by: kilometres, longitude: far, levels: [1, 10]}", "number", [NULL, "1 km apart", "10 km apart", ELSE]),
         ("{by: overlap, levels: [2, 1]}", "list", [NULL, "share 2", "share 1", ELSE]),
         ("{by: code, prefixes: [3, 2]}", "code", [NULL, EQUAL, "begin alike (3)", "begin alike (2)", ELSE]),

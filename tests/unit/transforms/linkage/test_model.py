@@ -12,6 +12,8 @@ from tests.support.mishap_frames import KIND
 from transforms.linkage.clustering import LinkageRule
 from transforms.linkage.model import (
     NO_MODEL_BITS,
+    PROBABILITY_DIGITS,
+    WEIGHT_DECIMALS,
     Frequencies,
     MatchModel,
     WordWeights,
@@ -104,3 +106,7 @@ def test_without_a_model_weight_joins_nothing() -> None:
 )  # fmt: skip
 def test_floats_have_nine_digits_at_any_depth(value: object, rounded: object) -> None:
     assert round_floats(value) == rounded
+
+
+def test_a_model_scores_the_same_for_ever() -> None:
+    assert (WEIGHT_DECIMALS, PROBABILITY_DIGITS) == (6, 9)

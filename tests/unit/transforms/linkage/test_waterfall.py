@@ -92,6 +92,12 @@ def test_curves_are_drawn_for_pairs_items_and_components(tmp_path: Path) -> None
     assert drawn(charts.write_chart(charts.curves(scores().to_dicts(), None), tmp_path / "none.svg"))
 
 
+def test_sizes_weakest_links_and_bridges_of_items_are_drawn(tmp_path: Path) -> None:
+    counts = [{"of": of, "value": 2, "items": 7} for of in ("reports", "weakest", "bridges")]
+    drawing = drawn(charts.write_chart(charts.item_profiles(counts), tmp_path / "i.svg"))
+    assert all(text in drawing for text in ("reports of an item", "weakest link, bits", "bridges"))
+
+
 def test_a_png_is_one(tmp_path: Path) -> None:
     file = charts.write_chart(charts.waterfall(steps(SCORED_PAIR)), tmp_path / "w.PNG")
     assert file.read_bytes().startswith(b"\x89PNG\r\n")

@@ -11,7 +11,6 @@ from schemas.claims import VALUE
 from schemas.contract import Contract, Take, read_contract
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.normalisation.cells import (
-    CODES_SHOWN,
     accuracy,
     ignored_rows,
     instant_problems,
@@ -25,6 +24,7 @@ from transforms.normalisation.problems import Problem, find_rejects
 from transforms.normalisation.texts.dates import DateForm, read_date, read_datetime, sound_date
 from transforms.normalisation.texts.take_text import apply_map, mapped_text
 from transforms.register.build import build_register
+from transforms.rejects import CODES_SHOWN
 
 UNITS: Final = pl.DataFrame(
     [("county", "11", "Rogaland", date(1900, 1, 1), None)],

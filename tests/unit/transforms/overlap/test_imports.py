@@ -10,7 +10,8 @@ import pytest
 
 from schemas.errors import UsageError
 from transforms.overlap.imports.declared import contained_elsewhere, declared_overlap, items_of_agencies, unanswered
-from transforms.overlap.imports.eba import read_eba, stated_sums
+from transforms.overlap.imports.eba import read_eba, read_rules, stated_sums
+from transforms.overlap.imports.kostra import read_kostra
 from transforms.overlap.imports.matrix import read_matrix
 from transforms.overlap.imports.oppgaveregisteret import read_oppgaveregisteret
 from transforms.overlap.imports.us_inventory import read_us_inventory
@@ -94,16 +95,28 @@ def test_sums_and_equalities_are_recovered_from_rules() -> None:
         "c": "with {tC_01.00}: {r1} = {r2}", "d": "{r1} = - {r2}", "e": "{r1} >= {r2} + {r3}", "f": "{r1} = {r2} * 2",
     }  # fmt: skip
     frame = pl.DataFrame({"code": list(rules), "expression": list(rules.values())})
-    assert stated_sums(frame).rows() == [
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    assert read_rules(frame.write_csv().encode()).equals(read_rules(content.getvalue()))
+    assert stated_sums(read_rules(content.getvalue())).rows() == [
         ("a", "sum", "{r1}", ["{r2}", "{r3}", "-{r4}"]), ("b", "sum", "{r1}", ["{r2}", "{r3}"]),
         ("c", "equality", "{r1}", ["{r2}"]),
     ]  # fmt: skip
 
 
+def test_the_items_of_a_form_are_its_fields() -> None:
+    form = b"---\nid: %b\ntitle: Form %b\nfields:\n- name: UNIT\n- name: %b\n"
+    found = read_kostra(form % (b"1F", b"1", b"A") + form % (b"2F", b"2", b"B"))
+    assert found.select("obligation", "title_nb", "items").rows() == [
+        ("kostra-1f", "Form 1", ["A", "UNIT"]), ("kostra-2f", "Form 2", ["B", "UNIT"]),
+    ]  # fmt: skip
+    assert declared_overlap(found)["items"].to_list() == [1]
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"[{}]", b"null", b"\xff\xfe", b"<a/>", b"a;b\n", b"a;x\na b;1\n",
                                   b"<!DOCTYPE a []><a/>", b"a;x\nK1;1\nk1;1\n"])  # fmt: skip
 def test_another_file_is_refused(data: bytes) -> None:
-    for read in (read_oppgaveregisteret, read_us_inventory, read_eba):
+    for read in (read_oppgaveregisteret, read_us_inventory, read_eba, read_rules, read_kostra):
         with pytest.raises(UsageError):
             read(data)
     if data != b"a;b\n":

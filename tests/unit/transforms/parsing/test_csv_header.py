@@ -123,3 +123,7 @@ def test_repairs_that_make_the_text_grow_are_stopped() -> None:
     repairs = [{"pattern": "a", "replacement": "a" * 10, "why": "w"}] * 8
     error = refusal(HEADER + b"a" * 100_000 + b";1;2\n", contract_of(repairs=repairs))
     assert error.code == "too-large"
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert HEADER_BYTES == 2**20

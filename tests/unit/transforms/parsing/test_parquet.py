@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.transforms.parsing.test_parse_bad_input import CSV, PARQUET, refusal
 from transforms.parsing import parse
+from transforms.parsing.parquet import TEXT_BYTES
 
 
 def written(rows: int, text: str = "a") -> bytes:
@@ -26,3 +27,7 @@ def test_a_file_of_any_format_has_a_greatest_size(monkeypatch: pytest.MonkeyPatc
     assert parse.parse(data, CSV).delivered == 1
     error = refusal(data + b"\n", CSV)
     assert (error.code, error.found) == ("too-large", f"{len(data) + 1} bytes")
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert TEXT_BYTES == 512 * 2**20

@@ -16,7 +16,7 @@ import xlsxwriter
 from schemas.contract import Contract
 from schemas.errors import SubmissionError
 from tests.support.paths import DATA
-from transforms.parsing.parse import parse
+from transforms.parsing.parse import FILE_BYTES, parse
 
 
 def real(test: Callable[..., None]) -> Callable[..., None]:
@@ -351,3 +351,7 @@ def test_real_election_deliveries_parse_fast(year: int, capsys: pytest.CaptureFi
     with capsys.disabled():
         print(f"\n{year}: {len(files)} files, {rows} rows, {rate:.0f} files/s of processor time")
     assert rows == sum(len(json.loads(f)["partier"]) for f in files)
+
+
+def test_a_file_may_have_four_gibibytes_less_one_mebibyte() -> None:
+    assert FILE_BYTES == 4095 * 2**20, "positions of bytes are numbers of 32 bits"

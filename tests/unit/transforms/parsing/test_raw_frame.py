@@ -179,3 +179,7 @@ def test_a_float_is_written_with_fifteen_digits(number: float | None, text: str 
     numbers = pl.Series([number, 2.0], dtype=pl.Float64)
     assert float_texts(numbers, POINT).to_list() == [text, "2"]
     assert float_texts(numbers, COMMA).to_list() == [text and text.replace(".", ","), "2"]
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert CELL_BYTES == 64 * 1024

@@ -123,3 +123,7 @@ def test_a_repair_may_double_a_text_and_no_more(monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setattr(parse_text, "REPAIR_BYTES", 6)
     assert len(repair("aaaa", form(("a", "bb"), ("^", "cc")))) == 10
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert (parse_text.REPAIR_GROWTH, parse_text.REPAIR_BYTES) == (2, 2**20)

@@ -194,3 +194,7 @@ def test_text_that_many_cells_show_is_bounded(monkeypatch: pytest.MonkeyPatch) -
         f"too-large: found cells that show {shown} bytes of text, expected at most {shown - 1}. "
         "Deliver it in parts, or as CSV."
     )
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert xlsx.SHOWN_BYTES == 256 * 2**20

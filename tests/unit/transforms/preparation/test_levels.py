@@ -91,6 +91,16 @@ TEXT = "{{type: text, role: comparison, doc: A, compare: {}}}"
             "hill farm",
             "share 4 bits",
         ),
+        (TEXT.format("{by: cosine, levels: [0.9, 0.4]}"), "oak tree", "tree oak", "words alike to 0.9"),
+        (TEXT.format("{by: cosine, levels: [0.9, 0.4]}"), "oak tree hill", "hill farm", "words alike to 0.4"),
+        (TEXT.format("{by: cosine, levels: [0.9, 0.4]}"), "oak tree hill", "hill farm mill", "differ"),
+        (TEXT.format("{by: cosine}"), "oak tree", "-", MISSING),
+        (
+            TEXT.format("{by: first_of, of: [{by: similarity, levels: [0.92]}, {by: cosine, levels: [0.75]}]}"),
+            "hotel bel-air",
+            "bel-air hotel",
+            "words alike to 0.75",
+        ),
         (
             TEXT.format("{by: first_of, of: [{by: edits, levels: [1]}, {by: words, levels: [4]}]}"),
             "oak",

@@ -8,6 +8,7 @@ from tests.support.mishap_frames import KIND, deliveries
 from transforms.linkage.incremental import LinkageInputs, LinkedReports, ScoredPairs, each_alone
 from transforms.records.item_ids import ITEM_ASSIGNMENT
 from transforms.records.resolution import (
+    MAX_CAUSE_IDS,
     KnownIds,
     absent_founders,
     count_deliveries,
@@ -130,3 +131,7 @@ def test_returning_reports_stood_once_and_not_in_the_last_release() -> None:
 def test_founders_without_deliveries_are_to_be_read() -> None:
     frame = rows({"report_id": "a"})
     assert absent_founders(assigned(("a", "a", 1), ("b", "f", 1), ("c", "", 2)), frame).to_list() == ["f"]
+
+
+def test_twenty_causes_of_an_event_are_named() -> None:
+    assert MAX_CAUSE_IDS == 20

@@ -107,6 +107,11 @@ def test_a_text_survives_in_every_version_in_the_order_of_reports() -> None:
             [dt.datetime(2024, 1, 1, 0, 0, 0), dt.datetime(2024, 1, 1, 0, 0, 30, 1)],
         ),
         (
+            spec("datetime", tolerance=10),
+            [dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 1, 0, 10)],
+            [dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 1, 0, 10, 0, 1)],
+        ),
+        (
             spec("date", tolerance=1440),
             [dt.date(2024, 1, 1), dt.date(2024, 1, 2)],
             [dt.date(2024, 1, 1), dt.date(2024, 1, 3)],

@@ -199,3 +199,12 @@ def test_a_county_that_ended_before_adds_no_name() -> None:
     assert names(register, "1535") == {"os"}
     register = build(("municipality", "1535", "Os", Y2, None), ("county", "15", "Møre", Y1, None))
     assert register.names.filter(name="os (møre)").select("valid_from", "valid_to").rows() == [(Y2, None)]
+
+
+def test_a_code_of_another_system_is_a_name_and_a_code_and_without_either_none() -> None:
+    units = pl.DataFrame([("municipality", "0301", "Oslo", Y1, None)], schema=UNITS, orient="row")
+    listed = units.with_columns(codes=pl.lit("iso = NO-03|iso=NO-03|nuts=|| |lau"))
+    codes = build_register(listed, pl.DataFrame(schema=CHANGES)).codes
+    assert codes.select("kind", "unit_id", "system", "code").rows() == [
+        ("municipality", "municipality:0301@2000-01-01", "iso", "NO-03"),
+    ]  # fmt: skip

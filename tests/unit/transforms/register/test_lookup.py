@@ -104,6 +104,14 @@ def test_name_resolves_with_its_county_or_half_of_a_pair(demo: Register, name: s
     assert (found["unit_code"], found["reason"]) == (code, None)
 
 
+def test_a_name_of_many_units_lists_a_few() -> None:
+    register = build_register(
+        units_of(*((("county", f"{n:02}", "Essex", Y1900, None)) for n in range(9))), changes_of()
+    )
+    found = ask(register, "county", "name", ("Essex", Y2024)).row(0, named=True)
+    assert found["expected"] == "one of " + ", ".join(f"{n:02} Essex" for n in range(6)) + " and 3 more"
+
+
 @pytest.mark.parametrize(
     ("name", "day", "reason", "expected"),
     [

@@ -8,6 +8,7 @@ import pytest
 from transforms.register.build import build_register
 from transforms.register.lookup import Register
 from transforms.register.near_units import MOST_KEYS, skeleton, suggest_units
+from transforms.rejects import REJECTS_KEPT
 
 NATIONS = {
     "CIV": "Cote d'Ivoire", "LCA": "St. Lucia", "GMB": "Gambia, The", "COD": "Congo, Dem. Rep.", "COG": "Congo, Rep.",
@@ -84,3 +85,7 @@ def test_a_skeleton_has_no_accents_signs_or_short_words() -> None:
     assert names.select(skeleton(pl.col("n")))["n"].to_list() == [
         "aeroskobing", "bosnia herzegovina", "saint kitts nevis", "gambia",
     ]  # fmt: skip
+
+
+def test_units_are_looked_up_for_as_many_keys_as_rejects_are_listed() -> None:
+    assert MOST_KEYS == REJECTS_KEPT == 1000

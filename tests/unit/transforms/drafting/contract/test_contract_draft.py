@@ -70,6 +70,23 @@ def test_a_long_table(register: Register) -> None:
     assert draft.evidence["format.type"] == ["row 1"]
 
 
+def test_a_title_of_the_vocabulary_in_any_language_is_its_concept(register: Register) -> None:
+    columns = ("Fødte", "Deaths", "Døde, prosent", "tax")
+    draft = drafted(register, {"kommune": UNITS, **{name: ["1", "2", "3"] for name in columns}})
+    claims = [(claim.concept, claim.unit_measure.value) for claim in completed(draft).claims]
+    assert claims == [
+        ("births", "persons"), ("deaths", "persons"), ("skjema_1_dode_prosent", "percent"), ("skjema_1_tax", "number"),
+    ]  # fmt: skip
+
+
+def test_marks_after_figures_are_declared_for_a_person_to_explain(register: Register) -> None:
+    draft = drafted(register, {"kommune": UNITS, "f 2019": ["1", "2*", "3"], "f 2020": ["4", "5", "6 (p)"]})
+    assert completed(draft).claims[0].flags == {"(p)": "P", "*": "A"}
+    assert (
+        "figures are followed by '(p)', '*': state the status that each mark has (`flags`)" in draft.evidence["claims"]
+    )
+
+
 def test_rows_that_no_register_has_are_ignored_by_name(register: Register) -> None:
     codes = [*UNITS * 5, "9999"]
     draft = drafted(register, {"kommune": codes, "aar": [str(2000 + n) for n in range(16)], "antall": ["1"] * 16})
@@ -79,12 +96,46 @@ def test_rows_that_no_register_has_are_ignored_by_name(register: Register) -> No
 
 
 def test_dimensions_are_declared_unless_the_vocabulary_has_them(register: Register) -> None:
-    rows: dict[str, list[str]] = {"kommune": UNITS[:1] * 4, "sex": ["F", "M"] * 2, "ytelse": ["a", "a", "b", "b"],
+    rows: dict[str, list[str]] = {"kommune": UNITS[:1] * 4, "sex": ["F", "M"] * 2, "tilskott": ["a", "a", "b", "b"],
                                   "antall": ["1", "2", "3", "4"]}  # fmt: skip
     contract = completed(drafted(register, rows))
-    assert sorted(contract.breakdown) == ["sex", "ytelse"]
-    assert list(contract.dimensions) == ["ytelse"]
+    assert sorted(contract.breakdown) == ["sex", "tilskott"]
+    assert list(contract.dimensions) == ["tilskott"]
     assert contract.repeat == "error"
+
+
+@pytest.mark.parametrize(
+    ("periods", "kind", "form"),
+    [(("2019K4", "2020K1"), "quarter", None), (("2019M12", "2020M01"), "month", "%YM%m"),
+     (("2019-12", "2020-01"), "month", None), (("2019H2", "2020H1"), "half_year", None)],
+)  # fmt: skip
+def test_columns_of_other_periods_become_rows(
+    register: Register, periods: tuple[str, ...], kind: str, form: str | None
+) -> None:
+    contract = completed(drafted(register, {"kommune": UNITS, **{f"Births {p}": ["1", "2", "3"] for p in periods}}))
+    assert contract.period is not None
+    assert contract.unpivot is not None
+    assert (contract.period.column, contract.period.type, contract.period.format) == (kind, kind, form)
+    found = pl.Series([f"Births {p}" for p in periods]).str.extract(f"^{contract.unpivot.pattern}$", 1)
+    assert tuple(found) == periods
+    assert contract.claims[0].concept == "births"
+
+
+def test_codes_and_titles_of_the_vocabulary_are_found(register: Register) -> None:
+    rows = {"kommune": UNITS[:1] * 4, "k": ["Menn", "Kvinner"] * 2, "sektor": ["care", "care", "school", "school"],
+            "hours_worked": ["1", "2", "3", "4"]}  # fmt: skip
+    draft = drafted(register, rows)
+    contract = completed(draft)
+    assert contract.breakdown["sex"].map == {"Kvinner": "F", "Menn": "M"}
+    assert contract.breakdown["sector"].map is None
+    assert contract.dimensions == {}
+    assert "k: its texts are codes of sex in the vocabulary, or their titles" in draft.evidence["breakdown"]
+
+
+def test_a_concept_that_has_no_such_dimension_is_not_taken(register: Register) -> None:
+    rows = {"kommune": UNITS[:1] * 2, "ytelse": ["a", "b"], "staff_hours": ["1", "2"]}
+    contract = completed(drafted(register, rows))
+    assert [claim.concept for claim in contract.claims] == ["skjema_1_staff_hours"]
 
 
 def test_columns_of_years_become_rows(register: Register) -> None:

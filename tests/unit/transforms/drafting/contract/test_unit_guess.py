@@ -42,6 +42,13 @@ def test_codes_that_lost_their_zeros(register: Register) -> None:
     assert found.take == {"column": "kommunenr", "kind": "municipality", "by": "code", "pad": 4}
 
 
+def test_a_code_with_its_name_in_one_cell(register: Register) -> None:
+    texts = ["K-0301 Oslo", *(f"{code} Place" for code in CODES[1:]), "Hele landet"]
+    found = guess_unit(table(region=texts), register)
+    assert (found.take["kind"], found.take["by"], found.unknown) == ("municipality", "code", ("Hele landet",))
+    assert pl.Series(texts).str.extract(found.take["extract"], 1).to_list() == [*CODES, None]
+
+
 def test_two_columns_make_a_code(register: Register) -> None:
     counties = [str(n) for n in range(1, 31)]
     found = guess_unit(table(STATE=["1"] * 30, COUNTY=counties, value=counties), register)

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from transforms.drafting.table.value_forms import NumberForm, column_figures, find_number_form, period_form
+from transforms.drafting.table.value_forms import NumberForm, column_figures, find_number_form, mark_status, period_form
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,13 @@ def test_other_columns_hold_no_figures(cells: list[str]) -> None:
     assert column_figures(pl.Series(cells), NumberForm()) is None
 
 
+def test_marks_after_numbers_are_told_from_other_texts() -> None:
+    found = column_figures(pl.Series(["1 000*", "2 (r)", "3p", "4", "5 kr", "**"]), NumberForm(",", " "))
+    assert found is not None
+    assert (found.marks, found.missing, found.other) == (["(r)", "*", "p"], ["**"], ["5 kr"])
+    assert [mark_status(mark) for mark in found.marks] == ["A", "A", "P"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "form"),
     [
@@ -49,6 +56,11 @@ def test_other_columns_hold_no_figures(cells: list[str]) -> None:
         ("år", "2019", {"type": "year"}),
         ("count", "2019", None),
         ("when", "2019K4", {"type": "quarter"}),
+        ("when", "2019H2", {"type": "half_year"}),
+        ("when", "2019U52", {"type": "week"}),
+        ("when", "2019/20", {"type": "school_year"}),
+        ("when", "1999-2000", {"type": "school_year"}),
+        ("when", "2015-19", None),
         ("when", "2019-12", {"type": "month"}),
         ("when", "2019M12", {"type": "month", "format": "%YM%m"}),
         ("month", "201912", {"type": "month", "format": "%Y%m"}),

@@ -22,6 +22,12 @@ def test_several_columns_are_joined_each_with_zeros_before_it() -> None:
     assert texts(rows[:1], columns=["b", "a"], pad=2, between="") == ["0301"]
 
 
+def test_a_part_of_a_cell_may_be_what_is_read() -> None:
+    rows = [("301 Oslo", ""), ("K-1103 Stavanger", ""), ("Oslo", ""), ("", ""), ("5001", "")]
+    found = texts(rows, column="a", extract="^(?:K-)?([0-9]+) .*", pad=4)
+    assert found == ["0301", "1103", "Oslo", "", "5001"]
+
+
 def test_zeros_are_put_before_digits_alone() -> None:
     assert texts([("301", ""), ("0301", ""), ("30100", ""), ("Oslo", ""), ("-3", "")], column="a", pad=4) == [
         "0301", "0301", "30100", "Oslo", "-3",

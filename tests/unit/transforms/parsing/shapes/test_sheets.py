@@ -4,13 +4,16 @@ import io
 
 import pytest
 import xlsxwriter
+import xlwt
 
 from schemas.contract import read_contract
-from schemas.errors import SubmissionError
+from schemas.contract_keys import Table
+from schemas.errors import ContractError, SubmissionError
+from tests.support.shaped_deliveries import received
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.parsing.parse import parse
 from transforms.parsing.raw_frame import ParseResult
-from transforms.parsing.shapes.sheets import SHEET_ROWS
+from transforms.parsing.shapes.sheets import SHEET_ROWS, declared_sheets
 
 TEXT = (
     CONTRACT_HEAD
@@ -86,9 +89,79 @@ def test_sheets_with_columns_that_become_rows_may_have_other_columns() -> None:
     ]  # fmt: skip
 
 
+OWN = """
+format:
+  type: xlsx
+  sheet_column: sheet
+  sheets: {Persons: {}, Votes: {unit: Municipality no., n: Total}}
+unit: {column: unit, kind: municipality}
+period: {column: year, type: year}
+claims:
+  - {concept: persons, column: n, when: {sheet: Persons}, reported_by: {option: sender},
+     unit_measure: {value: persons}}
+  - {concept: votes, column: n, when: {sheet: Votes}, reported_by: {option: sender}, unit_measure: {value: votes}}
+  - {concept: seats, column: seats, when: {sheet: Votes}, reported_by: {option: sender}, unit_measure: {value: seats}}
+"""
+PERSONS = (("unit", "year", "n"), ("0301", 2020, 5))
+VOTES = (("Municipality no.", "year", "Total", "seats"), ("0301", 2020, 3, 1))
+
+
+def sheets_of(tables: dict[str, Table], form: str = "xlsx") -> bytes:
+    """Return a workbook of these tables, by the names of their sheets."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file) if form == "xlsx" else xlwt.Workbook()
+    for name, rows in tables.items():
+        sheet = book.add_worksheet(name) if form == "xlsx" else book.add_sheet(name)
+        for row, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                sheet.write(row, column, cell)
+    if form == "xlsx":
+        book.close()
+    else:
+        book.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["xlsx", "xls"])
+def test_each_sheet_may_have_its_own_columns_and_claims(form: str) -> None:
+    data = sheets_of({"Persons": PERSONS, "Votes": VOTES, "Notes": (("anything",),)}, form)
+    result = received(OWN.replace("xlsx", form), data)
+    assert result.claims("row", "concept", "value") == [
+        (2, "persons", 5), (SHEET_ROWS + 2, "votes", 3), (SHEET_ROWS + 2, "seats", 1),
+    ]  # fmt: skip
+    assert result.buckets() == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("persons", "votes", "problem"),
+    [
+        (PERSONS, (VOTES[0][:3], VOTES[1][:3]), "missing-column.*'seats'.*This is sheet 'Votes'"),
+        ((("unit", "year", "Total"), PERSONS[1]), VOTES, "missing-column.*'n'.*This is sheet 'Persons'"),
+        (((*PERSONS[0], "more"), (*PERSONS[1], 1)), VOTES, "unknown-column.*'more'.*This is sheet 'Persons'"),
+    ],
+)
+def test_what_a_sheet_lacks_of_its_own_is_named(persons: Table, votes: Table, problem: str) -> None:
+    with pytest.raises(SubmissionError, match=problem):
+        received(OWN, sheets_of({"Persons": persons, "Votes": votes}))
+
+
+def test_a_mapping_is_of_columns_that_the_contract_has() -> None:
+    with pytest.raises(ContractError, match=r"format.sheets: the contract has no column 'units'"):
+        received(OWN.replace("Votes: {unit:", "Votes: {units:"), b"")
+
+
 @pytest.mark.parametrize(
     "form", ["sheets: []", 'sheets: ""', "sheets: [a], sheet: b", "sheet_column: year", 'sheets: "("']
 )
 def test_keys_that_do_not_fit_are_errors(form: str) -> None:
     with pytest.raises(Exception, match=r"sheet|expression"):
         read(BOOK, form)
+
+
+def test_two_hundred_sheets_are_read_and_no_more() -> None:
+    contract = read_contract(TEXT + 'format: {type: xlsx, sheets: "(?<year>[0-9]+)"}')
+    names = [str(number) for number in range(1000, 1202)]
+    hidden = [name == "1201" for name in names]
+    assert declared_sheets(names[1:], hidden[1:], contract) == names[1:201]
+    with pytest.raises(SubmissionError, match=r"too-large: found 201 sheets, expected at most 200"):
+        declared_sheets(names, hidden, contract)

@@ -172,3 +172,7 @@ def test_a_sheet_that_is_not_utf_8_is_refused() -> None:
         "unreadable: found a sheet that is not UTF-8, expected an Excel workbook (.xlsx). "
         "Save it again as .xlsx and deliver that."
     )
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert cells.ROW_BYTES == 64 * 2**20

@@ -159,3 +159,7 @@ def test_the_size_that_an_archive_states_is_not_believed(monkeypatch: pytest.Mon
     data = workbook(**{"xl/a": content}).replace(len(content).to_bytes(4, "little"), (1).to_bytes(4, "little"))
     monkeypatch.setattr(package, "UNPACKED_BYTES", 50_000)
     assert refused(data).code == "too-large"
+
+
+def test_its_limits_are_those_that_senders_know() -> None:
+    assert (package.UNPACKED_BYTES, package.DESCRIPTION_BYTES) == (2**30, 16 * 2**20)

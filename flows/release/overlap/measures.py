@@ -11,26 +11,27 @@ from typing import Final
 import polars as pl
 
 from flows.installation import Installation
+from flows.release.overlap.scopes import COMPACT_FACTOR, ScopeChange, summed_counts, write_scopes
 from flows.release.staged import StagedRelease
-from infra.checks import engine as checks
 from infra.lake import delta as lake
-from infra.lake.item_tables import ItemTables, description_tables, observation_tables, overlap_tables
+from infra.lake.item_tables import ItemTables, observation_tables, overlap_tables
 from infra.ledger.releases import Release
 from schemas.claims import empty
 from schemas.overlap import OVERLAP_COUNTS
 from schemas.record_tables import SINGLE_PARTITION
 from transforms.descriptions import obligation_rows
 from transforms.observations.consolidate import STATEMENT, ConsolidatedClaims
-from transforms.overlap.content import table_lanes
-from transforms.overlap.counts import KEYS, OverlapCounts, add_counts, count_statements, subtracted, sum_rows
+from transforms.overlap.counts import OverlapCounts, add_counts, count_statements, subtracted, sum_rows
 from transforms.overlap.measures import (
     agencies_of_obligations,
+    agency_reports,
     burden_rows,
     coverage_rows,
     hours_of_obligations,
     overlap_rows,
-    redundancy_rows,
+    reporter_rows,
     scope_counts,
+    scope_reports,
     set_counts,
     with_hours,
 )
@@ -38,9 +39,7 @@ from transforms.overlap.statements import read_statements
 
 CHUNK_ROWS: Final = 700_000
 """About so many items, or counts of reports, are taken at once."""
-COMPACT_FACTOR: Final = 2
-"""Counts are added up in the lake where so many rows are one on average."""
-_BY_MONTH: Final = ("overlap", "coverage", "burden")
+_BY_MONTH: Final = ("overlap", "overlap_reporters", "coverage", "burden")
 _HOURS: Final = ("hours_low", "hours_high", "hours_elsewhere_low", "hours_elsewhere_high", "hours_basis")
 
 
@@ -50,18 +49,23 @@ def begin_measures(installation: Installation, staged: StagedRelease, last: Rele
     A release of an older version has none: they are counted from its items.
     """
     tables = overlap_tables(installation.settings.lake)
-    known = last is not None and OVERLAP_COUNTS.keys() <= last["tables"].keys()
+    known = last is not None and OVERLAP_COUNTS.keys() <= last["tables"].keys() and _has_all_columns(tables)
     staged.counts_afresh = staged.outdated or not known
     if not staged.counts_afresh and last is not None:
         staged.overlap_lanes = list(map(int, last["digest_lanes"].split(",")[len(staged.lanes) :]))
+        staged.counted_in = last["tables"]
         return
+    _empty_tables(tables)
+    if last is not None and not staged.outdated:
+        for statements in _released_statements(installation, last):
+            _add(tables, staged, count_statements(statements))
+
+
+def _empty_tables(tables: ItemTables) -> None:
     for name in ("report_counts", *_BY_MONTH):
         months = _stored_months(tables, name)
         if months:
             lake.overwrite(tables.root, name, months, empty(tables.columns[name]), tables.columns[name])
-    if last is not None and not staged.outdated:
-        for statements in _released_statements(installation, last):
-            _add(tables, staged, count_statements(statements))
 
 
 def count_measures(
@@ -74,29 +78,38 @@ def count_measures(
     _add(overlap_tables(installation.settings.lake), staged, counts)
 
 
-def write_measures(installation: Installation, staged: StagedRelease, last: Release | None) -> None:
-    """Write the tables of overlap of the months that were counted, and of all where hours are other ones."""
+def write_measures(installation: Installation, staged: StagedRelease) -> pl.DataFrame:
+    """Write the tables of overlap of the months that were counted, and of all where hours or agencies are other ones.
+
+    Returns the table `coverage`.
+    """
     tables = overlap_tables(installation.settings.lake)
     duties = obligation_rows(installation.contracts.values())
-    before = _released_duties(installation, last).join(duties, on="obligation", how="semi")  # not those imported
-    hours, agencies = hours_of_obligations(duties), agencies_of_obligations(duties)
-    same_agencies = agencies.equals(agencies_of_obligations(before))
-    if staged.counted_months or staged.counts_afresh or not same_agencies:
-        counted = add_counts([count_statements(pl.DataFrame(schema=STATEMENT)), *staged.overlap_counts])
-        for months in _month_groups(tables, staged.counted_months):
-            _write_months(tables, staged, months, counted, hours)
-        _write_scopes(tables, staged, counted.scopes, agencies)
-    if not _same_hours(hours, hours_of_obligations(before)):
-        _write_hours(tables, staged, hours)
+    hours = hours_of_obligations(duties)
+    counted = add_counts([count_statements(pl.DataFrame(schema=STATEMENT)), *staged.overlap_counts])
+    changed = [scope_reports(empty(tables.columns["report_counts"]))]
+    for months in _month_groups(tables, staged.counted_months):
+        changed += _write_months(tables, staged, months, counted, hours)
+    burden, coverage = (tables.scan(name).collect() for name in ("burden", "coverage"))
+    stated = with_hours(burden.drop(_HOURS), hours)
+    same_hours = _replace_months(tables, staged, "burden", burden, stated)
+    own = scope_counts(coverage, agencies_of_obligations(duties))
+    whole = agency_reports(stated, agencies_of_obligations(duties))
+    write_scopes(tables, staged, ScopeChange([counted.scopes, own], [*changed, whole], hours, same_hours=same_hours))
+    return coverage
 
 
 def compact_measures(installation: Installation, months: list[str]) -> None:
     """Add up all counts of these months, and forget scopes that count nothing any more."""
     tables = overlap_tables(installation.settings.lake)
-    for name, frame, partitions in (("report_counts", "reports", months), ("scope_counts", "scopes", None)):
+    for name, frame, partitions in (
+        ("report_counts", "reports", months),
+        ("scope_counts", "scopes", None),
+        ("scope_reports", "scope_reports", None),
+    ):
         rows = tables.scan(name, partitions=partitions).collect()
         if rows.height:
-            _overwrite(tables, name, rows["partition"].unique().to_list(), _summed(rows, frame))
+            _overwrite(tables, name, rows["partition"].unique().to_list(), summed_counts(rows, frame))
     scopes = tables.scan("scope_counts").select("scope", "name").collect()
     series = tables.scan("redundancy").collect()
     if series.height:
@@ -107,7 +120,7 @@ def compact_measures(installation: Installation, months: list[str]) -> None:
 def _add(tables: ItemTables, staged: StagedRelease, counts: OverlapCounts) -> None:
     """Append the counts of reports to the lake, and remember the others, which are few."""
     tables.append("report_counts", counts.reports)
-    for rows in (counts.reports, counts.pairs, counts.sets):
+    for rows in (counts.reports, counts.pairs, counts.reporter_pairs, counts.sets):
         staged.counted_months |= set(rows["partition"].unique())
     staged.overlap_counts.append(replace(counts, reports=counts.reports.clear()))
 
@@ -125,6 +138,16 @@ def _stored_months(tables: ItemTables, name: str) -> list[str]:
     return tables.scan(name).select(pl.col("partition").unique()).collect()["partition"].sort().to_list()
 
 
+def _has_all_columns(tables: ItemTables) -> bool:
+    """Return whether the lake's tables have all columns: those of an older version of Engang may lack some."""
+    declared = {name: {column.name for column in tables.columns[name]} for name in (*OVERLAP_COUNTS, *_BY_MONTH)}
+    return all(
+        columns <= set(lake.scan(tables.root, name).collect_schema().names())
+        for name, columns in declared.items()
+        if lake.exists(tables.root, name)
+    )
+
+
 def _month_groups(tables: ItemTables, months: set[str]) -> Iterator[list[str]]:
     """Yield months in groups of about `CHUNK_ROWS` counts of reports."""
     if not months:
@@ -139,18 +162,29 @@ def _month_groups(tables: ItemTables, months: set[str]) -> Iterator[list[str]]:
 
 def _write_months(
     tables: ItemTables, staged: StagedRelease, months: list[str], counted: OverlapCounts, hours: pl.DataFrame
-) -> None:
+) -> list[pl.DataFrame]:
+    """Write some months; return how many reports each scope has now and, with the other sign, had before."""
     stored = tables.scan("report_counts", partitions=months).collect()
-    reports = _summed(stored, "reports")
+    reports = summed_counts(stored, "reports")
     if stored.height > COMPACT_FACTOR * reports.height:
         _overwrite(tables, "report_counts", months, reports)
     before = {name: tables.scan(name, partitions=months).collect() for name in _BY_MONTH}
     pairs = _sum_with(before["overlap"], counted.pairs, months, "pairs")
+    reporters = _sum_with(before["overlap_reporters"], counted.reporter_pairs, months, "reporter_pairs")
     sets = _sum_with(set_counts(before["coverage"]), counted.sets, months, "sets")
     overlap = overlap_rows(pairs, reports)
-    rows = {"overlap": overlap, "coverage": coverage_rows(sets), "burden": burden_rows(reports, overlap, hours)}
+    rows = {
+        "overlap": overlap,
+        "overlap_reporters": reporter_rows(reporters),
+        "coverage": coverage_rows(sets),
+        "burden": burden_rows(reports, overlap, hours),
+    }
     for name in _BY_MONTH:
         _replace_months(tables, staged, name, before[name], rows[name])
+    if staged.counts_afresh:
+        return [scope_reports(reports)]
+    known = summed_counts(tables.live("report_counts", staged.counted_in, months).collect(), "reports")
+    return [scope_reports(reports), scope_reports(known).with_columns(-pl.col("reports", "reports_elsewhere"))]
 
 
 def _sum_with(before: pl.DataFrame, counted: pl.DataFrame, months: list[str], frame: str) -> pl.DataFrame:
@@ -158,78 +192,22 @@ def _sum_with(before: pl.DataFrame, counted: pl.DataFrame, months: list[str], fr
     return sum_rows(pl.concat([before.select(own.columns), own]), frame)
 
 
-def _summed(rows: pl.DataFrame, frame: str) -> pl.DataFrame:
-    """Return counts added up, with their partition."""
-    partitioned = "partition" in KEYS[frame]
-    summed = sum_rows(rows if partitioned else rows.drop("partition", strict=False), frame)
-    return summed if partitioned else summed.with_columns(partition=pl.lit(SINGLE_PARTITION))
-
-
 def _replace_months(
     tables: ItemTables, staged: StagedRelease, name: str, before: pl.DataFrame, after: pl.DataFrame
-) -> None:
-    """Write the rows of some months instead of those before, if they differ, and count them into the digest."""
+) -> bool:
+    """Write the rows of some months instead of those before, and count them into the digest; or return that all are."""
     key = list(after.columns)
     if before.select(key).sort(key[:4]).equals(after.sort(key[:4])):
-        return
-    _count_lanes(staged, name, before, after)
-    _check(staged, name, after)
+        return True
+    staged.count_overlap(name, before, after)
+    staged.check(name, after)
     months = {*before["partition"], *after["partition"]}
     if before.height:
         _overwrite(tables, name, sorted(months), after)
     else:
         tables.append(name, after)
-
-
-def _count_lanes(staged: StagedRelease, name: str, before: pl.DataFrame, after: pl.DataFrame) -> None:
-    sides = zip(table_lanes(name, before), table_lanes(name, after), strict=True)
-    staged.overlap_lanes = [lane - b + a for lane, (b, a) in zip(staged.overlap_lanes, sides, strict=True)]
-
-
-def _check(staged: StagedRelease, name: str, rows: pl.DataFrame) -> None:
-    staged.suites.setdefault(name, checks.TableCheck(name)).add(rows)
+    return False
 
 
 def _overwrite(tables: ItemTables, name: str, partitions: list[str], rows: pl.DataFrame) -> None:
     lake.overwrite(tables.root, name, partitions, rows, tables.columns[name])
-
-
-def _write_scopes(tables: ItemTables, staged: StagedRelease, counted: pl.DataFrame, agencies: pl.DataFrame) -> None:
-    """Append the counts of scopes that changed, and their redundancy in this release."""
-    stored = tables.scan("scope_counts").collect()
-    current = sum_rows(stored.drop("partition"), "scopes")
-    reached = pl.col("scope").is_in(("sender", "unit"))
-    base = current.filter(reached & pl.lit(not staged.counts_afresh))
-    coverage = tables.scan("coverage").collect()
-    now = sum_rows(pl.concat([base, counted, scope_counts(coverage, agencies).select(counted.columns)]), "scopes")
-    key, counts = list(KEYS["scopes"]), counted.columns[2:]
-    delta = sum_rows(pl.concat([now, current.with_columns(-pl.col(counts))]), "scopes")
-    _count_lanes(staged, "redundancy", current.clear() if staged.counts_afresh else current, now)
-    if delta.is_empty():
-        return
-    if stored.height + delta.height > COMPACT_FACTOR * now.height and stored.height:
-        _overwrite(tables, "scope_counts", [SINGLE_PARTITION], _summed(now, "scopes"))
-    else:
-        tables.append("scope_counts", delta.with_columns(partition=pl.lit(SINGLE_PARTITION)))
-    rows = delta.select(key).join(now, on=key, how="left", maintain_order="left").fill_null(0)
-    numbered = redundancy_rows(rows).with_columns(
-        release=pl.lit(staged.release, pl.Int32), partition=pl.lit(SINGLE_PARTITION)
-    )
-    _check(staged, "redundancy", numbered)
-    tables.append("redundancy", numbered)
-
-
-def _released_duties(installation: Installation, last: Release | None) -> pl.DataFrame:
-    described = description_tables(installation.settings.lake).live("obligations", last["tables"] if last else {})
-    return described.collect()
-
-
-def _same_hours(one: pl.DataFrame, other: pl.DataFrame) -> bool:
-    known = pl.any_horizontal(pl.col("low", "high", "basis").is_not_null())
-    return one.filter(known).equals(other.filter(known))
-
-
-def _write_hours(tables: ItemTables, staged: StagedRelease, hours: pl.DataFrame) -> None:
-    """Write the burden of all months by these hours."""
-    before = tables.scan("burden").collect()
-    _replace_months(tables, staged, "burden", before, with_hours(before.drop(_HOURS), hours))

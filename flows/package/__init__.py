@@ -1,0 +1,1 @@
+"""An analyst's package of a release: every table as files that describe themselves."""

@@ -1,0 +1,110 @@
+"""Pages to look things up: the data dictionary, methods in plain words, how to load and cite."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from flows.site.blocks import CodeBlock, CodeText, ForeignText, PageLink, PageSection, PageTable, Paragraph, SitePage
+from flows.site.writer import SiteWriter, page_path
+from schemas.dictionary import dictionary
+
+LOADERS: Final = {
+    "Engang": """engang export --release {n} --to releases/{n}
+engang query "SELECT * FROM observations LIMIT 10" --release {n}""",
+    "Python (Polars)": """import polars as pl
+
+items = pl.read_parquet('releases/{n}/observations/*.parquet')
+print(items.filter(pl.col('agreement') != 'conflict'))""",
+    "Python (pandas)": """import pandas as pd
+
+items = pd.read_parquet('releases/{n}/observations')""",
+    "R (arrow)": """library(arrow)
+library(dplyr)
+
+items <- open_dataset('releases/{n}/observations')
+figures <- items |> filter(agreement != 'conflict') |> collect()""",
+    "DuckDB": """SELECT unit_name, concept, value
+FROM 'releases/{n}/observations/*.parquet'
+WHERE agreement <> 'conflict';""",
+}
+"""How a release is loaded: the folder is that of an export."""
+
+
+def dictionary_page(writer: SiteWriter) -> SitePage:
+    """Return the list of the published tables."""
+    texts = writer.texts["dictionary"]
+    table = PageTable(
+        texts["tables"],
+        ((texts["name"], False), (texts["columns"], True)),
+        tuple(
+            (PageLink(name, page_path("dictionary", name)), writer.figure(len(entries)))
+            for name, entries in _tables(writer).items()
+        ),
+    )
+    return SitePage(
+        "dictionary.html", texts["title"], texts["lead"], (PageSection("tables", texts["tables"], (table,)),)
+    )
+
+
+def dictionary_pages(writer: SiteWriter) -> Iterator[SitePage]:
+    """Yield the page of each published table: every column of it. Its descriptions are in English."""
+    texts = writer.texts["dictionary"]
+    above = PageLink(texts["title"], "dictionary.html")
+    heads = ((texts["column"], False), (texts["type"], False), (texts["nullable"], False), (texts["means"], False))
+    for name, entries in _tables(writer).items():
+        title = texts["table"].format(name=name)
+        table = PageTable(title, heads, tuple(_column(writer, entry) for entry in entries))
+        section = PageSection("columns", texts["columns"], (table,))
+        yield SitePage(page_path("dictionary", name), title, texts["table_lead"], (section,), above)
+
+
+def _tables(writer: SiteWriter) -> dict[str, list[dict[str, Any]]]:
+    return dictionary(each.kind for each in writer.records)
+
+
+def _column(writer: SiteWriter, entry: dict[str, Any]) -> tuple[CodeText | ForeignText | str, ...]:
+    values = f": {', '.join(entry['values'])}" if entry["values"] else ""
+    nullable = writer.texts["yes" if entry["nullable"] else "no"]
+    return (
+        CodeText(entry["column"]),
+        CodeText(entry["type"]),
+        nullable,
+        ForeignText(f"{entry['means']}{values}", "en"),
+    )
+
+
+def methods_page(writer: SiteWriter) -> SitePage:
+    """Return the methods in plain words, and what each term means."""
+    texts = writer.texts["methods"]
+    sections = tuple(
+        PageSection(name, part["title"], tuple(Paragraph((line,)) for line in part["text"]))
+        for name, part in texts["parts"].items()
+    )
+    heads = ((texts["term"], False), (texts["means"], False))
+    terms = PageTable(texts["terms"], heads, tuple((name, means) for name, means in texts["meanings"]))
+    return SitePage(
+        "methods.html", texts["title"], texts["lead"], (*sections, PageSection("terms", texts["terms"], (terms,)))
+    )
+
+
+def use_page(writer: SiteWriter) -> SitePage:
+    """Return how to load the release, and how to cite it."""
+    texts, release = writer.texts["use"], writer.content.release
+    number, day = release["release"], writer.content.day
+    cite = texts["citation"].format(number=number, day=writer.day(day), digest=release["digest"])
+    bibtex = (
+        f"@misc{{engang_release_{number},\n  title = {{Engang: release {number}}},\n  year = {{{day.year}}},\n"
+        f"  note = {{digest {release['digest']}}}\n}}"
+    )
+    loaders = tuple(CodeBlock(name, text.format(n=number)) for name, text in LOADERS.items())
+    sections = (
+        PageSection("load", texts["load"], (Paragraph((texts["load_lead"],)), *loaders)),
+        PageSection(
+            "cite",
+            texts["cite"],
+            (Paragraph((texts["cite_lead"],)), CodeBlock(texts["as_text"], cite), CodeBlock("BibTeX", bibtex)),
+        ),
+        PageSection(
+            "check", texts["check"], (Paragraph((texts["check_lead"],)), CodeBlock(texts["digest"], release["digest"]))
+        ),
+    )
+    return SitePage("use.html", texts["title"], texts["lead"], sections)

@@ -1,0 +1,107 @@
+"""How the site writes numbers, dates and periods in each language, names its files, and draws its charts."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import pytest
+
+from flows.check_page.texts import Language
+from flows.site.drawings import BarRow, draw_bars, draw_heat, draw_steps
+from flows.site.render import MENU, render_drawing
+from flows.site.writer import SiteWriter, page_path, site_texts
+
+TITLES: Final = ("Title", "Text")
+NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+
+
+def writer(language: Language = "nb") -> SiteWriter:
+    return SiteWriter(cast("Any", SimpleNamespace()), (), cast("Any", None), {}, language)
+
+
+@pytest.mark.parametrize(
+    ("value", "language", "text"),
+    [
+        (Decimal("1234567.500000000"), "nb", f"1{NARROW}234{NARROW}567,5"),
+        (Decimal("1234567.5"), "en", "1,234,567.5"),
+        (Decimal("-0.000000001"), "nn", "\N{MINUS SIGN}0,000000001"),
+        (Decimal("9" * 28 + ".123456789"), "en", f"{int('9' * 28):,}.123456789"),
+        (None, "nn", "ikkje kjent"),
+    ],
+)
+def test_numbers_are_exact_and_in_the_readers_form(value: Decimal | None, language: Language, text: str) -> None:
+    assert writer(language).number(value) == text
+
+
+def test_a_half_is_rounded_up() -> None:
+    assert writer("en").number(19.25, 1) == "19.3"
+    assert writer("nb").percent(0.5945) == "59,5\N{NO-BREAK SPACE}%"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        (date(2025, 1, 1), date(2026, 1, 1), "2025"),
+        (date(2025, 4, 1), date(2025, 7, 1), "2. kvartal 2025"),
+        (date(2025, 12, 1), date(2026, 1, 1), "desember 2025"),
+        (date(2025, 5, 17), date(2025, 5, 18), "17. mai 2025"),
+        (date(2025, 3, 1), date(2025, 5, 1), "1. mars 2025 til 30. april 2025"),
+    ],
+)
+def test_periods_have_their_names(start: date, end: date, text: str) -> None:
+    assert writer().period(start, end) == text
+
+
+def test_a_moment_is_that_of_a_clock_in_oslo() -> None:
+    assert writer().moment(datetime(2025, 4, 30, 22, 30)) == "1. mai 2025 kl. 00:30"
+
+
+def test_a_value_that_is_withheld_is_no_number() -> None:
+    assert writer("en").value(None, None) == "not shown"
+    assert writer("en").value(Decimal(1), Decimal(2)) == "1 to 2"
+
+
+def test_file_names_are_plain_and_differ_as_their_names_do() -> None:
+    names = ["../../etc/passwd", "a b", "a-b", "A-b", "æ", "ø", "<x>", "con", "x" * 300]
+    paths = [page_path("units", name) for name in names]
+    assert len(set(paths)) == len(names)
+    assert all(path.startswith("units/") and path.count("/") == 1 and len(path) < 80 for path in paths)
+    assert all(path.isascii() and " " not in path and "<" not in path for path in paths)
+
+
+def test_steps_of_a_waterfall_meet() -> None:
+    drawing = draw_steps("w", TITLES, [("all", 100, "100"), ("a", 30, "30"), ("b", 10, "10"), ("rest", 60, "60")])
+    whole, first, second, rest = drawing.bars
+    assert first.x + first.width == whole.x + whole.width
+    assert second.x + second.width == first.x
+    assert rest.x + rest.width == second.x
+
+
+def test_every_bar_has_its_figure_as_text() -> None:
+    drawing = draw_bars("b", TITLES, [BarRow("one", (("known", 2), ("own", 3)), "2 of 5"), BarRow("none", (), "0")])
+    assert [label.text for label in drawing.labels] == ["one", "2 of 5", "none", "0"]
+    assert [bar.css for bar in drawing.bars] == ["known", "own"]
+    assert drawing.bars[0].x + drawing.bars[0].width == drawing.bars[1].x
+    assert not draw_bars("b", TITLES, []).bars
+
+
+def test_a_heat_map_is_bounded_and_shaded_by_share() -> None:
+    names = [f"n{number}" for number in range(100)]
+    shares = {(0, 1): (1.0, "100%"), (1, 0): (0.1, "10%"), (0, 99): (0.5, "50%")}
+    drawing = draw_heat("h", TITLES, names, shares)
+    assert [bar.css for bar in drawing.bars] == ["heat-4", "heat-1"]
+    assert {label.text for label in drawing.labels} >= {"100%", "10%", "24. n23"}
+    assert "25. n24" not in {label.text for label in drawing.labels}
+
+
+def test_a_chart_as_a_file_of_its_own_is_escaped_and_needs_nothing() -> None:
+    text = render_drawing(draw_bars("b", ("<b>", "x"), [BarRow("<script>", (("known", 1),), "1")]))
+    assert "&lt;script&gt;" in text
+    assert "<script>" not in text
+    assert ".known" in text
+
+
+@pytest.mark.parametrize("language", ["nb", "nn", "en"])
+def test_the_menu_has_a_name_for_each_page(language: Language) -> None:
+    assert set(site_texts(language)["menu"]) == set(MENU)

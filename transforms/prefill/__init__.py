@@ -1,0 +1,1 @@
+"""Prefilled drafts: what others have reported, written in the form that a contract asks for."""

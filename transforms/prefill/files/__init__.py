@@ -1,0 +1,1 @@
+"""The bytes of a draft in the format that a contract reads."""
