@@ -75,7 +75,8 @@ def write_site(
     target, latest = folder / f"release-{release['release']}", folder / LATEST_SITE
     current = current_release(installation.engine)
     is_current = current is not None and current["release"] == release["release"]
-    for each in (target, *((latest,) if is_current else ())):
+    places = (target, latest) if is_current else (target,)
+    for each in places:
         _check_replaceable(each)
     writers = site_writers(installation, release, progress)
     progress("writing pages")
@@ -93,12 +94,17 @@ def write_site(
     if is_current:
         with atomic_folder(latest) as temporary:
             shutil.copytree(target, temporary, dirs_exist_ok=True, copy_function=_link_or_copy)
+    _refuse_erased(installation, release, places)
+    return WrittenSite(release["release"], target, latest if is_current else None, pages, size)
+
+
+def _refuse_erased(installation: Installation, release: Release, places: tuple[Path, ...]) -> None:
+    """Remove the pages again if a submission was erased while they were written: they may show what it held."""
+    # An erasure removes what is published when it ends; it does not wait for who is still writing.
     if release["release"] < oldest_readable_release(installation.engine):
-        # An erasure removes what is published when it ends; it does not wait for who is still writing.
-        for each in (target, *((latest,) if is_current else ())):
+        for each in places:
             shutil.rmtree(each)
         raise UsageError("a submission was erased while the site was written: write it again")
-    return WrittenSite(release["release"], target, latest if is_current else None, pages, size)
 
 
 def site_writers(

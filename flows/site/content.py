@@ -83,10 +83,8 @@ class SiteContent:
 
 def read_content(installation: Installation, release: Release) -> SiteContent:
     """Read what the pages of a release show."""
-    number, disclosure = (
-        release["release"],
-        disclosure_of(installation.contracts.values(), installation.vocabulary.concepts),
-    )
+    number = release["release"]
+    disclosure = disclosure_of(installation.contracts.values(), installation.vocabulary.concepts)
     items = read_table(installation, "observations", release).select(ITEM_COLUMNS_SHOWN).collect()
     claims = read_table(installation, "sources", release).select(CLAIM_COLUMNS).collect()
     items = _without_personal(items, claims, disclosure)
@@ -110,9 +108,7 @@ def read_content(installation: Installation, release: Release) -> SiteContent:
         derivable=_derivable(overlap_table(installation, release, "derivable")),
         concepts=read_table(installation, "concepts", release).collect(),
         concept_counts=items.group_by("concept", "agreement").agg(items=pl.len()).sort("concept", "agreement"),
-        concept_periods=items.group_by("concept").agg(
-            first=pl.col("period_start").min(), beyond=pl.col("period_end").max()
-        ),
+        concept_periods=_concept_periods(items),
         periods=_periods(counts),
         unit_counts=unit_counts.join(units.select("unit_id"), on="unit_id", how="semi"),
         units=units,
@@ -125,6 +121,11 @@ def read_content(installation: Installation, release: Release) -> SiteContent:
         units_all=unit_counts["unit_id"].n_unique(),
         twice_all=several.height,
     )
+
+
+def _concept_periods(items: pl.DataFrame) -> pl.DataFrame:
+    """Return concept, first and beyond: from which day on its items are, and until before which."""
+    return items.group_by("concept").agg(first=pl.col("period_start").min(), beyond=pl.col("period_end").max())
 
 
 def _without_personal(items: pl.DataFrame, claims: pl.DataFrame, disclosure: Disclosure) -> pl.DataFrame:

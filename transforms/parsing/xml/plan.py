@@ -27,6 +27,11 @@ class PlanNode:
     level: int | None = None
     children: dict[str, Self] = field(default_factory=dict)
 
+    @property
+    def unread(self) -> bool:
+        """Whether nothing of the element is read: it is ignored, and no column is in it."""
+        return self.ignored and not self.columns and not self.children
+
     def below(self, path: str) -> Self:
         """Return the node at a path below this one; create it if it does not exist."""
         node = self

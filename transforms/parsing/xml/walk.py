@@ -69,7 +69,7 @@ class Walker:
             self._note_unknown(parent, tag.rpartition(":")[2])
             self._pass()
             return
-        if node.ignored and not node.columns and not node.children:
+        if node.unread:
             self._pass()
             return
         if len(self._open) > MOST_LEVELS:
