@@ -1,11 +1,14 @@
 # Short names for the commands of README and CONTRIBUTING.
-.PHONY: demo test coverage golden lint hooks bench checkov judges reference
+.PHONY: demo test thorough coverage golden lint hooks bench checkov judges reference
 
 demo: .venv
 	.venv/bin/engang demo
 
 test: .venv
 	.venv/bin/pytest
+
+thorough: .venv
+	.venv/bin/pytest -m "not slow"
 
 coverage: .venv
 	.venv/bin/pytest -n 2 --cov= tests/contracts tests/unit tests/properties/transforms

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, core, settings
 
 from infra.storage.places import S3Place
-from tests.support import forked_queries, module_process, scheduling, swiftness
+from tests.support import forked_queries, module_process, scheduling, swiftness, tiers
 from tests.support.cli_runner import engang
 from tests.support.seed import TEST_SEED
 from tests.support.servers import endpoint_of, new_bucket, postgresql
@@ -25,6 +25,7 @@ settings.register_profile(
 settings.load_profile("engang")
 core.global_force_seed = TEST_SEED
 swiftness.keep_files_in_memory()
+swiftness.import_without_collections()
 
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -35,6 +36,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the seed of the run: with it the same examples are drawn."""
     terminalreporter.write_line(f"TEST_SEED={TEST_SEED}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is left to `make thorough`, before marks select."""
+    tiers.mark_thorough(items, whole=scheduling.is_whole(config))
 
 
 def pytest_collection_finish() -> None:

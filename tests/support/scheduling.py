@@ -30,12 +30,20 @@ class ModuleScheduling(LoadScopeScheduling):
         return next((shared for path, shared in TOGETHER.items() if module.startswith(path)), module)
 
 
+DEFAULT: Final = ("not slow and not thorough", "not slow")
+"""The expressions of marks under which a run is one of the whole suite: every run's, and `make thorough`'s."""
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Return whether a run collects all tests."""
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+
+
 def workers(config: pytest.Config) -> int:
     """Return how many workers a run has: two for the whole default suite, none (this process) for all else.
 
     Tests that are picked by path start sooner without workers, slow ones measure, and `-s` shows what tests print,
     which workers do not. `-n 2` overrules this.
     """
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-    default = config.option.markexpr == "not slow" and config.option.capture != "no"
-    return WORKERS if whole and default else 0
+    default = config.option.markexpr in DEFAULT and config.option.capture != "no"
+    return WORKERS if is_whole(config) and default else 0

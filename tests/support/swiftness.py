@@ -44,8 +44,13 @@ def _room() -> int:
     return min(shutil.disk_usage(MEMORY).free, available // 2)
 
 
+def import_without_collections() -> None:
+    """Let Python look for no garbage while tests are imported: it would look through all modules, again and again."""
+    gc.disable()
+
+
 def spare_collections() -> None:
     """Let Python not look again and again for garbage among the modules and tests that a run has imported."""
-    gc.collect()
+    gc.enable()
     gc.freeze()
     gc.set_threshold(FRESH_OBJECTS, 10, 10)

@@ -22,6 +22,7 @@ from schemas.kind import Kind, read_kind
 from tests.support.incident_deliveries import KIND as INCIDENT
 from tests.support.incident_deliveries import model
 from tests.support.mishap_frames import deliveries
+from tests.support.seed import LAW_EXAMPLES
 from transforms.linkage import scoring
 from transforms.linkage.blocking import blocking_index, key_columns, without_capped_keys
 from transforms.linkage.candidates import blocks_over_limit, shares_blocking_key
@@ -141,7 +142,7 @@ def one_night(
 
 
 @pytest.mark.parametrize("kind", [KIND, FEW_PAIRS], ids=["by rule", "by pairs"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=LAW_EXAMPLES, deadline=None)
 @given(nights=nights_)
 def test_nights_find_the_pairs_that_one_look_at_everything_finds(
     kind: Kind, nights: list[dict[str, Report | None]]
