@@ -1,6 +1,8 @@
 """Coverage and lateness: which periods have reports of which obligation, and who is late."""
 
-from typing import Final
+from typing import Any, Final
+
+import polars as pl
 
 from flows.monitoring.obligations import Obligation
 from flows.site.blocks import Cell, Lines, PageSection, PageTable, Paragraph, Picture, SitePage
@@ -59,20 +61,29 @@ def _deadline(writer: SiteWriter, row: Obligation) -> tuple[Cell, ...]:
     )
 
 
+def _complete(writer: SiteWriter, row: dict[str, Any]) -> str:
+    """Return whether as many units have reports for a period as for any other of its obligation."""
+    if row["units"] == row["most"]:
+        return str(writer.texts["yes"])
+    counts = {"k": writer.number(row["units"]), "n": writer.number(row["most"])}
+    return str(writer.texts["coverage"]["partial"]).format(**counts)
+
+
 def _periods(writer: SiteWriter) -> PageSection:
     texts = writer.texts["coverage"]
-    latest = writer.content.periods.group_by("obligation", maintain_order=True).head(MOST_PERIODS)
+    every = writer.content.periods.with_columns(most=pl.col("units").max().over("obligation"))
+    latest = every.group_by("obligation", maintain_order=True).head(MOST_PERIODS)
     shown = latest.head(MOST_ROWS)
     table = PageTable(
         texts["periods"],
         (
             (texts["obligation"], False), (texts["period"], False), (texts["units"], True), (texts["reports"], True),
-            (texts["figures"], True),
+            (texts["figures"], True), (texts["complete"], False),
         ),
         tuple(
             (
                 writer.obligation_link(row["obligation"]), writer.period(row["period_start"], row["period_end"]),
-                *(writer.figure(row[name]) for name in ("units", "reports", "figures")),
+                *(writer.figure(row[name]) for name in ("units", "reports", "figures")), _complete(writer, row),
             )
             for row in shown.iter_rows(named=True)
         ),

@@ -5,6 +5,8 @@ from typing import Any, Final
 import polars as pl
 
 from flows.site.blocks import (
+    Block,
+    BulletList,
     Cell,
     ForeignText,
     KeyFigures,
@@ -21,6 +23,8 @@ from flows.site.writer import SiteWriter, page_path
 
 MOST_DUTIES: Final = 500
 MOST_AGENCIES: Final = 200
+WHOLLY_DROPPABLE: Final = ("droppable_exact", "droppable_within_tolerance")
+"""The verdicts under which an obligation could be dropped as a whole."""
 
 
 def obligations_page(writer: SiteWriter) -> SitePage:
@@ -29,9 +33,23 @@ def obligations_page(writer: SiteWriter) -> SitePage:
     assessed = pl.col("obligation").is_in(list(writer.dossiers))
     rows = rows.sort(assessed, descending=True, maintain_order=True)
     table = _duty_table(writer, texts["title"], rows, with_agency=True)
-    return SitePage(
-        "obligations.html", texts["title"], texts["lead"], (PageSection("obligations", texts["all"], (table,)),)
+    sections = (
+        PageSection("answer", texts["answer"], _answer(writer)),
+        PageSection("obligations", texts["all"], (table,)),
     )
+    return SitePage("obligations.html", texts["title"], texts["lead"], sections)
+
+
+def _answer(writer: SiteWriter) -> tuple[Block, ...]:
+    """Return which obligations could be dropped, as a whole and in part, or that none could."""
+    texts, dossiers = writer.texts["obligations"], writer.dossiers
+    blocks: list[Block] = []
+    for name, verdicts in (("whole", WHOLLY_DROPPABLE), ("part", ("droppable_in_part",))):
+        links = tuple(writer.obligation_link(each) for each, d in dossiers.items() if d["verdict"] in verdicts)
+        sentence = texts[f"{name}_some" if links else f"{name}_none"]
+        blocks.append(Paragraph((sentence.format(k=writer.number(len(links)), n=writer.number(len(dossiers))),)))
+        blocks += [BulletList(links)] if links else []
+    return tuple(blocks)
 
 
 def agencies_of(writer: SiteWriter) -> list[str]:

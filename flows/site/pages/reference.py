@@ -86,22 +86,34 @@ def methods_page(writer: SiteWriter) -> SitePage:
     )
 
 
+BIBTEX_BRACES: Final = str.maketrans("{}", "()")
+"""A brace in a name would end it."""
+
+
 def use_page(writer: SiteWriter) -> SitePage:
     """Return how to load the release, and how to cite it."""
     texts, release = writer.texts["use"], writer.content.release
-    number, day = release["release"], writer.content.day
-    cite = texts["citation"].format(number=number, day=writer.day(day), digest=release["digest"])
+    number, day, stated = release["release"], writer.content.day, writer.content.installation.settings.publication
+    named = {"publisher": stated.publisher or "Engang", "title": stated.title}
+    cite = texts["citation"].format(number=number, day=writer.day(day), digest=release["digest"], **named)
+    author, title = (text.translate(BIBTEX_BRACES) for text in named.values())
     bibtex = (
-        f"@misc{{engang_release_{number},\n  title = {{Engang: release {number}}},\n  year = {{{day.year}}},\n"
-        f"  note = {{digest {release['digest']}}}\n}}"
+        f"@misc{{engang_release_{number},\n  author = {{{{{author}}}}},\n  title = {{{title}, release {number}}},\n"
+        f"  year = {{{day.year}}},\n  note = {{digest {release['digest']}}}\n}}"
     )
+    licence = texts["licence"].format(licence=stated.licence) if stated.licence else texts["no_licence"]
     loaders = tuple(CodeBlock(name, text.format(n=number)) for name, text in LOADERS.items())
     sections = (
         PageSection("load", texts["load"], (Paragraph((texts["load_lead"],)), *loaders)),
         PageSection(
             "cite",
             texts["cite"],
-            (Paragraph((texts["cite_lead"],)), CodeBlock(texts["as_text"], cite), CodeBlock("BibTeX", bibtex)),
+            (
+                Paragraph((texts["cite_lead"],)),
+                CodeBlock(texts["as_text"], cite),
+                CodeBlock("BibTeX", bibtex),
+                Paragraph((licence,)),
+            ),
         ),
         PageSection(
             "check", texts["check"], (Paragraph((texts["check_lead"],)), CodeBlock(texts["digest"], release["digest"]))

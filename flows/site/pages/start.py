@@ -22,11 +22,12 @@ TAKEN: Final = ("rejected", "ignored", "superseded", "withdrawn", "duplicate", "
 """The buckets of rows that are not published as they are, in the order of the waterfall."""
 LAST_RELEASES: Final = 12
 ANSWERS: Final = (
-    ("twice", "burden"), ("droppable", "obligations"), ("unit", "units"), ("withheld", "conflicts"),
-    ("who", "conflicts"), ("changed", "changes"), ("load", "use"), ("means", "methods"), ("complete", "coverage"),
-    ("cite", "use"),
+    ("twice", "burden", "ranking"), ("droppable", "obligations", "answer"), ("unit", "units", "units"),
+    ("withheld", "conflicts", "list"), ("who", "conflicts", "list"), ("changed", "changes", "key-figures"),
+    ("load", "use", "load"), ("means", "methods", "terms"), ("complete", "coverage", "periods"),
+    ("cite", "use", "cite"),
 )  # fmt: skip
-"""Questions of a reader, and the page with the answer."""
+"""Questions of a reader, and the page and section with the answer."""
 
 
 def start_page(writer: SiteWriter) -> SitePage:
@@ -82,7 +83,8 @@ def _sentence(writer: SiteWriter, whole: dict[str, Any]) -> Paragraph:
 
 
 def _answers(writer: SiteWriter) -> tuple[Cell, ...]:
-    return tuple(PageLink(writer.texts["start"]["answers"][name], f"{page}.html") for name, page in ANSWERS)
+    questions = writer.texts["start"]["answers"]
+    return tuple(PageLink(questions[name], f"{page}.html#{section}") for name, page, section in ANSWERS)
 
 
 def _waterfall(writer: SiteWriter, rows: int) -> PageSection:
