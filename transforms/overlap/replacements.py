@@ -15,7 +15,7 @@ _OTHER = ("other", "other_lower", "other_upper", "other_width", "other_first", "
 def replacements(
     statements: pl.DataFrame, obligation: str, edges: pl.DataFrame, received: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Return the items of an obligation with what others know of each.
+    """Return the items of an obligation, in any order, with what others know of each.
 
     statements: at least those of the obligation's items and of the items that these are sums of. edges:
     `derivable_from` of the release. received: submission_id, received_at.
@@ -28,8 +28,7 @@ def replacements(
     """
     dated = _dated(statements, received)
     mine = pl.col("obligation") == obligation
-    own = dated.filter(mine).with_columns(weight=_weight())
-    items = _items(own)
+    items = _items(_weighted(dated.filter(mine)))
     others = _stated(dated.filter(~mine))
     direct = items.join(others, on="item_id", how="left").with_columns(opinions=pl.col("by").list.len().fill_null(0))
     sums = _sums(edges.join(items, on="item_id", how="semi"), others)
@@ -37,7 +36,7 @@ def replacements(
     summed = pl.col("by").is_null() & pl.col("by_sum").is_not_null()
     chosen = [pl.when(pl.col("by").is_null()).then(f"{name}_sum").otherwise(name).alias(name) for name in _OTHER]
     flags = found.with_columns(summed=summed).with_columns(chosen).drop(f"{name}_sum" for name in _OTHER)
-    return flags.with_columns(covered=pl.col("by").is_not_null()).sort("item_id")
+    return flags.with_columns(covered=pl.col("by").is_not_null())
 
 
 def _dated(statements: pl.DataFrame, received: pl.DataFrame | None) -> pl.DataFrame:
@@ -74,11 +73,15 @@ def _items(own: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([single, grouped])
 
 
-def _weight() -> pl.Expr:
-    """Return the part of its report that a statement is; a report is what one reporter states of a unit and period."""
-    repeated = pl.col("reports") > 1
-    first = (~repeated | pl.struct("reported_by", "item_id").is_first_distinct()).cast(pl.Float64)
-    return first / first.sum().over(REPORT)
+def _weighted(own: pl.DataFrame) -> pl.DataFrame:
+    """Return statements with weight, the part of its report that each is; of several of one item, the first has it.
+
+    A report is what one reporter states of a unit and period.
+    """
+    once, several = (own.filter(alone) for alone in (pl.col("reports") == 1, pl.col("reports") > 1))
+    first = pl.struct("reported_by", "item_id").is_first_distinct().cast(pl.Float64)
+    counted = pl.concat([once.with_columns(weight=pl.lit(1.0)), several.with_columns(weight=first)])
+    return counted.with_columns(pl.col("weight") / pl.col("weight").sum().over(REPORT))
 
 
 def _only_value() -> pl.Expr:
