@@ -14,6 +14,7 @@ from flows.cli.terminal import (
     open_here,
     print_alarm,
     print_json,
+    print_page,
     print_progress,
     print_table,
     print_text,
@@ -66,6 +67,7 @@ def dossier_command(
         print_json(found)
     else:
         _print_dossier(found)
+        print_page(installation, "obligations", obligation, release)
     if found.get("predicted_equals_rebuilt") is False:
         raise typer.Exit(FOUND_PROBLEMS)
 

@@ -18,6 +18,7 @@ from flows.cli.terminal import (
     print_alarm,
     print_json,
     print_list,
+    print_page,
     print_progress,
     print_table,
     print_text,
@@ -148,6 +149,7 @@ def explain_command(
         print_json({"observation": story.observation, "claims": story.claims, "why": story.why})
     else:
         _print_observation(story)
+        print_page(installation, "items", item_id, release)
 
 
 def _explain_record(
@@ -171,6 +173,7 @@ def _explain_record(
         print_json(story.as_dict())
     else:
         print_story(story)
+        print_page(installation, "records", kind.kind, asked[1])
 
 
 def _print_observation(story: "ObservationStory") -> None:

@@ -148,3 +148,13 @@ def open_here() -> "Installation":
     from flows.installation import open_installation
 
     return open_installation()
+
+
+def print_page(installation: "Installation", folder: str, name: str, release: int | None) -> None:
+    """Print where the page about something is, if the release has a site (`engang site`)."""
+    from flows.site.find import find_page
+    from flows.site.writer import page_path
+
+    page = find_page(installation, page_path(folder, name), release)
+    if page is not None:
+        print_text(f"page: {page}")

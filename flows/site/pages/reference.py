@@ -94,9 +94,9 @@ def use_page(writer: SiteWriter) -> SitePage:
     """Return how to load the release, and how to cite it."""
     texts, release = writer.texts["use"], writer.content.release
     number, day, stated = release["release"], writer.content.day, writer.content.installation.settings.publication
-    named = {"publisher": stated.publisher or "Engang", "title": stated.title}
-    cite = texts["citation"].format(number=number, day=writer.day(day), digest=release["digest"], **named)
-    author, title = (text.translate(BIBTEX_BRACES) for text in named.values())
+    source = {"publisher": stated.publisher or "Engang", "title": stated.title}
+    cite = texts["citation"].format(number=number, day=writer.day(day), digest=release["digest"], **source)
+    author, title = (text.translate(BIBTEX_BRACES) for text in source.values())
     bibtex = (
         f"@misc{{engang_release_{number},\n  author = {{{{{author}}}}},\n  title = {{{title}, release {number}}},\n"
         f"  year = {{{day.year}}},\n  note = {{digest {release['digest']}}}\n}}"

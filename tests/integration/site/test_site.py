@@ -220,3 +220,17 @@ def test_the_command_prints_where_the_site_is(
     assert result.code == 0
     assert json.loads(result.out)["latest"] == str(tmp_path / "site" / "latest")
     assert engang("site", "--release", "7").code == 2
+
+
+def test_commands_name_the_page_about_what_they_show(
+    home: Installation, site: WrittenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGANG_HOME", str(home.settings.home))
+    monkeypatch.setenv("ENGANG_CONTRACTS", str(home.settings.contracts))
+    item = next((site.folder / "en" / "items").glob("*.html"))
+    answers = {
+        item: engang("explain", item.stem),
+        site.folder / "en/obligations/tilsyn.html": engang("dossier", "tilsyn"),
+    }
+    assert all(answer.out.splitlines()[-1] == f"page: {page}" for page, answer in answers.items())
+    assert "page: " not in engang("dossier", "tilsyn", "--release", "1").out, "its site was not written"
