@@ -14,6 +14,7 @@ from flows import pipeline
 from flows.contracts.gate import unusable_contracts
 from flows.installation import Installation
 from flows.monitoring.status import status
+from flows.orchestration.night_report import deliveries_since_last_release, night_report, places_of
 from flows.orchestration.runs import announce_failure, nightly_name
 from flows.orchestration.tasks import (
     RETRY_AFTER,
@@ -75,15 +76,16 @@ def nightly(export: ExportMode = "auto") -> Night:
     """
     installation = open_installation_task()
     close_killed_runs(installation)
-    failure: str | None = None
+    failure, done = None, None
     try:
         with ledger_runs.recorded_run(installation.engine, "nightly") as run_id, telemetry.span("nightly"):
-            return _nightly_steps(installation, export, run_id)
+            done = _nightly_steps(installation, export, run_id)
+            return done
     except BaseException as error:  # a time limit and an interrupt too
         failure = ledger_runs.run_message(error)
         raise
     finally:
-        create_status_artifact(installation, failure)
+        create_night_artifacts(installation, done, failure)
 
 
 def _nightly_steps(installation: Installation, export: ExportMode, run_id: str) -> Night:
@@ -144,12 +146,17 @@ def create_refusal_artifacts(installation: Installation, refused: ReleaseRefused
     create_table_artifact([dict(f) for f in refused.failed], key="failed-checks", description="Checks that failed")
 
 
-def create_status_artifact(installation: Installation, failure: str | None) -> None:
-    """Create the artifact `status`: what needs a person after the night, its own failure included."""
+def create_night_artifacts(installation: Installation, done: Night | None, failure: str | None) -> None:
+    """Create the artifacts `night` (all that the night did) and `status`: what needs a person, its failure included."""
     try:
-        problems = status(installation).problems
+        state = status(installation)
+        deliveries, problems = deliveries_since_last_release(installation, done), state.problems
+        places = places_of(installation, done.release) if done and done.release else {}
+        report = night_report(done, failure, deliveries, state, places)
     except StoreError as error:  # the ledger does not answer, so the failure is not recorded there
         problems = [f"this nightly failed: {failure}", str(error)]
+        report = "\n".join(["# The night failed and published nothing", "", *problems])
+    create_markdown_artifact(report, key="night", description="What came, what is released, and where")
     lines = [f"# {len(problems)} problems need action" if problems else "# No action needed", ""]
     lines += [f"- {' '.join(problem.split())}" for problem in problems]
     create_markdown_artifact("\n".join(lines), key="status", description="What needs a person")

@@ -5,6 +5,7 @@ constraints decide whether a row already exists. Frames go in and come out; thei
 """
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 import polars as pl
@@ -141,8 +142,10 @@ def read_submissions(
     return read_by_ids(engine, ids, _query)
 
 
-def count_submissions(engine: Engine, **where: Unpack[Where]) -> pl.DataFrame:
+def count_submissions(engine: Engine, *, since: datetime | None = None, **where: Unpack[Where]) -> pl.DataFrame:
     """Return the number of submissions and rows by contract, status and in_release: few rows, counted in SQL.
+
+    since: only those that were received later.
 
     Columns: contract, status, in_release, submissions, delivered, claims, rejected, ignored, warnings.
     """
@@ -150,7 +153,9 @@ def count_submissions(engine: Engine, **where: Unpack[Where]) -> pl.DataFrame:
     by = (c.contract, c.status, c.in_release)
     sums = [_sum(c[name]) for name in COUNT_COLUMNS]
     count = sa.func.count().cast(sa.BigInteger).label("submissions")
-    return read_frame(engine, sa.select(*by, count, *sums).where(*_conditions(where)).group_by(*by).order_by(*by))
+    later = sa.true() if since is None else c.received_at > since
+    query = sa.select(*by, count, *sums).where(later, *_conditions(where)).group_by(*by).order_by(*by)
+    return read_frame(engine, query)
 
 
 def read_submission_partitions(

@@ -107,6 +107,7 @@ def test_flows_and_plain_steps_publish_the_same(home: Path, tmp_path: Path, monk
     assert "engang query" in release
     assert nightly().published is False
     assert "# Release 1 is unchanged: there was nothing new" in artifact("release")
+    assert artifact("night").startswith("# Release 1 is unchanged: there was nothing new\n\n## What came")
     receiving.receive_batch(installation, [replace(third, data=third.data + b"\n")])  # the same months, a file more
     before = claims_files(installation)
     monkeypatch.setattr(lake, "MANY_FILES", 2)
@@ -156,6 +157,13 @@ def test_artifacts_report_what_came_and_what_was_rejected(
     status = artifact("status")
     assert status.startswith("# 1 problems need action\n\n- 1 file of contract valg-fylke-csv rejected whole: ")
     assert "Nordmann" not in status
+    night = artifact("night")
+    assert night.startswith(
+        "# Release 1 published\n\n## What came\n\n| what | count |\n| --- | ---: |\n| files live | 1 |"
+    )
+    assert "## Rejected whole\n\n- 1 file of contract valg-fylke-csv rejected whole: " in night
+    assert "## Parked\n\nNone." in night
+    assert "Nordmann" not in night
     assert not (home / "releases").exists()
     with pytest.raises(UsageError, match="without a contract"):
         receive((folder,))
@@ -184,6 +192,7 @@ def test_a_refused_release_fails_the_run_and_the_last_one_stands(home: Path) -> 
     assert (current["release"], current["digest"]) == (1, before.digest)
     assert "# Refused: nothing was published" in artifact("release")
     assert f"Release 1 stays current, digest `{before.digest}`" in artifact("release")
+    assert artifact("night").startswith("# The night failed and published nothing")
     checks = artifact("failed-checks")
     assert checks
     assert all(set(c) >= {"table", "expectation", "column", "found", "expected"} for c in checks)
