@@ -18,7 +18,7 @@ def report(
 ) -> list[str]:
     objects = [{"object": f"a/{n}.csv", "sender": "anna"} for n in range(parked)]
     state = SimpleNamespace(inbox={"parked": parked, "parked_objects": objects}, rejected=[], problems=["look\n here"])
-    places = {"Site": "file:///site"} if done else {}
+    places = {"Site": "site/index.html"} if done else {}
     return night_report(done, failure, deliveries, cast("Any", state), places).splitlines()
 
 
@@ -26,7 +26,7 @@ def test_all_that_a_night_did_is_in_one_place() -> None:
     lines = report(PUBLISHED)
     assert lines[0] == "# Release 4 published"
     assert {"| files live | 3 |", "| rows delivered | 7 |", "Digest `abc`.", "| items | 12 |"} <= set(lines)
-    assert {"- Site: <file:///site>", "- look here", "None."} <= set(lines)
+    assert {"- Site: <site/index.html>", "- look here", "None."} <= set(lines)
 
 
 def test_long_lists_are_cut_and_counted() -> None:
