@@ -32,6 +32,12 @@ def find_sites(installation: Installation) -> list[Path]:
     return sorted(found | {mark.parent for mark in folder.glob(f"*/{SITE_MARK}")})
 
 
+def site_of(installation: Installation, release: int) -> Path | None:
+    """Return the folder of a release's site, None if it has none."""
+    folder = installation.settings.site_folder.resolve() / f"release-{release}"
+    return folder if (folder / SITE_MARK).is_file() else None
+
+
 def find_release(installation: Installation, number: int | None = None) -> Release:
     """Return release `number`, the current one by default; `UsageError` if there is none."""
     if number is None:

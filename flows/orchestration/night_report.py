@@ -10,6 +10,7 @@ from flows.monitoring.rejected import rejected_sentence
 from flows.monitoring.report import Status
 from flows.orchestration.tasks import markdown_table
 from flows.release.publish import Night
+from flows.releases import site_of
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from schemas.claims import COUNT_COLUMNS
@@ -31,11 +32,9 @@ def deliveries_since_last_release(installation: Installation, done: Night | None
 
 
 def places_of(installation: Installation, release: int) -> dict[str, str]:
-    """Return where a release is to be looked at: its site, its plain files, its package; those that are there."""
-    settings = installation.settings
-    site = settings.site_folder.resolve() / f"release-{release}" / "index.html"
-    files = settings.exports.resolve() / str(release)
-    places = {"Site": site.as_uri()} if site.is_file() else {}
+    """Return where a release is to be looked at: its site and its plain files, those that are there."""
+    site, files = site_of(installation, release), installation.settings.exports.resolve() / str(release)
+    places = {"Site": (site / "index.html").as_uri()} if site else {}
     places |= {"Plain Parquet": files.as_uri()} if files.is_dir() else {}
     return places
 
@@ -53,15 +52,16 @@ def night_report(
         "Where": [f"- {name}: <{address}>" for name, address in places.items()] or ["Nowhere yet."],
         "What needs a person": _listed(state.problems, len(state.problems)),
     }
-    lines = [f"# {_title(done)}", *(["", " ".join(failure.split())] if failure else [])]
+    lines = [f"# {night_title(done)}", *(["", " ".join(failure.split())] if failure else [])]
     for title, body in sections.items():
         lines += ["", f"## {title}", "", *body]
     return "\n".join(lines)
 
 
-def _title(done: Night | None) -> str:
+def night_title(done: Night | None) -> str:
+    """Return how a night ended. One that failed may have published its release before."""
     if done is None:
-        return "The night failed and published nothing"
+        return "The night failed"
     if done.release is None:
         return "Nothing was delivered yet"
     return f"Release {done.release} {'published' if done.published else 'is unchanged: there was nothing new'}"
@@ -81,6 +81,8 @@ def _listed(lines: list[str], every: int) -> list[str]:
 
 
 def _released(done: Night | None) -> list[str]:
-    if done is None or done.release is None:
-        return ["Nothing. The last release, if there is one, stays current."]
+    if done is None:
+        return ["`engang releases` shows which release is current: a night may fail after it has published."]
+    if done.release is None:
+        return ["Nothing."]
     return [f"Digest `{done.digest}`.", "", *markdown_table(done.counts)]

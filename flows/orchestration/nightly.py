@@ -14,7 +14,7 @@ from flows import pipeline
 from flows.contracts.gate import unusable_contracts
 from flows.installation import Installation
 from flows.monitoring.status import status
-from flows.orchestration.night_report import deliveries_since_last_release, night_report, places_of
+from flows.orchestration.night_report import deliveries_since_last_release, night_report, night_title, places_of
 from flows.orchestration.runs import announce_failure, nightly_name
 from flows.orchestration.tasks import (
     RETRY_AFTER,
@@ -154,8 +154,8 @@ def create_night_artifacts(installation: Installation, done: Night | None, failu
         places = places_of(installation, done.release) if done and done.release else {}
         report = night_report(done, failure, deliveries, state, places)
     except StoreError as error:  # the ledger does not answer, so the failure is not recorded there
-        problems = [f"this nightly failed: {failure}", str(error)]
-        report = "\n".join(["# The night failed and published nothing", "", *problems])
+        problems = [*([f"this nightly failed: {failure}"] if failure else []), str(error)]
+        report = "\n".join([f"# {night_title(done)}", "", *problems])
     create_markdown_artifact(report, key="night", description="What came, what is released, and where")
     lines = [f"# {len(problems)} problems need action" if problems else "# No action needed", ""]
     lines += [f"- {' '.join(problem.split())}" for problem in problems]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from flows.installation import Installation
-from flows.releases import SITE_MARK
+from flows.releases import site_of
 from infra.ledger.releases import current_release
 
 LANGUAGE: Final = "en"
@@ -17,7 +17,8 @@ def find_page(installation: Installation, path: str, number: int | None = None) 
     path: within the folder of a language (`flows.site.writer.page_path`).
     """
     current = current_release(installation.engine)
-    release = current["release"] if number is None and current else number
-    site = installation.settings.site_folder.resolve() / f"release-{release}"
-    page = site / LANGUAGE / path
-    return page if (site / SITE_MARK).is_file() and page.is_file() else None
+    if number is None and current is not None:
+        number = current["release"]
+    site = None if number is None else site_of(installation, number)
+    page = site / LANGUAGE / path if site else None
+    return page if page and page.is_file() else None

@@ -192,7 +192,7 @@ def test_a_refused_release_fails_the_run_and_the_last_one_stands(home: Path) -> 
     assert (current["release"], current["digest"]) == (1, before.digest)
     assert "# Refused: nothing was published" in artifact("release")
     assert f"Release 1 stays current, digest `{before.digest}`" in artifact("release")
-    assert artifact("night").startswith("# The night failed and published nothing")
+    assert artifact("night").startswith("# The night failed\n")
     checks = artifact("failed-checks")
     assert checks
     assert all(set(c) >= {"table", "expectation", "column", "found", "expected"} for c in checks)

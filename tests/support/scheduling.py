@@ -30,7 +30,7 @@ class ModuleScheduling(LoadScopeScheduling):
         return next((shared for path, shared in TOGETHER.items() if module.startswith(path)), module)
 
 
-DEFAULT: Final = ("not slow and not thorough", "not slow")
+WHOLE_RUNS: Final = ("not slow and not thorough", "not slow")
 """The expressions of marks under which a run is one of the whole suite: every run's, and `make thorough`'s."""
 
 
@@ -45,5 +45,5 @@ def workers(config: pytest.Config) -> int:
     Tests that are picked by path start sooner without workers, slow ones measure, and `-s` shows what tests print,
     which workers do not. `-n 2` overrules this.
     """
-    default = config.option.markexpr in DEFAULT and config.option.capture != "no"
+    default = config.option.markexpr in WHOLE_RUNS and config.option.capture != "no"
     return WORKERS if is_whole(config) and default else 0

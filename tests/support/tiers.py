@@ -10,16 +10,16 @@ from typing import Final
 import pytest
 
 LIST: Final = Path(__file__).with_name("thorough.txt")
-"""A beginning of test ids a line: a module, a function of it, or one of its cases."""
+"""A line each: a module, a test function of it, or one of its cases."""
 
 
 def mark_thorough(items: list[pytest.Item], *, whole: bool) -> None:
     """Mark the tests of the list; of a run that collects all tests, a line that means none of them is an error."""
-    listed = LIST.read_text(encoding="utf-8").splitlines()
+    listed = frozenset(LIST.read_text(encoding="utf-8").splitlines())
     unknown = set(listed)
     for item in items:
         module, _, name = item.nodeid.partition("::")
-        meant = {module, f"{module}::{name.partition('[')[0]}", item.nodeid}.intersection(listed)
+        meant = {module, f"{module}::{name.partition('[')[0]}", item.nodeid} & listed
         if meant:
             item.add_marker(pytest.mark.thorough)
             unknown -= meant

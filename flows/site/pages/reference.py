@@ -27,6 +27,8 @@ FROM 'releases/{n}/observations/*.parquet'
 WHERE agreement <> 'conflict';""",
 }
 """How a release is loaded: the folder is that of an export."""
+BIBTEX_BRACES: Final = str.maketrans("{}", "()")
+"""A brace in a name would end it."""
 
 
 def dictionary_page(writer: SiteWriter) -> SitePage:
@@ -84,10 +86,6 @@ def methods_page(writer: SiteWriter) -> SitePage:
     return SitePage(
         "methods.html", texts["title"], texts["lead"], (*sections, PageSection("terms", texts["terms"], (terms,)))
     )
-
-
-BIBTEX_BRACES: Final = str.maketrans("{}", "()")
-"""A brace in a name would end it."""
 
 
 def use_page(writer: SiteWriter) -> SitePage:

@@ -37,5 +37,5 @@ def test_long_lists_are_cut_and_counted() -> None:
 
 def test_a_night_that_failed_says_so_first() -> None:
     lines = report(None, "no space\nleft", SOME.clear())
-    assert lines[:3] == ["# The night failed and published nothing", "", "no space left"]
+    assert lines[:3] == ["# The night failed", "", "no space left"]
     assert {"Nothing since the last release.", "Nowhere yet."} <= set(lines)
