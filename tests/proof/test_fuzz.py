@@ -66,7 +66,7 @@ def test_a_damaged_old_workbook_that_is_read_without_end_is_parked_and_the_other
     rules.mkdir()
     write_contracts(rules)
     home = open_small(tmp_path / "home", rules)
-    home = replace(home, settings=replace(home.settings, reading=ReadingLimits(memory=400 * 2**20, seconds=5)))
+    home = replace(home, settings=replace(home.settings, reading=ReadingLimits(memory=400 * 2**20)))
     given = [as_xls(ROWS), _endless(as_xls(ROWS)), as_xls(ROWS[:3])]
     files = [Delivery(f"{n}.xls", data, other_contract("xls"), "someone") for n, data in enumerate(given)]
     receipts = [receipt for some in receive(home, files) for receipt in some]

@@ -57,7 +57,7 @@ def test_a_watch_that_only_notes_reports_that_something_arrived(home: Installati
     thread.start()
     try:
         put(home, "kommune/folketall/f.csv")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while not event_subjects(home, SUBMISSION_RECEIVED) and time.monotonic() < until:
             time.sleep(0.05)
     finally:
@@ -73,7 +73,7 @@ def test_a_watch_reports_what_is_parked_while_it_runs(home: Installation) -> Non
     thread.start()
     try:
         put(home, "kommune/unknown/f.csv")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while not event_subjects(home, SUBMISSION_PARKED) and time.monotonic() < until:
             time.sleep(0.05)
     finally:

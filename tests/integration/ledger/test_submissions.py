@@ -583,8 +583,8 @@ def _takes(engine: Engine) -> bool:
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    """Wait at most ten seconds: a PostgreSQL session ends a moment after its client."""
-    last = time.monotonic() + 10
+    """Wait at most a minute: a PostgreSQL session ends a moment after its client."""
+    last = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < last
         time.sleep(0.05)

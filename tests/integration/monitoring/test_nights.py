@@ -119,7 +119,7 @@ def test_a_killed_night_is_seen_at_once_and_announced_by_the_next(home: Installa
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not nightly_problems(home) and time.monotonic() < until:
         time.sleep(0.1)
     (problem,) = nightly_problems(home)

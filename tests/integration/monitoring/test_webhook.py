@@ -80,4 +80,4 @@ def test_an_answer_that_trickles_in_is_cut_off(beginning: bytes, monkeypatch: py
     began = time.monotonic()
     with trickling(beginning) as url, pytest.raises(WebhookError, match=r"does not answer \((TimeoutError|timeout)\)"):
         post(url, None, b"{}")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60

@@ -103,8 +103,8 @@ def test_an_idle_child_that_was_killed_is_missed_at_once_and_watched_by_nobody(c
 def test_an_idle_child_costs_its_parent_nothing(child: ChildProcess) -> None:
     ask(child, {"do": "answer"})
     began = time.process_time()
-    time.sleep(0.3)
-    assert time.process_time() - began < 0.15
+    time.sleep(1)
+    assert time.process_time() - began < 0.7, "it does not look all the time"
 
 
 def test_each_step_has_its_own_processor_seconds(child: ChildProcess) -> None:

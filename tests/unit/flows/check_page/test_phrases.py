@@ -45,7 +45,7 @@ def test_no_text_takes_long(language: Language) -> None:
     began = time.process_time()
     for text in ("a number of at least " * 200, "valid " + "a to b; on " * 50, "one of " + "x" * 100_000):
         translated(text, language)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 30, "an expression that backtracks would take for ever"
 
 
 def test_an_advice_is_a_sentence() -> None:
