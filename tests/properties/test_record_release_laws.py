@@ -35,7 +35,7 @@ from tests.support.incident_deliveries import (
     wrappings,
 )
 from tests.support.reference_incidents import published, resolved_slowly
-from tests.support.seed import LAW_EXAMPLES
+from tests.support.seed import LAW_EXAMPLES, LIVES
 from tests.support.temporary_installation import compacting, in_batches, unchecked
 
 MANY = settings(max_examples=80, suppress_health_check=list(HealthCheck))
@@ -195,9 +195,9 @@ class IncidentsRebuiltEveryNight(Incidents):
     always_rebuilt = True
 
 
-@pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.thorough)])
-def test_whatever_comes_is_as_rebuilt_and_as_the_reference(steps: int) -> None:
-    run_state_machine_as_test(Incidents, settings=settings(FEW, stateful_step_count=steps))
+@pytest.mark.parametrize(("lives", "steps"), [(LIVES, 1), pytest.param(LAW_EXAMPLES, 3, marks=pytest.mark.thorough)])
+def test_whatever_comes_is_as_rebuilt_and_as_the_reference(lives: int, steps: int) -> None:
+    run_state_machine_as_test(Incidents, settings=settings(FEW, max_examples=lives, stateful_step_count=steps))
 
 
 @pytest.mark.slow

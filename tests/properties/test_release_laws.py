@@ -28,7 +28,7 @@ from schemas.errors import StoreError
 from tests.support.measured_tables import assert_measured, measured
 from tests.support.observation_deliveries import Home, Row, Sent, Wrapping, file_of, new_home, sendings, wrappings
 from tests.support.reference_release import Account, ExpectedRelease, Item, read, release
-from tests.support.seed import LAW_EXAMPLES
+from tests.support.seed import LAW_EXAMPLES, LIVES
 from tests.support.temporary_installation import compacting, in_batches, unchecked
 from transforms import identity
 
@@ -253,9 +253,9 @@ class Installations(RuleBasedStateMachine):
             assert not self.releases or verify(self.home.installation).same
 
 
-@pytest.mark.parametrize("steps", [2, pytest.param(6, marks=pytest.mark.thorough)])
-def test_all_that_comes_to_an_installation_is_as_the_reference_has_it(steps: int) -> None:
-    run_state_machine_as_test(Installations, settings=settings(FEW, stateful_step_count=steps))
+@pytest.mark.parametrize(("lives", "steps"), [(LIVES, 2), pytest.param(LAW_EXAMPLES, 6, marks=pytest.mark.thorough)])
+def test_all_that_comes_to_an_installation_is_as_the_reference_has_it(lives: int, steps: int) -> None:
+    run_state_machine_as_test(Installations, settings=settings(FEW, max_examples=lives, stateful_step_count=steps))
 
 
 @pytest.mark.slow

@@ -21,4 +21,6 @@ def _commit_date() -> int:
 TEST_SEED: Final = int(os.environ.get("TEST_SEED") or _commit_date())
 LAW_EXAMPLES: Final = int(os.environ.get("LAW_EXAMPLES", "25"))
 """How many examples each law of a release draws, in runs that are not slow."""
+LIVES: Final = max(1, LAW_EXAMPLES // 3)
+"""How many installations live through some events in every run; under `make thorough` as many as LAW_EXAMPLES."""
 os.environ["TEST_SEED"] = str(TEST_SEED)
