@@ -4,11 +4,13 @@ No decision depends on an event: the inbox, the landing zone and the ledger hold
 and dates, never delivered data.
 """
 
+import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,7 +22,9 @@ from infra.ledger.outbox import Event
 from infra.ledger.releases import Release
 from infra.ledger.sql import utc_now
 from infra.settings import Settings
+from schemas.dictionary import dictionary
 from schemas.errors import ReleaseRefused, WebhookError
+from transforms.package.lineage import LineageRun, lineage_event
 
 SUBMISSION_RECEIVED: Final = "no.engang.submission.received"
 SUBMISSION_PARKED: Final = "no.engang.submission.parked"
@@ -30,6 +34,8 @@ RELEASE_REFUSED: Final = "no.engang.release.refused"
 RUN_FAILED: Final = "no.engang.run.failed"
 STORAGE_DAMAGED: Final = "no.engang.storage.damaged"
 SUBMISSION_REJECTED: Final = "no.engang.submission.rejected"
+LINEAGE: Final = "openlineage.run"
+"""What a run read and wrote, for a lineage service alone (`ENGANG_OPENLINEAGE`): an event of OpenLineage."""
 PERMANENT_TYPES: Final = (SUBMISSION_PARKED, SUBMISSION_OVERDUE)
 """Every night finds these again while they hold, so the outbox never deletes them: each is sent once."""
 RETENTION: Final = timedelta(days=90)
@@ -90,11 +96,15 @@ def emit_to_prefect(settings: Settings, event: Event, data: Mapping[str, object]
 
 @contextmanager
 def release_event(
-    installation: Installation, release: Release, also: Callable[[sa.Connection], None] | None
+    installation: Installation,
+    release: Release,
+    also: Callable[[sa.Connection], None] | None,
+    contracts: Collection[str] = (),
 ) -> Iterator[Callable[[sa.Connection], None]]:
-    """Give a function that writes the event of a release, and runs `also`, in the release's own transaction.
+    """Give a function that writes the events of a release, and runs `also`, in the release's own transaction.
 
-    The release and its event are committed together or not at all. Prefect gets the event after the block.
+    The release and its events are committed together or not at all. Prefect gets the event after the block.
+    contracts: those of whose submissions any entered or left the release.
     """
     data: dict[str, object] = {"release": release["release"], "digest": release["digest"], "run": release["run_id"]}
     data |= release["counts"]
@@ -103,12 +113,16 @@ def release_event(
     event: Event | None = None
     if destinations.webhook or destinations.prefect_api:
         event = make_event(settings, RELEASE_PUBLISHED, f"release/{release['release']}", data, key)
+    counts, at = release["counts"], release["published_at"]
+    run = LineageRun(destinations.source, str(release["run_id"]), at, release["release"], contracts, counts)
+    lineage = _lineage_events(installation, run)
 
     def _write(connection: sa.Connection) -> None:
         if also is not None:
             also(connection)
         if event is not None and destinations.webhook:
             outbox.add_events(connection, [event])
+        outbox.add_events(connection, lineage)
 
     yield _write
     if event is not None:
@@ -126,25 +140,57 @@ def event_on_refusal(installation: Installation, run_id: str) -> Iterator[None]:
         data = {"run": run_id, "release_stands": last and last["release"], "failed_checks": checks}
         telemetry.log("night").warning("release refused", extra={"run": run_id, "checks": len(checks)})
         publish_event(installation, RELEASE_REFUSED, f"run/{run_id}", data)
+        problem = f"the release was refused by {len(checks)} checks"
+        run = LineageRun(installation.settings.observability.source, run_id, utc_now(), problem=problem)
+        outbox.add_events(installation.engine, _lineage_events(installation, run))
         raise
 
 
-def deliver_outbox(installation: Installation, limit: int = 1000) -> tuple[int, int]:
-    """Post the due events of the outbox to the webhook, oldest first; return how many were delivered and how many not.
+def _lineage_events(installation: Installation, run: LineageRun) -> list[Event]:
+    """Return the event of a run for the lineage service, none where there is no service."""
+    if installation.settings.observability.lineage is None:
+        return []
+    event = lineage_event(run, dictionary(installation.kinds.values()))
+    id_ = f"{LINEAGE} {event['run']['runId']} {event['eventType']}"
+    return [Event(id_, LINEAGE, f"run/{run.run_id}", json.dumps(event, ensure_ascii=False), run.at)]
 
-    Delivery is at least once. Failed deliveries (any non-2xx response) are retried with back-off of up to one hour. A
-    receiver that answers 5xx or not at all ends the round. An event that fails is not posted again within the round.
+
+class _Receiver(NamedTuple):
+    """Where events go: how one is posted, which types go there, and which do not."""
+
+    post: Callable[[bytes], None]
+    only: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+
+
+def deliver_outbox(installation: Installation, limit: int = 1000) -> tuple[int, int]:
+    """Post the due events of the outbox, oldest first; return how many were delivered and how many not.
+
+    Events go to the webhook, what runs read and wrote to the lineage service; one that is away delays the other's by
+    nothing. Delivery is at least once. Failed deliveries (any non-2xx response) are retried with back-off of up to one
+    hour. A receiver that answers 5xx or not at all ends its round. An event that fails is not posted again within it.
     """
-    destinations, engine = installation.settings.observability, installation.engine
+    counts = [_deliver(installation, receiver, limit) for receiver in _receivers(installation.settings)]
+    return sum(delivered for delivered, _ in counts), sum(failed for _, failed in counts)
+
+
+def _receivers(settings: Settings) -> Iterator[_Receiver]:
+    to = settings.observability
+    if to.webhook is not None:
+        yield _Receiver(partial(webhook.post, to.webhook, to.webhook_secret), never=(LINEAGE,))
+    if to.lineage is not None:
+        yield _Receiver(partial(webhook.post_lineage, to.lineage, to.lineage_key), only=(LINEAGE,))
+
+
+def _deliver(installation: Installation, receiver: _Receiver, limit: int) -> tuple[int, int]:
+    engine, start = installation.engine, utc_now()
     delivered = failed = 0
-    start = utc_now()
     while (
-        destinations.webhook is not None
-        and delivered + failed < limit
-        and (row := outbox.lease_event(engine, start)) is not None
+        delivered + failed < limit
+        and (row := outbox.lease_event(engine, start, only=receiver.only, never=receiver.never)) is not None
     ):
         try:
-            webhook.post(destinations.webhook, destinations.webhook_secret, row["text"].encode())
+            receiver.post(row["text"].encode())
         except WebhookError as error:
             failed += 1
             outbox.mark_failed(engine, row["id"], row["attempts"], str(error))

@@ -37,11 +37,14 @@ class ObservabilitySettings:
     """Where events, log lines, traces and metrics go.
 
     webhook: URL that events are posted to; webhook_secret signs them. source: the CloudEvents source of the events.
+    lineage: URL of a lineage service, which gets what each run read and wrote; lineage_key is its API key.
     log: `json` or `text`. traces_to: the OTLP endpoint of traces and metrics.
     """
 
     webhook: str | None = field(default=None, repr=False)
     webhook_secret: str | None = field(default=None, repr=False)
+    lineage: str | None = field(default=None, repr=False)
+    lineage_key: str | None = field(default=None, repr=False)
     source: str = "urn:engang"
     prefect_api: str | None = None
     log: str | None = None
@@ -191,6 +194,7 @@ def read_settings(home: Path | None = None) -> Settings:
                       state of the dataset
     ENGANG_QUEUE, ENGANG_DEAD_LETTERS  URLs of the SQS queue that announces arrivals, and of its dead-letter queue
     ENGANG_WEBHOOK    URL that events are posted to, ENGANG_WEBHOOK_SECRET signs them, ENGANG_SOURCE is their source
+    ENGANG_OPENLINEAGE  URL of a lineage service (OpenLineage), ENGANG_OPENLINEAGE_KEY is its API key
     ENGANG_LOG        json or text: log lines on standard error, by default only warnings, as text
     PREFECT_API_URL   events are emitted to Prefect too; OTEL_EXPORTER_OTLP_ENDPOINT gets traces and metrics
     ENGANG_S3_ENDPOINT  an S3 service other than AWS; region and credentials come from the AWS variables, files or role
@@ -325,8 +329,10 @@ def _observability() -> ObservabilitySettings:
     if log not in {None, "json", "text"}:
         raise UsageError(f"ENGANG_LOG: found {log!r}, expected json or text")
     return ObservabilitySettings(
-        webhook=_webhook(),
+        webhook=_address("ENGANG_WEBHOOK"),
         webhook_secret=env.get("ENGANG_WEBHOOK_SECRET") or None,
+        lineage=_address("ENGANG_OPENLINEAGE"),
+        lineage_key=env.get("ENGANG_OPENLINEAGE_KEY") or None,
         source=env.get("ENGANG_SOURCE") or ObservabilitySettings.source,
         prefect_api=env.get("PREFECT_API_URL") or None,
         log=log,
@@ -334,14 +340,14 @@ def _observability() -> ObservabilitySettings:
     )
 
 
-def _webhook() -> str | None:
-    value = os.environ.get("ENGANG_WEBHOOK") or None
+def _address(name: str) -> str | None:
+    value = os.environ.get(name) or None
     if value is None:
         return None
     url = urlsplit(value)
     if url.hostname is None or url.scheme not in ({"https", "http"} if url.hostname in LOCAL_HOSTS else {"https"}):
         shown = f"{url.scheme}://{url.hostname}"  # the path may be a secret
-        raise UsageError(f"ENGANG_WEBHOOK: found {shown}, expected https://host/path (http only on this machine)")
+        raise UsageError(f"{name}: found {shown}, expected https://host/path (http only on this machine)")
     return value
 
 

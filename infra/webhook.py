@@ -1,4 +1,4 @@
-"""The webhook's HTTP client: posts one event, signed, and follows no redirect."""
+"""The HTTP client of events: posts one to the webhook, signed, or to a lineage service, and follows no redirect."""
 
 import hashlib
 import hmac
@@ -27,9 +27,22 @@ def post(url: str, secret: str | None, body: bytes) -> None:
 
     The error's `refused` is true for a 4xx answer: the receiver works, and refuses this event.
     """
-    headers = {"Content-Type": "application/cloudevents+json; charset=UTF-8", "User-Agent": "engang"}
+    headers = {"Content-Type": "application/cloudevents+json; charset=UTF-8"}
     if secret is not None:
         headers[SIGNATURE_HEADER] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    _post(url, headers, body, "ENGANG_WEBHOOK")
+
+
+def post_lineage(url: str, key: str | None, body: bytes) -> None:
+    """Post one event of OpenLineage, with the service's API key if it has one. Raises as `post` does."""
+    headers = {"Content-Type": "application/json; charset=UTF-8"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    _post(url, headers, body, "ENGANG_OPENLINEAGE")
+
+
+def _post(url: str, headers: dict[str, str], body: bytes, setting: str) -> None:
+    headers = {**headers, "User-Agent": "engang"}
     request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310  settings allow https, and http here
     try:
         with urllib.request.build_opener(*_HANDLERS).open(request, timeout=TIMEOUT_SECONDS) as response:
@@ -39,7 +52,7 @@ def post(url: str, secret: str | None, body: bytes) -> None:
         raise WebhookError(f"the receiver answered {error.code}: expected 2xx", refused=refused) from error
     except (OSError, http.client.HTTPException) as error:  # every other way in which urllib fails
         kind = type(getattr(error, "reason", error)).__name__
-        message = f"the receiver does not answer ({kind}): see that ENGANG_WEBHOOK is right and it is up"
+        message = f"the receiver does not answer ({kind}): see that {setting} is right and it is up"
         raise WebhookError(message) from error
 
 

@@ -94,7 +94,8 @@ def _waiting_problems(release: "ReleaseStatus", events: "OutboxStatus", at: date
     if (oldest := release["oldest_waiting"]) and at - oldest > MAX_RELEASE_WAIT:
         yield f"{release['waiting']} submissions wait for a release, one for over 36 hours: did the nightly run?"
     if (oldest := events["oldest"]) and at - oldest > MAX_QUEUE_WAIT:
-        yield f"{events['unsent']} events are not sent: {events['problem'] or 'is ENGANG_WEBHOOK set?'}"
+        why = events["problem"] or "is their receiver set (ENGANG_WEBHOOK, ENGANG_OPENLINEAGE)?"
+        yield f"{events['unsent']} events are not sent: {why}"
 
 
 def _late_sentences(obligation: Obligation) -> list[str]:

@@ -91,7 +91,8 @@ def publish_staged(
         "tables": versions, "counts": counts, "tree_head": tree.head,
         "register_digest": installation.register.digest, "rules_digest": rules_version.RULES_DIGEST,
     }  # fmt: skip
-    with release_event(installation, release, write_also) as write:
+    contracts = {name for side in changed for name in side["contract"].unique()}
+    with release_event(installation, release, write_also, contracts) as write:
         ledger_releases.publish_release(
             engine, release, recounted, entering, leaving, records=staged.records, leaves=tree.leaves, write_also=write
         )

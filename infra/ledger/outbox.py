@@ -45,15 +45,19 @@ def add_events(to: sa.Engine | sa.Connection, events: Sequence[Event], *, is_sen
     return sorted(to.execute(statement.returning(t.outbox.c.event_id)).scalars())
 
 
-def lease_event(engine: sa.Engine, due: datetime | None = None) -> dict[str, Any] | None:
+def lease_event(
+    engine: sa.Engine, due: datetime | None = None, *, only: Collection[str] = (), never: Collection[str] = ()
+) -> dict[str, Any] | None:
     """Lease the oldest event that is due (now, or at an earlier time): id, event_id, type, text, attempts; else None.
 
+    Of these types only, if any are given, and never of those.
     It belongs to the caller for `EVENT_LEASE`, who then calls `mark_sent` or `mark_failed`. If the caller dies, the
     event is due again when the lease ends.
     """
     c, at = t.outbox.c, utc_now()
     waited = sa.or_(c.not_before.is_(None), c.not_before <= (due or at))
-    oldest = sa.select(c.id).where(c.sent_at.is_(None), waited).order_by(c.id).limit(1)
+    wanted = sa.and_(c.type.in_(only) if only else sa.true(), c.type.not_in(never))
+    oldest = sa.select(c.id).where(c.sent_at.is_(None), waited, wanted).order_by(c.id).limit(1)
     with write_transaction(engine) as connection:
         # Several processes send at once. `skip_locked` lets each lock a different row on PostgreSQL; SQLite has one
         # writer. The lease (`not_before`) outlives the transaction, so no lock is held while the event is sent.

@@ -95,6 +95,43 @@ def test_an_event_is_posted_as_a_signed_cloud_event(opened: Installation, receiv
     assert events.deliver_outbox(opened) == (0, 0)
 
 
+def test_a_lineage_service_gets_what_each_run_read_and_wrote_and_nothing_else(
+    small: Installation, receiver: Receiver
+) -> None:
+    observed = replace(small.settings.observability, lineage=receiver.url + "/lineage", lineage_key="k3y")
+    small = Installation(replace(small.settings, observability=observed), small.engine)
+    submit(small, "709 037")
+    night.night(small)
+    receiver.answers = [503]  # the webhook's: the other receiver gets its own all the same
+    assert events.deliver_outbox(small) == (1, 1)
+    _, (path, headers, body) = receiver.got
+    assert (path, headers["content-type"]) == ("/lineage", "application/json; charset=UTF-8")
+    assert (headers["authorization"], "engang-signature" in headers) == ("Bearer k3y", False)
+    event = json.loads(body)
+    assert (event["eventType"], event["job"]["name"]) == ("COMPLETE", "engang.nightly")
+    assert event["inputs"] == [{"namespace": "urn:test", "name": "contract/folketall"}]
+    written = {table["name"]: table for table in event["outputs"]}
+    columns = {each["name"] for each in written["observations"]["facets"]["schema"]["fields"]}
+    assert {"item_id", "value"} <= columns
+    assert written["observations"]["outputFacets"]["outputStatistics"]["rowCount"] == 1
+    assert written["sources"]["facets"]["version"]["datasetVersion"] == "1"
+    assert b"709" not in body
+    due_now(small)
+    assert events.deliver_outbox(small) == (1, 0)
+    assert [path for path, _, _ in receiver.got] == ["/", "/lineage", "/"]
+
+
+def test_the_lineage_of_a_refused_release_is_a_failed_run_without_tables(small: Installation) -> None:
+    observed = replace(small.settings.observability, webhook=None, lineage="https://example.org/lineage")
+    small = Installation(replace(small.settings, observability=observed), small.engine)
+    with pytest.raises(ReleaseRefused), events.event_on_refusal(small, "nightly-1"):
+        raise ReleaseRefused("refused", [{"table": "observations", "expectation": "e", "column": "value"}])
+    (row,) = rows(small)
+    event = json.loads(row["text"])
+    assert (event["eventType"], event["inputs"], event["outputs"]) == ("FAIL", [], [])
+    assert event["run"]["facets"]["errorMessage"]["message"] == "the release was refused by 1 checks"
+
+
 def test_the_same_event_is_reported_once(opened: Installation, receiver: Receiver) -> None:
     assert [park(opened), park(opened), park(opened, "2")] == [True, False, True]
     assert events.deliver_outbox(opened) == (2, 0)
@@ -213,10 +250,11 @@ def test_a_night_forgets_what_was_reported_long_ago_and_cannot_come_about_again(
     assert events.delete_old_events(opened) == 0
 
 
+@pytest.mark.parametrize("setting", ["ENGANG_WEBHOOK", "ENGANG_OPENLINEAGE"])
 @pytest.mark.parametrize("url", ["http://example.org/x", "ftp://localhost/", "localhost:80", "https:///x"])
-def test_a_webhook_is_https_or_here(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENGANG_WEBHOOK", url)
-    with pytest.raises(UsageError, match="ENGANG_WEBHOOK"):
+def test_a_receiver_is_https_or_here(url: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(setting, url)
+    with pytest.raises(UsageError, match=setting):
         read_settings()
 
 

@@ -4,15 +4,19 @@ The judges want other versions of packages than this project has, so each gets a
 DuckDB, Parquet and the workbook are judged in the fast tests, by the libraries that this project has.
 """
 
+import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from schemas.dictionary import ANY_KIND, dictionary
 from tests.integration.package.conftest import Packages
+from transforms.package.lineage import LineageRun, lineage_event
 
 ENVIRONMENTS: Final = Path(__file__).parents[3] / ".judges"
 SHAPES: Final = Path(__file__).with_name("dcat_shapes.ttl")
@@ -66,6 +70,32 @@ files = len(list(record.subjects(rdflib.RDF.type, rdflib.DCAT.Distribution)))
 record.remove((None, rdflib.DCAT.contactPoint, None))
 print(valid and files, pyshacl.validate(record, shacl_graph=shapes)[0], "" if valid else text)
 """
+LINEAGE: Final = """
+import importlib, inspect, json, pkgutil, sys
+from openlineage.client import event_v2, generated
+known = {}
+for module in pkgutil.iter_modules(generated.__path__):
+    for each in vars(importlib.import_module(f"openlineage.client.generated.{module.name}")).values():
+        if inspect.isclass(each) and hasattr(each, "_get_schema"):
+            known[each._get_schema()] = each
+def facets(found):
+    of = {name: (known[facet.pop("_schemaURL")], facet.pop("_producer"), facet) for name, facet in found.items()}
+    return {name: kind(producer=producer, **facet) for name, (kind, producer, facet) in of.items()}
+def dataset(kind, found):
+    return kind(**{key: facets(value) if key.lower().endswith("facets") else value for key, value in found.items()})
+from openlineage.client.serde import Serde
+for text in sys.stdin:
+    event = json.loads(text)
+    again = event_v2.RunEvent(
+        eventType=event_v2.RunState(event["eventType"]), eventTime=event["eventTime"], producer=event["producer"],
+        run=event_v2.Run(event["run"]["runId"], facets(event["run"]["facets"])),
+        job=event_v2.Job(event["job"]["namespace"], event["job"]["name"], facets(event["job"]["facets"])),
+        inputs=[dataset(event_v2.InputDataset, each) for each in event["inputs"]],
+        outputs=[dataset(event_v2.OutputDataset, each) for each in event["outputs"]],
+    )
+    print(Serde.to_json(again))
+"""
+"""Makes each event anew of the classes that OpenLineage generates from its own schemas."""
 JUDGES: Final = {
     "frictionless": (["frictionless==5.21.0"], FRICTIONLESS, "18 []"),
     "csvw": (["csvw==4.1.1"], CSVW, "18 []"),
@@ -103,3 +133,27 @@ def test_a_judge_finds_a_package_valid(packages: Packages, name: str) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == finding
+
+
+@pytest.mark.slow
+def test_openlineage_s_own_classes_make_the_same_events_of_a_run() -> None:
+    at = datetime(2026, 3, 1, 4, 5, 6)
+    runs = [
+        LineageRun("urn:test", "nightly-1", at, 7, ["b", "a"], {"items": 3, "changes": 2}),
+        LineageRun("urn:test", "nightly-2", at, problem="the release was refused by 1 checks"),
+    ]
+    events = [lineage_event(run, dictionary([ANY_KIND])) for run in runs]
+    text = "".join(f"{json.dumps(event)}\n" for event in events)
+    python = environment("lineage", ["openlineage-python==1.54.0"])
+    done = subprocess.run([python, "-c", LINEAGE], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    again = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [_without_empty(event) for event in events] == [_without_empty(event) for event in again]
+
+
+def _without_empty(found: Any) -> Any:
+    """Return JSON without empty objects and lists, which a serialiser may leave out, and without its own marks."""
+    if isinstance(found, dict):
+        kept = {key: _without_empty(value) for key, value in found.items() if key not in {"_deleted", "schemaURL"}}
+        return {key: value for key, value in kept.items() if value not in ({}, [], None)}
+    return [_without_empty(value) for value in found] if isinstance(found, list) else found

@@ -57,7 +57,7 @@ def test_where_all_is_well_nothing_is_said() -> None:
         ),
         (
             "outbox", MAX_QUEUE_WAIT, lambda since: {"oldest": since, "unsent": 4},
-            "4 events are not sent: is ENGANG_WEBHOOK set?",
+            "4 events are not sent: is their receiver set (ENGANG_WEBHOOK, ENGANG_OPENLINEAGE)?",
         ),
         (
             "outbox", MAX_QUEUE_WAIT, lambda since: {"oldest": since, "unsent": 4, "problem": "HTTP 500"},

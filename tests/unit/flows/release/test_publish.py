@@ -43,8 +43,8 @@ def entered(*ids: str, before: float | None = 900_000) -> pl.DataFrame:
     """Return submissions, received so many seconds ago, the last one before the others."""
     now = datetime.now(UTC).replace(tzinfo=None)
     times = [None if before is None else now - timedelta(seconds=before + n) for n, _ in enumerate(ids)]
-    return pl.DataFrame({"submission_id": list(ids), "received_at": times}, {
-        "submission_id": pl.String, "received_at": pl.Datetime("us"),
+    return pl.DataFrame({"submission_id": list(ids), "received_at": times, "contract": [f"of {n}" for n in ids]}, {
+        "submission_id": pl.String, "received_at": pl.Datetime("us"), "contract": pl.String,
     })  # fmt: skip
 
 
@@ -54,8 +54,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     fake = SimpleNamespace(last=None, known=cells(), published=[], asked=[], lags=[], logged=[], grown=[])
 
     @contextmanager
-    def release_event(_: "Installation", release: Any, also: Any) -> Iterator[Callable[[], None]]:
-        fake.asked.append((release["release"], also))
+    def release_event(_: Any, release: Any, also: Any, contracts: set[str]) -> Iterator[Callable[[], None]]:
+        fake.asked.append((release["release"], also, sorted(contracts)))
         yield lambda: None
         fake.asked.append(len(fake.published))
 
@@ -119,7 +119,7 @@ def test_the_first_release_counts_what_is_staged(done: SimpleNamespace) -> None:
     assert sorted(recounted.rows()) == sorted(row for row in buckets.rows() if row[2])
     fields = {"release": 1, "run": "run-1", "items": 5}
     assert done.logged == [("night", "release published", {"extra": fields})]
-    steps = [("described", None), ("lake", {}), (1, also), 1]
+    steps = [("described", None), ("lake", {}), (1, also, ["of s0", "of s1", "of s2"]), 1]
     assert done.asked == steps, "the descriptions are of this release, and the event follows it"
     ((name, seconds),) = done.lags
     assert (name, 900_001 <= seconds < 900_100) == ("released", True)
