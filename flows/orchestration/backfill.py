@@ -19,11 +19,13 @@ from flows.installation import Installation
 from flows.orchestration.runs import announce_failure
 from flows.orchestration.tasks import export_task, markdown_table, open_installation_task, run_name_from, task_of
 from schemas.errors import ReleaseRefused
+from transforms.package.disclosure import disclosure_of
 
 BACKFILL_TIMEOUT: Final = 72 * 3600
 """Seconds, including the wait for approval."""
 APPROVAL_TIMEOUT: Final = 48 * 3600
 """Seconds that a run waits for approval. The rereading is stored; another run continues with it."""
+SAMPLE_COLUMNS: Final = ("change", "what", "contract", "period", "before", "after")
 
 start_task = task_of(reread.start_backfill)
 reread_task = task_of(reread.reread_submissions)
@@ -32,7 +34,7 @@ finish_task = task_of(publish.finish_backfill)
 
 
 class Approval(RunInput):
-    """The decision of a person on the dry run's result (the artifacts `backfill` and `backfill-changes`)."""
+    """The decision of a person on a dry run (artifacts `backfill`, `backfill-changes`, `backfill-samples`)."""
 
     publish: bool = False
 
@@ -87,14 +89,14 @@ def backfill(
     log.info("backfill %d: %d submissions to read again%s", started.number, started.submissions, left_out)
     reread_task(installation, started.number, log.info)
     if dry_run or approve:
-        create_outcome_artifacts(try_task(installation, started.number, log.info))
+        create_outcome_artifacts(installation, try_task(installation, started.number, log.info))
     if dry_run:
         return None
     if approve and not _approved():
         log.info("backfill %d was not approved: nothing is published", started.number)
         return None
     outcome = _finish(installation, started.number)
-    create_outcome_artifacts(outcome)
+    create_outcome_artifacts(installation, outcome)
     return outcome.night.release if outcome.night else None
 
 
@@ -115,10 +117,11 @@ def _finish(installation: Installation, number: int) -> BackfillOutcome:
     return outcome
 
 
-def create_outcome_artifacts(outcome: BackfillOutcome) -> None:
+def create_outcome_artifacts(installation: Installation, outcome: BackfillOutcome) -> None:
     """Create the artifacts `backfill` (counts), `backfill-changes` (by contract and period) and a link to all changes.
 
-    No delivered value goes to Prefect: samples are in the ledger, every change is in the file.
+    `backfill-samples` has some changes before and after, only such that anybody may see: what is personal, closed,
+    withheld or a small count does not go to Prefect, nor does any record. Every change is in the file.
     """
     diff = outcome.diff
     counts: dict[str, int | str] = {f"{c['table']} {c['change']}": c["items"] for c in diff["changes"]}
@@ -132,6 +135,10 @@ def create_outcome_artifacts(outcome: BackfillOutcome) -> None:
         "\n".join([*lines, *markdown_table(counts)]), key="backfill", description="What a backfill changes"
     )
     create_table_artifact(diff["by"], key="backfill-changes", description="Items by contract, period and change")
+    disclosure = disclosure_of(installation.contracts.values(), installation.vocabulary.concepts)
+    shown = disclosure.changes_for_anybody(diff["samples"], installation.contracts)
+    samples = [{name: row[name] for name in SAMPLE_COLUMNS} for row in shown]
+    create_table_artifact(samples, key="backfill-samples", description="Some changes that anybody may see")
     create_link_artifact(outcome.file.as_uri(), "every change", key="backfill-file", description="Parquet, a row each")
 
 

@@ -1,5 +1,6 @@
 """The flow `backfill` does what the command does, and waits for a person before it publishes."""
 
+import json
 import logging
 import re
 import threading
@@ -70,6 +71,8 @@ def test_a_dry_run_reports_and_a_run_without_approval_publishes(delivered: tuple
     assert released(installation) == 1
     assert "# Release 1 would change by backfill 1" in artifact("backfill")
     assert "observations changed" in artifact("backfill")
+    sample = json.loads(artifact("backfill-samples"))[0]
+    assert (sample["change"], sample["before"] != sample["after"]) == ("changed", True)
     assert backfill("eiti-skatt", rules=rules, dry_run=False, approve=False) == 2
     assert "# Release 2 published by backfill 1" in artifact("backfill")
     assert (installation.settings.exports / "2").is_dir()

@@ -1,7 +1,8 @@
 """What pages and packages may show to anybody: which values are left out, and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -36,6 +37,24 @@ class Disclosure:
         is_small = (pl.col("value").abs() < least).fill_null(value=False)
         is_closed = pl.col("contract").is_in(list(self.closed))
         return pl.when(~is_small & ~is_closed).then(pl.col("value")).alias("value")
+
+    def changes_for_anybody(
+        self, changes: Iterable[Mapping[str, Any]], contracts: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """Return which of some changes of a backfill's diff anybody may see: figures without any limit.
+
+        A change has table, what (its concept first), contract (all of the item, joined), before and after. What a
+        contract says that is not among `contracts` any more is not known, so its figures are not shown.
+        """
+        free = set(contracts) - {*self.closed, *(contract for contract, _ in self.personal)}
+        return [
+            dict(change)
+            for change in changes
+            if change["table"] == "observations"
+            and free.issuperset((change["contract"] or "").split(", "))
+            and change["what"].split(" ")[0] not in self.least
+            and not any((change[side] or "").startswith("withheld") for side in ("before", "after"))
+        ]
 
 
 def disclosure_of(contracts: Iterable[Contract], concepts: Mapping[str, Concept]) -> Disclosure:
