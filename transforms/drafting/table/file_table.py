@@ -59,11 +59,14 @@ class FileTable:
 
 @dataclass(frozen=True)
 class _Found:
+    """What a file's format is. unread: paths and columns that hold lists, which are no cells: a draft ignores them."""
+
     form: dict[str, Any]
     names: list[str]
     evidence: dict[str, str]
     start: list[list[str]] = field(default_factory=list)
     records: list[list[str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def read_file_table(data: bytes) -> FileTable:
@@ -85,7 +88,9 @@ def _read_table(data: bytes) -> FileTable:
     found = _found(data)
     names, unmapped = _nameable(found.names)
     texts = parse(data, _reading_contract(found.form, names)).raw
-    return FileTable(found.form, texts.drop("row"), unmapped, found.evidence, found.start, found.records)
+    return FileTable(
+        found.form, texts.drop("row"), [*unmapped, *found.unread], found.evidence, found.start, found.records
+    )
 
 
 def _found(data: bytes) -> _Found:
@@ -106,7 +111,8 @@ def _parquet(data: bytes) -> _Found:
         schema = pl.read_parquet_schema(io.BytesIO(data))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UsageError(f"it is damaged Parquet: {str(error).splitlines()[0]}") from error
-    return _Found({"type": "parquet"}, [n for n, t in schema.items() if not t.is_nested()], {})
+    nested = [name for name, dtype in schema.items() if dtype.is_nested()]
+    return _Found({"type": "parquet"}, [name for name in schema if name not in nested], {}, unread=nested)
 
 
 def _members(data: bytes) -> tuple[str, ...]:
@@ -224,13 +230,15 @@ def _json(data: bytes) -> _Found:
     if not lists:
         raise UsageError("it has no list of objects, which would be rows")
     path, items = max(lists.items(), key=lambda pair: len(pair[1]))
-    names: dict[str, None] = {}
-    if isinstance(document, dict):
-        names |= _leaves({k: v for k, v in document.items() if k != path.split(".")[0]}, "")
-    for item in items[:SAMPLED_ROWS]:
-        names |= _leaves(item, f"{path}[].")
+    paths = _paths(document, "") if isinstance(document, dict) else {}
+    paths.pop(path, None)
+    for item in items:
+        for name, is_list in _paths(item, f"{path}[].").items():
+            paths[name] = is_list or paths.get(name, False)
     form = {"type": "json", "rows": path, "encoding": encoding}
-    return _Found(form, list(names), {"rows": f"the longest list of objects: {len(items)}", "encoding": why})
+    evidence = {"rows": f"the longest list of objects: {len(items)}", "encoding": why}
+    names, unread = ([name for name, is_list in paths.items() if is_list is wanted] for wanted in (False, True))
+    return _Found(form, names, evidence, unread=unread)
 
 
 def _xml(data: bytes) -> _Found:
@@ -238,7 +246,8 @@ def _xml(data: bytes) -> _Found:
     finder.read(data)
     rows = finder.rows()
     why = f"of the elements that hold texts it repeats the most: {finder.elements[rows]} times"
-    return _Found({"type": "xml", "rows": rows}, finder.columns(rows), {"rows": why})
+    names, unread = finder.columns(rows)
+    return _Found({"type": "xml", "rows": rows}, names, {"rows": why}, unread=unread)
 
 
 def _lists_of_objects(value: object, path: str) -> dict[str, list[dict[str, object]]]:
@@ -252,15 +261,15 @@ def _lists_of_objects(value: object, path: str) -> dict[str, list[dict[str, obje
     return found
 
 
-def _leaves(value: dict[str, object], prefix: str) -> dict[str, None]:
-    """Return the paths of the plain values of an object; lists in it are no columns."""
-    names: dict[str, None] = {}
+def _paths(value: dict[str, object], prefix: str) -> dict[str, bool]:
+    """Return path -> whether a list is there, of the plain values and lists of an object."""
+    paths: dict[str, bool] = {}
     for key, each in value.items():
         if isinstance(each, dict):
-            names |= _leaves(each, f"{prefix}{key}.")
-        elif not isinstance(each, list):
-            names[f"{prefix}{key}"] = None
-    return names
+            paths |= _paths(each, f"{prefix}{key}.")
+        else:
+            paths[f"{prefix}{key}"] = isinstance(each, list)
+    return paths
 
 
 def _reading_contract(form: dict[str, Any], names: list[str]) -> Contract:

@@ -1,6 +1,7 @@
 """Which element of an XML document is its row: the one that repeats the most and holds texts of its own."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 from xml.parsers import expat
 
@@ -17,8 +18,10 @@ class RowFinder:
         """Begin before the document."""
         self.elements: Counter[str] = Counter()
         self.leaves: dict[str, None] = {}
+        self.repeated: set[str] = set()
+        """Paths of elements that are several times in one parent."""
         self._path: list[str] = []
-        self._has_children: list[bool] = []
+        self._children: list[set[str]] = []
 
     def read(self, data: bytes) -> None:
         """Read a document; `UsageError` for one that is not well-formed, nested too deeply, or declares entities."""
@@ -43,22 +46,41 @@ class RowFinder:
             raise UsageError("it has no elements with texts in it, which would be the rows")
         return max(counts, key=lambda path: counts[path]) if counts else root
 
-    def columns(self, rows: str) -> list[str]:
-        """Return the columns: the leaves and attributes of a row, then those of the document that occur once."""
-        inside = [f"{rows}[]{path[len(rows) :]}" for path in self.leaves if path.startswith(f"{rows}.")]
-        within = self.elements[rows]
-        inside = [name for name in inside if self.elements[name.replace("[]", "", 1)] <= within]
-        outside = [path for path in self.leaves if not path.startswith(f"{rows}.") and self.elements[path] == 1]
-        return [*inside, *outside]
+    def columns(self, rows: str) -> tuple[list[str], list[str]]:
+        """Return the columns and what is none: elements that repeat in a row or elsewhere, to ignore with all in them.
+
+        Columns are the leaves and attributes of a row, then those of the document that occur once.
+        """
+        columns: dict[bool, list[str]] = {True: [], False: []}
+        lists: dict[str, None] = {}
+        for path in self.leaves:
+            is_inside = path.startswith(f"{rows}.")
+            name = f"{rows}[]{path[len(rows) :]}" if is_inside else path
+            steps = (name[:end] for end in _ends(name))
+            repeated = next((step for step in steps if self._repeats(step, rows)), None)
+            if repeated is not None:
+                lists[repeated] = None
+            elif is_inside or self.elements[path] == 1:
+                columns[is_inside].append(name)
+            else:
+                lists[name] = None
+        return [*columns[True], *columns[False]], list(lists)
+
+    def _repeats(self, name: str, rows: str) -> bool:
+        """Return whether an element repeats, but for the rows themselves and what they are in."""
+        path = name.replace("[]", "", 1)
+        return path in self.repeated and not f"{rows}.".startswith(f"{path}.")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._path) >= DEEPEST_ELEMENT:
             raise UsageError(f"its elements are nested more than {DEEPEST_ELEMENT} deep")
-        if self._has_children:
-            self._has_children[-1] = True
         self._path.append(_local(name))
-        self._has_children.append(False)
         path = ".".join(self._path)
+        if self._children:
+            if path in self._children[-1]:
+                self.repeated.add(path)
+            self._children[-1].add(path)
+        self._children.append(set())
         self.elements[path] += 1
         for attribute in attributes:
             if not attribute.startswith(("xmlns", "xml:", "xsi:")):
@@ -67,12 +89,18 @@ class RowFinder:
                 self.leaves[place] = None
 
     def _end(self, _name: str) -> None:
-        if not self._has_children.pop():
+        if not self._children.pop():
             self.leaves[".".join(self._path)] = None
         self._path.pop()
 
     def _refuse(self, *_declared: object) -> None:
         raise UsageError(_DECLARATION)
+
+
+def _ends(path: str) -> Iterator[int]:
+    """Yield where each step of a path ends."""
+    yield from (place for place, character in enumerate(path) if character == ".")
+    yield len(path)
 
 
 def _local(name: str) -> str:

@@ -74,7 +74,17 @@ def test_parquet() -> None:
     pl.DataFrame(ROWS, schema=["place", "count"], orient="row").with_columns(tags=pl.lit([1])).write_parquet(content)
     table = read_file_table(content.getvalue())
     assert table.form == {"type": "parquet"}
-    assert table.texts.columns == ["place", "count"]
+    assert (table.texts.columns, table.unmapped) == (["place", "count"], ["tags"])
+
+
+def test_elements_of_xml_that_repeat_are_no_columns_wherever_they_are() -> None:
+    once = "<Row><Place>Oslo</Place><N>1</N></Row>"
+    lists = "<Row><Place>Bergen</Place><N>2</N><N>3</N><In><X>1</X></In><In><X>2</X></In></Row>"
+    text = f"<Form><Area><Name>a</Name>{once}{lists}</Area><Area><Name>b</Name>{once}</Area><O><P/><P/></O></Form>"
+    table = read_file_table(text.encode())
+    assert table.form["rows"] == "Form.Area.Row"
+    assert table.texts.columns == ["Form.Area.Row[].Place"]
+    assert table.unmapped == ["Form.Area.Name", "Form.Area.Row[].N", "Form.Area.Row[].In", "Form.O.P"]
 
 
 @pytest.mark.parametrize(("wrap", "path"), [(lambda rows: rows, ""), (lambda rows: {"a": {"b": rows}, "at": 1}, "a.b")])
@@ -83,6 +93,16 @@ def test_json(wrap: object, path: str) -> None:
     table = read_file_table(json.dumps(wrap(rows)).encode())  # type: ignore[operator]
     assert table.form == {"type": "json", "rows": path, "encoding": "utf-8"}
     assert table.texts[f"{path}[].n.count"].to_list() == ["1", "2", "3"]
+    assert table.unmapped == [f"{path}[].tags"]
+
+
+def test_json_that_holds_lists_somewhere_is_read_without_them() -> None:
+    rows: list[dict[str, object]] = [{"place": a, "count": b, "at": 1} for a, b in ROWS]
+    rows[-1] |= {"at": [10.7, 59.9], "late": True}
+    table = read_file_table(json.dumps({"notes": ["x"], "a": {"b": rows, "c": [], "d": 2}}).encode())
+    assert table.form["rows"] == "a.b"
+    assert table.texts.columns == ["a.d", "a.b[].place", "a.b[].count", "a.b[].late"]
+    assert table.unmapped == ["notes", "a.c", "a.b[].at"]
 
 
 def test_xml() -> None:
@@ -95,7 +115,7 @@ def test_xml() -> None:
     assert table.texts["Form.Row[].Count"].to_list() == ["1", "2", "3"]
     assert table.texts["Form.Row[].@id"].to_list() == ["1", "2", "3"]
     assert table.texts["Form.Head.At"].to_list() == ["2024"] * 3
-    assert "Form.Row[].T" not in table.texts.columns
+    assert table.unmapped == ["Form.Row[].T"]
     assert "3 times" in table.evidence["rows"]
 
 
