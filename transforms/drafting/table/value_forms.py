@@ -17,8 +17,9 @@ NO_FIGURE_TEXTS: Final = {
 }  # fmt: skip
 """Texts that state that there is no figure, in small letters."""
 SUPPRESSED: Final = r"^[<≤] ?[0-9]+$"
-MARK: Final = r"[ \u00a0]?([*†‡#]+|\(?[A-Za-zÀ-ÿ]{1,2}\)|[a-z])$"
-"""What may follow a figure as the mark of its status or of a footnote: `12*`, `3 (r)`, `4 p`."""
+PERCENT: Final = "%"
+MARK: Final = r"[ \u00a0\u202f]?([*†‡#]+|%|\(?[A-Za-zÀ-ÿ]{1,2}\)|[a-z])$"
+"""What may follow a figure as a mark of its status or a footnote, `12*`, `3 (r)`, `4 p`, or of percent, `6,8 %`."""
 MARK_STATUS: Final = {"p": "P", "e": "E", "b": "B", "u": "U", "i": "I"}
 """Letters that are SDMX observation statuses wherever they stand so; what any other mark means, nobody can see."""
 PERIOD_NAMES: Final = re.compile(
@@ -76,6 +77,7 @@ def number_pattern(form: NumberForm) -> str:
 def find_number_form(texts: pl.DataFrame) -> NumberForm:
     """Return the marks by which the most cells of a table are numbers; of equals the one with the fewest marks."""
     cells = pl.concat([texts[name].alias("cell") for name in texts.columns]) if texts.width else pl.Series("cell", [""])
+    cells = cells.str.replace(rf"{SPACES}?{PERCENT}$", "")
     digits = cells.filter(cells.str.contains(rf"{MINUS}[0-9]") & ~cells.str.contains(r"\p{L}"))
     marked = digits.filter(digits.str.contains(rf"[.,']|[0-9]{SPACES}[0-9]"))
     if marked.is_empty():
@@ -99,14 +101,15 @@ def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
         return None
     is_number = stated.str.contains(number_pattern(form))
     others = stated.filter(~is_number)
-    if not is_number.any():
-        return None
     codes, suppressed, marked, rest = _sort_texts(others.unique().sort().to_list(), form)
+    marks = sorted(set(marked.values()))
+    if not is_number.any() and marks != [PERCENT]:  # other marks make codes of numbers: 1a, 1b
+        return None
     known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed, *marked]).sum())
+    numbers = is_number.sum() + others.is_in([text for text, mark in marked.items() if mark == PERCENT]).sum()
     if known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
         return None
-    marks = sorted(set(marked.values()))
-    return FigureCells(int(is_number.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
+    return FigureCells(int(numbers), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
 
 
 def _sort_texts(texts: list[str], form: NumberForm) -> tuple[list[str], list[str], dict[str, str], list[str]]:

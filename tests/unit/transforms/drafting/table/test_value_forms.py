@@ -31,6 +31,16 @@ def test_a_table_without_columns_has_no_marks() -> None:
     assert find_number_form(pl.DataFrame()) == NumberForm()
 
 
+def test_figures_in_percent_are_numbers_with_a_mark() -> None:
+    texts = pl.Series("share", ["6,8 %", "7,1%", "12\u00a0%", ""])
+    form = find_number_form(pl.DataFrame([texts]))
+    assert (form.decimal, form.thousands) == (",", None)
+    found = column_figures(texts, form)
+    assert found is not None
+    assert (found.numbers, found.empty, found.marks, found.other) == (3, 1, ["%"], [])
+    assert column_figures(pl.Series(["1a", "2a"]), form) is None, "codes"
+
+
 def test_a_column_of_figures_has_numbers_and_codes_of_missing_values() -> None:
     found = column_figures(pl.Series(["1", "2", "..", "", "<5", "3", "4", "NA"]), NumberForm())
     assert found is not None
