@@ -112,6 +112,11 @@ def test_an_element_that_is_ignored_keeps_what_of_it_the_contract_names() -> Non
     assert rows(f"<F>{many}</F>", contract) == [(n + 1, str(n), "", "1") for n in range(1000)]
 
 
+def test_a_document_of_which_every_row_is_rejected_is_read() -> None:
+    parsed = parse(f"{HEAD}<Row><unit>a</unit><unit>b</unit></Row></Form>".encode(), FORM)
+    assert (parsed.raw.height, parsed.rejects["row"].to_list(), parsed.delivered) == (0, [1], 1)
+
+
 @pytest.mark.parametrize(
     ("declared", "encoding"),
     [
@@ -143,6 +148,7 @@ def test_another_encoding_than_declared_is_named(declared: str, encoding: str, f
     wrong = error(text.encode(encoding))
     assert wrong.code == "wrong-encoding"
     assert wrong.found.startswith(found)
+    assert wrong.hint.startswith(("Deliver the document in the encoding that it", "Save it as UTF-8"))
 
 
 BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 20))
