@@ -98,11 +98,21 @@ def test_rows_of_one_item_are_one_item(home: Installation) -> None:
     assert both(adding, delivery(("a", 2), ("a", 1), ("b", 5), ("c", 6), ("c", 7))) == (1, 1, 1, 1, 0, 0)
 
 
-def test_a_sum_is_as_accurate_as_its_coarsest_line(home: Installation) -> None:
+def as_written(home: Installation, **changed: str) -> Installation:
+    """Return the installation with figures that are as accurate as they are written."""
     contract = home.contract("folketall")
-    written = [claim.model_copy(update={"decimals": "as_written"}) for claim in contract.claims]
-    summed = contract.model_copy(update={"repeat": "sum", "claims": tuple(written)})
-    adding = home.with_presets(contracts={"folketall": summed})
+    claims = tuple(claim.model_copy(update={"decimals": "as_written"}) for claim in contract.claims)
+    return home.with_presets(contracts={"folketall": contract.model_copy(update={"claims": claims, **changed})})
+
+
+def test_a_more_accurate_statement_of_the_same_value_is_a_correction(home: Installation) -> None:
+    exact = as_written(home)
+    submit(exact, delivery(("a", "7,5"), ("b", "1")))
+    assert both(exact, delivery(("a", "7,50"), ("b", "1"))) == (1, 0, 1, 1, 0, 0)
+
+
+def test_a_sum_is_as_accurate_as_its_coarsest_line(home: Installation) -> None:
+    adding = as_written(home, repeat="sum")
     submit(adding, delivery(("a", "7,5"), ("a", "1")))
     assert both(adding, delivery(("a", "7,50"), ("a", "1"))) == (1, 0, 0, 1, 0, 0)
 

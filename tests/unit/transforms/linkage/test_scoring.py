@@ -70,6 +70,15 @@ def test_only_reports_of_one_block_are_compared_and_only_what_changed() -> None:
     assert score_pairs(dirty, KIND, model()).select("a", "b").rows() == [("r0", "r2"), ("r1", "r2")]
 
 
+def test_all_pairs_of_a_group_are_scored_whatever_their_blocks_and_order() -> None:
+    elsewhere = {"place": "Ås", "day": dt.date(2024, 3, 9)}
+    reports = prepared({"reported_by": "a"}, elsewhere, {"reported_by": "a"}, {}, {})
+    groups = pl.DataFrame({"report_id": ["r0", "r1", "r2", "r3"], "group": ["g", "g", "g", "alone"]})
+    pairs = score_groups(reports, groups, KIND, model())
+    assert pairs.rows() == [("r0", "r1", -6 - 4 - 6 + 3), ("r1", "r2", -6 - 4 - 6 + 3)]
+    assert score_groups(reports.reverse(), groups.reverse(), KIND, model()).equals(pairs)
+
+
 @pytest.mark.parametrize("height", [0, 1])
 def test_fewer_than_two_reports_make_no_pair(height: int) -> None:
     assert score_pairs(prepared({}).head(height), KIND, model()).schema == pl.Schema(SCORED_PAIR)

@@ -56,6 +56,13 @@ def test_a_component_above_the_limit_is_not_scored_but_counted() -> None:
     assert unblocked.score_unblocked(pl.DataFrame(), chain(size), blocked, NO_MODEL, RULE)[1] == nothing
 
 
+def test_only_a_component_above_the_limit_counts_as_not_scored_and_once() -> None:
+    scored, large = MAX_SCORED_GROUP, MAX_SCORED_GROUP + 1
+    rows = [("a", "a", scored, 9), ("b", "b", large, 9), ("c", "b", large, 9)]
+    components = pl.DataFrame(rows, ["report_id", "group", "size", "pairs"], orient="row")
+    assert unblocked.unscored_pairs(components) == unblocked.Unscored(large * scored // 2 - 9, large)
+
+
 def test_several_thresholds_have_the_largest_group_within_the_limit() -> None:
     pairs = pl.concat([chain(MAX_SCORED_GROUP), edges(("r0000", "x1", 2.0), ("x1", "x2", 9.0), ("x2", "x3", 9.0))])
     found = unblocked.groups_over(pairs, (4.0, 0.0), one_report_per_item=False)

@@ -29,7 +29,10 @@ def level(label: str, m: float | None, u: float | None, *, null: bool = False) -
 
 
 def test_levels_say_what_training_saw_and_nothing_where_it_saw_nothing() -> None:
-    place = [level("not told by both", None, None, null=True), level("the same", 0.8, 0.1), level("differ", None, 0.9)]
+    place = [
+        level("not told by both", None, None, null=True), level("the same", 0.8, 0.1), level("differ", None, 0.9),
+        level("never of one", 0.0, 0.9), level("never of two", 0.8, 0.0),
+    ]  # fmt: skip
     settings = {
         "probability_two_random_records_match": 0.2,
         "comparisons": [{"output_column_name": "place", "comparison_levels": place}],
@@ -38,7 +41,7 @@ def test_levels_say_what_training_saw_and_nothing_where_it_saw_nothing() -> None
     assert levels.rows() == [
         ("(prior)", "before anything is compared", None, None, -2.0),
         ("place", "the same", 0.8, 0.1, 3.0),
-        ("place", "differ", None, None, None),
+        *(("place", label, None, None, None) for label in ("differ", "never of one", "never of two")),
     ]
 
 

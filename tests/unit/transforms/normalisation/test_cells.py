@@ -199,6 +199,12 @@ def test_rows_are_ignored_by_their_texts_or_a_pattern_of_the_whole_cell() -> Non
     )
 
 
+def test_a_row_is_ignored_if_its_one_figure_is_stated_to_be_missing() -> None:
+    marked = read_contract(CONTRACT.replace("column: n,", "column: n, missing_values: ['..'],"))
+    read, said = cells(marked, ("11", "2024", ".."), ("11", "2024", "1"))
+    assert (read["_ignored"].to_list(), said) == ([True, False], [])
+
+
 def test_a_version_is_an_integer_within_its_limit_or_a_time() -> None:
     whole = contract("report_version: {column: unit, type: integer, max: 100}")
     texts = ["7", "-100", "100", "101", "-101", "1e3", "1.0", ""]

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from schemas.claims import REJECT, frame_schema
+from schemas.contract import Contract, Format
+from schemas.contract_rules import RangeRule
 from transforms.normalisation.problems import Findings, Problem, find_rejects
 from transforms.normalisation.row_counts import count_rows, sunk_files
 from transforms.rejects import REJECTS_KEPT, reject_columns
@@ -103,6 +105,21 @@ def test_a_file_that_is_rejected_whole_loses_every_row_that_is_not_ignored() -> 
     assert sunk["submission_id"].to_list() == ["s"]
     assert counts(found, sunk) == [(3, 1, 0, 0, 2, 0, 0), (2, 0, 0, 0, 2, 0, 0)]
     assert sunk_files(found.rejects, [problem(IS_EMPTY, rule="r1")]).height == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "sinks"),
+    [
+        ({}, False),
+        ({"rejects": "file"}, True),
+        ({"severity": "warning"}, False),
+    ],
+)
+def test_a_rule_rejects_the_whole_file_where_it_is_declared_so(keys: dict[str, str], sinks: bool) -> None:
+    rule = RangeRule.model_validate({"id": "r1", "check": "range", "column": "n", "min": 0, **keys})
+    found = Problem.of_rule(rule, Contract.model_construct(format=Format(type="csv")))
+    assert (found.rule, found.column, found.reason, found.sinks_file) == ("r1", "n", "rule", sinks)
+    assert CELLS.select(found.bad).to_series().to_list() == [False, True, False, True, False]
 
 
 @pytest.mark.parametrize("bad", [pl.lit(None, pl.Boolean), pl.col("n").str.contains("y")])

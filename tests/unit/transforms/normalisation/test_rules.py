@@ -43,8 +43,11 @@ def test_range_is_of_numbers_and_both_ends_are_in() -> None:
 
 
 def test_empty_cells_pass_and_what_is_no_number_breaks_a_range() -> None:
-    for open_or_not in (rule("range", column="a", min=0), rule("range", column="a")):
-        assert breaks(open_or_not, "", None, " \u00a0", "x", "1e3", "NaN") == [False] * 3 + [True] * 3
+    for bounds in ({"min": 0}, {"max": 9}, {}):
+        assert (
+            breaks(rule("range", column="a", **bounds), "", None, " \u00a0", "x", "1e3", "NaN")
+            == [False] * 3 + [True] * 3
+        )
 
 
 def test_a_bound_that_no_value_reaches_still_decides() -> None:

@@ -295,6 +295,8 @@ def test_parts_of_the_items_add_up_to_all_of_them() -> None:
     summed = pl.concat([part.buckets for part in parts]).group_by("submission_id", "bucket").agg(pl.col("rows").sum())
     assert summed.sort("submission_id", "bucket").equals(whole.buckets)
     assert whole.buckets["rows"].sum() == sum(map(len, frame["rows"]))
+    fates = pl.concat([part.fates for part in parts])
+    assert (fates.len(), sorted(fates)) == (sum(map(len, frame["rows"])), sorted(whole.fates))
 
 
 def sources(items: dict[str, str], again: str = "") -> pl.DataFrame:

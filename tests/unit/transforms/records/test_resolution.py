@@ -104,6 +104,16 @@ def test_a_decision_goes_before_a_submission_as_the_cause() -> None:
     assert found.history.select("cause", "cause_id").rows() == [("model", KIND.digest())]
 
 
+def test_a_decision_that_was_taken_back_holds_no_item_together() -> None:
+    old = {"before": True, "first": 1}
+    frame = rows({"report_id": "a", **old}, {"report_id": "b", **old})
+    taken_back = inputs((7, "a", "b", "same", True, False))
+    counted, item = count_deliveries(frame), known({"a": "a", "b": "a"}, ("b", "a", 1))
+    found = resolve_items(taken_back, counted, linked(frame, together=True), item)
+    assert dict(found.after.select("report_id", "item_id").iter_rows()) == {"a": "a", "b": "b"}
+    assert found.history.select("event", "cause", "cause_id").rows() == [("split", "decision", "7")]
+
+
 def test_a_report_that_counts_and_does_not_stand_is_assigned_to_no_item() -> None:
     frame = rows({"report_id": "a", "action": "withdraw"}, {"report_id": "b"})
     found = resolve_items(inputs(), count_deliveries(frame), linked(frame), known({}))

@@ -17,8 +17,8 @@ NATIONS = {
 }  # fmt: skip
 
 
-def register() -> Register:
-    rows = [("nation", code, name) for code, name in NATIONS.items()] + [("municipality", "0301", "Oslo")]
+def register(names: dict[str, str] = NATIONS) -> Register:
+    rows = [("nation", code, name) for code, name in names.items()] + [("municipality", "0301", "Oslo")]
     units = pl.DataFrame(rows, ["kind", "code", "name"], orient="row").with_columns(
         valid_from=date(1900, 1, 1), valid_to=pl.lit(None, pl.Date)
     )
@@ -27,9 +27,9 @@ def register() -> Register:
     return build_register(units, pl.DataFrame(schema={"kind": pl.String, **sides, **dates}))
 
 
-def suggestion(key: str, by: str = "name", kind: str = "nation") -> str:
+def suggestion(key: str, by: str = "name", kind: str = "nation", names: dict[str, str] = NATIONS) -> str:
     unknown = pl.DataFrame({"kind": [kind], "by": [by], "key": [key]})
-    return str(suggest_units(register(), unknown)["suggestion"].item())
+    return str(suggest_units(register(names), unknown)["suggestion"].item())
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,25 @@ def test_a_name_that_is_written_in_another_way(name: str, near: str) -> None:
 def test_two_units_that_are_as_near_are_both_given() -> None:
     both = {"COG Congo, Rep.", "COD Congo, Dem. Rep."}
     assert set(suggestion("Congo").removeprefix("did you mean ").removesuffix("?").split(" or ")) == both
+
+
+def test_of_several_the_two_nearest_are_given_of_equals_those_of_the_least_codes() -> None:
+    names = {"1": "Sande", "2": "Sanda", "3": "Sand", "4": "Sandu"}
+    assert suggestion("Sandx", names=names) == "did you mean 3 Sand or 1 Sande?"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("Sultanate of Oman", True),  # all four parts of the shorter name
+        ("Sultanate of Ama", False),  # all three
+        ("Boliven Plurinational State", True),  # five letters of the beginning
+        ("Bolixen Plurinational State", False),
+    ],
+)
+def test_a_name_is_near_by_enough_of_its_parts_or_by_its_beginning(name: str, near: bool) -> None:
+    names = {"OMN": "Oman", "AMA": "Ama", "BOL": "Bolivia"}
+    assert suggestion(name, names=names).startswith("did you mean") is near
 
 
 def test_a_code_without_its_zeros_or_in_other_letters() -> None:

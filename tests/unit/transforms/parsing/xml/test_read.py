@@ -12,6 +12,7 @@ from schemas.reading_limits import DEFAULT_LIMITS
 from tests.unit.transforms.parsing.test_parse import contract_of
 from transforms.parsing.parse import parse
 from transforms.parsing.xml import regular
+from transforms.parsing.xml.plan import plan_of
 
 FORM = contract_of(("Form.Row[].unit", "Form.Head.@year", "Form.Row[].sum"), type="xml", rows="Form.Row")
 HEAD = '<Form><Head year="2024"/>'
@@ -52,6 +53,15 @@ def test_rows_within_rows_have_the_cells_of_each_element_around_them() -> None:
 def test_the_document_itself_may_be_the_row() -> None:
     contract = contract_of(("F[].@u", "F[].P.y", "F[].s"), type="xml", rows="F")
     assert rows('<F u="Os"><P><y>2024</y></P><s>1</s></F>', contract) == [(1, "Os", "2024", "1")]
+
+
+def test_a_dot_in_the_name_of_an_element_is_a_step_of_its_path() -> None:
+    contract = contract_of(("F.R[].a.unit", "F.R[].y", "F.R[].s"), type="xml", rows="F.R")
+    for unit in ("<a.unit>Os</a.unit>", "<a><unit>Os</unit></a>"):
+        assert rows(f"<F><R>{unit}<y>2024</y><s>1</s></R></F>", contract) == [(1, "Os", "2024", "1")]
+    for unknown in ("<b.unit/>", "<a.b/>", "<a.b.unit/>"):
+        path = f"F.R[].{unknown.strip('</>')}"
+        assert error(f"<F><R>{unknown}<y>2024</y><s>1</s></R></F>", contract).found == f"'{path}'"
 
 
 def test_prefixes_nil_and_cdata_are_read_as_xml_means_them() -> None:
@@ -102,6 +112,11 @@ def test_an_element_that_is_ignored_keeps_what_of_it_the_contract_names() -> Non
     assert rows(f"<F>{many}</F>", contract) == [(n + 1, str(n), "", "1") for n in range(1000)]
 
 
+def test_a_document_of_which_every_row_is_rejected_is_read() -> None:
+    parsed = parse(f"{HEAD}<Row><unit>a</unit><unit>b</unit></Row></Form>".encode(), FORM)
+    assert (parsed.raw.height, parsed.rejects["row"].to_list(), parsed.delivered) == (0, [1], 1)
+
+
 @pytest.mark.parametrize(
     ("declared", "encoding"),
     [
@@ -133,6 +148,7 @@ def test_another_encoding_than_declared_is_named(declared: str, encoding: str, f
     wrong = error(text.encode(encoding))
     assert wrong.code == "wrong-encoding"
     assert wrong.found.startswith(found)
+    assert wrong.hint.startswith(("Deliver the document in the encoding that it", "Save it as UTF-8"))
 
 
 BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 20))
@@ -221,6 +237,15 @@ def test_the_fast_way_reads_attributes_too(quote: str, monkeypatch: pytest.Monke
     assert walked.raw.row(0) == (1, "a0 y=", "2024", '"0')
     monkeypatch.setattr(regular, "LARGE", 0)
     assert parse(data, contract).raw.equals(walked.raw)
+
+
+def test_rows_that_are_alike_are_read_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    attributes = contract_of(("F.R[].@u", "F.R[].@y", "F.R[].@s"), type="xml", rows="F.R")
+    row = '<R u="a" y="2024" s="1"/>'
+    files = [(f"{HEAD}{plain(1) * 9}</Form>".encode(), FORM), (f"<F>{row * 9}</F>".encode(), attributes)]
+    assert [regular.read_regular(data, plan_of(contract), DEFAULT_LIMITS) for data, contract in files] == [None, None]
+    monkeypatch.setattr(regular, "LARGE", 0)
+    assert all(regular.read_regular(data, plan_of(contract), DEFAULT_LIMITS) for data, contract in files)
 
 
 def test_text_between_rows_is_not_lost_on_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
