@@ -272,8 +272,8 @@ def summarise_staged(
     before = last["counts"]["items"] if last else 0
     items = before + staged.changed["added"] - staged.changed["removed"]
     tables = observation_tables(installation.settings.lake)
-    ids = tables.live("observations", tables.versions(), staged.partitions).select("item_id")
-    rows, distinct = ids.select(pl.len(), pl.col("item_id").n_unique().alias("distinct")).collect().row(0)
+    ids = tables.live("observations", tables.versions(), staged.partitions).select("item_id").collect()["item_id"]
+    repeated = ids.len() - identity.count_distinct(ids)
     bucketed = staged.buckets.group_by("submission_id").agg(pl.col("rows").sum(), pl.col("rows").min().alias("least"))
     balance = submissions.join(bucketed, on="submission_id", how="left").fill_null(0)
     unbalanced = balance.filter((pl.col("delivered") != pl.col("rows")) | (pl.col("least") < 0))
@@ -281,7 +281,7 @@ def summarise_staged(
     totals = dict(staged.buckets.group_by("bucket").agg(pl.col("rows").sum()).iter_rows())
     return checks.ReleaseSummary(
         rows={"observations": items} | {kind: count for kind, (count, _) in records.items()},
-        item_ids=items - (rows - distinct),
+        item_ids=items - repeated,
         delivered=int(submissions["delivered"].sum()),
         buckets={bucket: totals.get(bucket, 0) for bucket in BUCKETS},
         unbalanced=unbalanced.height,
