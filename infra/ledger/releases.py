@@ -18,6 +18,7 @@ from infra.ledger.sql import (
     read_by_ids,
     read_frame,
     stored_frame,
+    utc_now,
     write_transaction,
 )
 from schemas.errors import StoreError
@@ -39,6 +40,8 @@ class Release(TypedDict):
     """Always present when read; when written it comes from `RecordsPublished`."""
     tree_head: NotRequired[dict[str, Any] | None]
     """The signed head of its tree, None in a release of an older version: head, signature, public_key, peaks."""
+    removed_at: NotRequired[datetime | None]
+    """Since when it cannot be read, UTC without a zone; None while it can."""
 
 
 def publish_release(
@@ -99,6 +102,21 @@ def update_tables(engine: Engine, release: int, tables: Mapping[str, int]) -> No
     row = sa.update(t.releases).where(t.releases.c.release == release)
     with write_transaction(engine) as connection:
         connection.execute(row.values(tables=json.dumps(dict(tables), sort_keys=True)))
+
+
+def oldest_kept_release(engine: Engine) -> int:
+    """Return the number of the oldest release that was not removed."""
+    removed = sa.select(sa.func.max(t.releases.c.release)).where(t.releases.c.removed_at.is_not(None))
+    with engine.connect() as connection:
+        return (connection.scalar(removed) or 0) + 1
+
+
+def mark_removed(engine: Engine, before: int) -> None:
+    """Record that the releases before this one can be read no more; those that were already keep their time."""
+    c = t.releases.c
+    older = sa.update(t.releases).where(c.release < before, c.removed_at.is_(None))
+    with write_transaction(engine) as connection:
+        connection.execute(older.values(removed_at=utc_now()))
 
 
 def as_release(row: Mapping[str, Any]) -> Release:

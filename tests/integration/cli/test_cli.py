@@ -27,7 +27,7 @@ from tests.support.small_installation import HEADER, open_small
 pytestmark = pytest.mark.usefixtures("unchecked")
 COMMANDS = [
     "backfill", "backfills", "backfills discard", "backfills list", "blocks", "burden", "burden minimal",
-    "check", "check-page", "concepts", "contracts", "contracts diff", "contracts list",
+    "check", "check-page", "clean", "concepts", "contracts", "contracts diff", "contracts list",
     "contracts new", "contracts show", "contracts test", "decide", "decisions",
     "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "discover",
     "discover change", "discover review",
