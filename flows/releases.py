@@ -47,7 +47,8 @@ def find_release(installation: Installation, number: int | None = None) -> Relea
         return current
     oldest = oldest_readable_release(installation.engine)
     if number < oldest:
-        raise UsageError(f"release {number} cannot be read any more: a submission was erased; the oldest is {oldest}")
+        reason = "a submission was erased, or the lake rebuilt"
+        raise UsageError(f"release {number} cannot be read any more: {reason}; the oldest is {oldest}")
     oldest = ledger_releases.oldest_kept_release(installation.engine)
     if number < oldest:
         raise UsageError(f"release {number} was removed (ENGANG_KEEP_RELEASES): the oldest that is kept is {oldest}")

@@ -1,10 +1,10 @@
-"""The command that keeps the disk free of what nobody needs: `engang clean`."""
+"""The commands that look after the lake: `engang clean` and `engang rebuild`."""
 
 from typing import Annotated
 
 import typer
 
-from flows.cli.terminal import JsonOption, app, open_here, print_json, print_text
+from flows.cli.terminal import JsonOption, app, open_here, print_json, print_progress, print_text
 
 
 @app.command("clean")
@@ -36,3 +36,27 @@ def clean_command(
         print_text(f"{place} {removed}")
     if not yes:
         print_text("`engang clean --yes` does it")
+
+
+@app.command("rebuild")
+def rebuild_command(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Rebuild it; without this only show what would be read.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a lost lake again from ledger and landing zone: all claims, and the current release under its digest.
+
+    The lake's place must be empty. Run again after it was cut off, it goes on. Older releases are not made again.
+    """
+    from flows.release.rebuild import plan_rebuild, rebuild_lake
+
+    installation = open_here()
+    done = rebuild_lake(installation, print_progress) if yes else plan_rebuild(installation)
+    if json:
+        print_json({**done.as_dict(), "rebuilt": yes})
+        return
+    print_text(f"{done.submissions} submissions, {done.bytes / 1e6:.1f} MB, {done.read} of them read by an earlier try")
+    if yes:
+        print_text(f"release {done.release} rebuilt, digest {done.digest}")
+    else:
+        print_text(f"release {done.release} is to have the digest {done.digest}; `engang rebuild --yes` does it")

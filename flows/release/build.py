@@ -105,7 +105,8 @@ def stage_observations(
     """
     outdated = last if baseline is not None and baseline.everything else None
     buckets = baseline.buckets if baseline else _initial_buckets(installation, submissions, last)
-    staged = _begun_release(last, buckets, outdated=outdated is not None)
+    first = installation.presets.first_release
+    staged = _begun_release(last, buckets, outdated=outdated is not None, first=first)
     staged.submissions = fate_submissions(submissions, everything=outdated is not None)
     begin_measures(installation, staged, last)
     counted = counted_batches(submissions).filter(pl.col("before") | pl.col("after")).drop("first_release")
@@ -128,11 +129,11 @@ def stage_observations(
     return staged
 
 
-def _begun_release(last: Release | None, buckets: pl.DataFrame, *, outdated: bool) -> StagedRelease:
+def _begun_release(last: Release | None, buckets: pl.DataFrame, *, outdated: bool, first: int) -> StagedRelease:
     """Return the release that follows the last one; its digest continues that of the last one unless it is outdated."""
     lanes = last["digest_lanes"].split(",")[: len(identity.LANES)] if last and not outdated else []
     sums = list(map(int, lanes)) or [0] * len(identity.LANES)
-    return StagedRelease(last["release"] + 1 if last else 1, sums, buckets, outdated=outdated)
+    return StagedRelease(last["release"] + 1 if last else first, sums, buckets, outdated=outdated)
 
 
 def _before(
@@ -192,7 +193,7 @@ def _write(
         rows = {name: frame.join(delta, on="item_id", how="semi") for name, frame in rows.items()}
         replaced = delta.filter(pl.col("change") != "added").select("item_id", number, "partition")
         lake.append(installation.settings.lake, "retired", replaced)
-    if staged.release > 1:  # there is none before the first, so it changes nothing
+    if staged.release > installation.presets.first_release:  # there is none before the first, so it changes nothing
         rows["changes"] = delta
     for name, frame in rows.items():
         numbered = frame.with_columns(number)

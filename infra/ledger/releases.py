@@ -42,6 +42,8 @@ class Release(TypedDict):
     """The signed head of its tree, None in a release of an older version: head, signature, public_key, peaks."""
     removed_at: NotRequired[datetime | None]
     """Since when it cannot be read, UTC without a zone; None while it can."""
+    rebuilt_at: NotRequired[datetime | None]
+    """When the lake was rebuilt with it, if it was: then it has no older release."""
 
 
 def publish_release(
@@ -117,6 +119,20 @@ def mark_removed(engine: Engine, before: int) -> None:
     older = sa.update(t.releases).where(c.release < before, c.removed_at.is_(None))
     with write_transaction(engine) as connection:
         connection.execute(older.values(removed_at=utc_now()))
+
+
+def name_rebuilt(engine: Engine, release: int, tables: Mapping[str, int], batches: pl.DataFrame) -> None:
+    """Name a rebuilt lake's tables for a release, and the batches of its claims (submission_id, batch), at once."""
+    c = t.submissions.c
+    fields = {"tables": json.dumps(dict(tables), sort_keys=True), "rebuilt_at": utc_now()}
+    each = (
+        sa.update(t.submissions).where(c.submission_id == sa.bindparam("submission")).values(batch=sa.bindparam("at"))
+    )
+    rows = batches.select(submission="submission_id", at="batch").to_dicts()
+    with write_transaction(engine) as connection:
+        connection.execute(sa.update(t.releases).where(t.releases.c.release == release).values(fields))
+        if rows:
+            connection.execute(each, rows)
 
 
 def as_release(row: Mapping[str, Any]) -> Release:

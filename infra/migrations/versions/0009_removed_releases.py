@@ -1,4 +1,4 @@
-"""Releases that can be read no more, because newer ones are kept instead."""
+"""Releases that can be read no more, and those with which the lake was rebuilt."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,10 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    op.add_column("releases", sa.Column("removed_at", sa.DateTime, nullable=True))
+    for name in ("removed_at", "rebuilt_at"):
+        op.add_column("releases", sa.Column(name, sa.DateTime, nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("releases", "removed_at")
+    for name in ("rebuilt_at", "removed_at"):
+        op.drop_column("releases", name)

@@ -37,7 +37,7 @@ COMMANDS = [
     "kinds", "kinds list", "kinds new", "kinds show", "known", "mart", "mart status", "mart sync",
     "models", "models export", "models import", "models list", "models pin", "models show",
     "nightly", "obligations", "obligations import", "obligations overlap", "obligations sums", "overlap", "prefill",
-    "query", "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
+    "query", "rebuild", "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
     "rejects", "releases", "review", "serve", "site", "status", "submit", "train", "units",
     "verify", "why-not", "withdraw",
 ]  # fmt: skip
