@@ -31,11 +31,12 @@ OSLO: Final = ZoneInfo("Europe/Oslo")
 
 @dataclass(frozen=True)
 class Presets:
-    """Contracts, kinds and register to use instead of those that the settings name."""
+    """Contracts, kinds and register to use instead of those that the settings name; the number of the first release."""
 
     contracts: "dict[str, Contract] | None" = None
     kinds: "dict[str, Kind] | None" = None
     register: "Register | None" = None
+    first_release: int = 1
 
 
 @dataclass(frozen=True)

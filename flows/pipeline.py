@@ -22,6 +22,7 @@ from flows.monitoring.register import check_register
 from flows.monitoring.storage import check_storage
 from flows.monitoring.watch import send_notifications
 from flows.package import publish as packages
+from flows.release import retention
 from flows.release.build import night
 from flows.release.export import AUTO_ITEMS, export_release
 from flows.release.publish import Night
@@ -44,6 +45,7 @@ __all__ = [
     "receive",
     "receive_arrivals",
     "reconcile",
+    "remove_releases_night",
     "send_notifications",
     "sync_mart",
     "write_package_night",
@@ -79,6 +81,7 @@ def nightly(
         write_site_night(installation, done, progress)
         write_package_night(installation, done, progress)
         compact_small_files(installation, progress)
+        remove_releases_night(installation, progress)
     return done
 
 
@@ -92,6 +95,17 @@ def compact_small_files(installation: Installation, progress: Callable[[str], No
             continue
         if files:
             progress(f"merged {files} small files of {name}")
+
+
+def remove_releases_night(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Remove what only old releases have (ENGANG_KEEP_RELEASES); where that fails, the next night does it."""
+    try:
+        done = retention.remove_old_releases(installation)
+    except (StoreError, OSError) as error:
+        progress(f"old releases are removed another night: {error}")
+        return
+    if done.files or done.exports or done.sites or done.packages:
+        progress(f"removed {done.files} files of old releases, {done.bytes / 1e6:.1f} MB")
 
 
 def sync_mart(installation: Installation, done: Night, progress: Callable[[str], None] = lambda _: None) -> None:

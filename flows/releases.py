@@ -47,7 +47,16 @@ def find_release(installation: Installation, number: int | None = None) -> Relea
         return current
     oldest = oldest_readable_release(installation.engine)
     if number < oldest:
-        raise UsageError(f"release {number} cannot be read any more: a submission was erased; the oldest is {oldest}")
+        reason = "a submission was erased, or the lake rebuilt"
+        raise UsageError(f"release {number} cannot be read any more: {reason}; the oldest is {oldest}")
+    oldest = ledger_releases.oldest_kept_release(installation.engine)
+    if number < oldest:
+        raise UsageError(f"release {number} was removed (ENGANG_KEEP_RELEASES): the oldest that is kept is {oldest}")
+    return published_release(installation, number)
+
+
+def published_release(installation: Installation, number: int) -> Release:
+    """Return what the ledger has of a release, whether or not its tables can still be read; `UsageError` if nothing."""
     rows = ledger_releases.read_releases(installation.engine).filter(pl.col("release") == number)
     for row in rows.iter_rows(named=True):
         return ledger_releases.as_release(row)

@@ -23,6 +23,8 @@ SHORTEST_KEY: Final = 32
 """Characters of a key below which somebody could try them all."""
 DISCOVERY_FIGURES: Final = 200_000
 """So many figures a night compares by default, in about two seconds."""
+KEEP_RELEASES: Final = 90
+"""So many releases can be read by default: those of a quarter, if every night publishes one."""
 LIMIT_DIGITS: Final = 18
 """The most digits of a limit."""
 HIGHEST_PORT: Final = 65535
@@ -87,7 +89,8 @@ class Settings:
     an analyst's package and the pages of its release, mart: the URL of the PostgreSQL database that it brings to its
     release; None for none. vocabulary: files besides the shipped ones. queue, dead_letters: URLs of the queue that
     announces arrivals, and of its dead-letter queue. discovery_figures: how many figures a night compares to find
-    double reporting that nobody declared; 0 for none.
+    double reporting that nobody declared; 0 for none. keep_releases: how many releases, the newest, can be read; 0 for
+    all.
     """
 
     home: Path
@@ -115,6 +118,7 @@ class Settings:
     discovery_figures: int = DISCOVERY_FIGURES
     mart: str | None = field(default=None, repr=False)
     site: Path | None = None
+    keep_releases: int = KEEP_RELEASES
 
     @property
     def arrivals(self) -> Place:
@@ -183,6 +187,7 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_SIGNING_KEY  private key that signs releases, 64 hex digits; by default one that is made in the home
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
     ENGANG_DISCOVERY_FIGURES  how many figures a night compares to find double reporting, default 200000; 0 for none
+    ENGANG_KEEP_RELEASES  how many releases, the newest, can be read, default 90; 0 for all
     ENGANG_MART       postgresql:// URL of the database that each night brings to its release
     ENGANG_SITE       folder to which a night writes the release's site, by default none is written
     ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
@@ -229,6 +234,7 @@ def read_settings(home: Path | None = None) -> Settings:
         discovery_figures=_limit("ENGANG_DISCOVERY_FIGURES", DISCOVERY_FIGURES),
         mart=env.get("ENGANG_MART") or None,
         site=Path(env["ENGANG_SITE"]) if env.get("ENGANG_SITE") else None,
+        keep_releases=_limit("ENGANG_KEEP_RELEASES", KEEP_RELEASES),
     )
 
 

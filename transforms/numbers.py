@@ -51,9 +51,11 @@ def _plain(text: pl.Expr, fmt: "Format") -> pl.Expr:
     replacements = {"\u2212": "-"} | dict.fromkeys(_separators(fmt), "")
     if fmt.decimal != ".":
         replacements[fmt.decimal] = "."
-    if len(replacements) > 1:
+    if fmt.thousands is not None:
         return text.str.replace_many(list(replacements), list(replacements.values()))
-    return text.str.replace("\u2212", "-", literal=True)
+    for mark, plain in replacements.items():  # a number has each at most once: half the cost of `replace_many`
+        text = text.str.replace(mark, plain, literal=True)
+    return text
 
 
 def number(text: pl.Expr, fmt: "Format") -> pl.Expr:

@@ -31,6 +31,7 @@ from flows.cli import (
     releases,
     review,
     status,
+    upkeep,
 )
 from flows.cli.terminal import FOUND_PROBLEMS, WRONG_USE, app, one_line, print_error, print_text
 from flows.process import tune_process
@@ -54,6 +55,7 @@ COMMANDS = (
     dossier,
     receipt,
     publishing,
+    upkeep,
 )
 """The modules that register commands with `app` when they are imported."""
 

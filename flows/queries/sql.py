@@ -7,7 +7,6 @@ from typing import Final
 import polars as pl
 
 from flows.installation import Installation
-from flows.overlap.tables import overlap_table
 from flows.published_tables import all_item_tables, measures_published
 from flows.releases import find_release
 from infra.lake import access as lake_access
@@ -46,9 +45,11 @@ def query(
     stored = MEASURED_TABLES if measures_published(release) else {}
     made = {name for name in OVERLAP_TABLES if name not in stored} | WITH_VERDICTS
     frames = {name: read(installation.engine) for name, read in LEDGER_TABLES.items() if name in sql.lower()}
-    for name in OVERLAP_TABLES:
-        if name in made and name in sql.lower():
-            frames[name] = overlap_table(installation, release, name)
+    computed = [name for name in OVERLAP_TABLES if name in made and name in sql.lower()]
+    if computed:
+        from flows.overlap.tables import overlap_table  # most queries ask for what is published
+
+        frames |= {name: overlap_table(installation, release, name) for name in computed}
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
     published = [*all_item_tables(installation), description_tables(installation.settings.lake)]

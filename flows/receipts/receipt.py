@@ -8,7 +8,7 @@ from flows.installation import Installation
 from flows.receipts.items import items_of_rows
 from flows.receipts.offline import check_receipt
 from flows.receipts.proofs import prove
-from flows.releases import find_release
+from flows.releases import find_release, published_release
 from infra.lake import access as lake_access
 from infra.ledger import submissions as ledger_submissions
 from schemas.contract import IDENTIFIER
@@ -41,7 +41,7 @@ def submission_receipt(installation: Installation, request: ReceiptRequest) -> d
     have a bucket of their own), proved. Raises `UsageError` for a submission that the release has not.
     """
     release = find_release(installation, request.release)
-    since = None if request.since is None else find_release(installation, request.since)
+    since = None if request.since is None else published_release(installation, request.since)
     submission = _submission(installation, request.submission)
     proof = prove(installation, release, request.submission, since)
     if not proof["leaves"]:
@@ -68,7 +68,7 @@ def submission_receipt(installation: Installation, request: ReceiptRequest) -> d
 
 def tree_extension(installation: Installation, first: int, second: int | None) -> dict[str, Any]:
     """Return the proof that the tree of a later release (the current one by default) extends that of an earlier one."""
-    return prove(installation, find_release(installation, second), None, find_release(installation, first))
+    return prove(installation, find_release(installation, second), None, published_release(installation, first))
 
 
 def _submission(installation: Installation, submission: str) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def stage_observations(
     """
     outdated = last if baseline is not None and baseline.everything else None
     buckets = baseline.buckets if baseline else _initial_buckets(installation, submissions, last)
-    staged = _begun_release(last, buckets, outdated=outdated is not None)
+    first = installation.presets.first_release
+    staged = _begun_release(last, buckets, outdated=outdated is not None, first=first)
     staged.submissions = fate_submissions(submissions, everything=outdated is not None)
     begin_measures(installation, staged, last)
     counted = counted_batches(submissions).filter(pl.col("before") | pl.col("after")).drop("first_release")
@@ -128,11 +129,11 @@ def stage_observations(
     return staged
 
 
-def _begun_release(last: Release | None, buckets: pl.DataFrame, *, outdated: bool) -> StagedRelease:
+def _begun_release(last: Release | None, buckets: pl.DataFrame, *, outdated: bool, first: int) -> StagedRelease:
     """Return the release that follows the last one; its digest continues that of the last one unless it is outdated."""
     lanes = last["digest_lanes"].split(",")[: len(identity.LANES)] if last and not outdated else []
     sums = list(map(int, lanes)) or [0] * len(identity.LANES)
-    return StagedRelease(last["release"] + 1 if last else 1, sums, buckets, outdated=outdated)
+    return StagedRelease(last["release"] + 1 if last else first, sums, buckets, outdated=outdated)
 
 
 def _before(
@@ -192,7 +193,7 @@ def _write(
         rows = {name: frame.join(delta, on="item_id", how="semi") for name, frame in rows.items()}
         replaced = delta.filter(pl.col("change") != "added").select("item_id", number, "partition")
         lake.append(installation.settings.lake, "retired", replaced)
-    if staged.release > 1:  # there is none before the first, so it changes nothing
+    if staged.release > installation.presets.first_release:  # there is none before the first, so it changes nothing
         rows["changes"] = delta
     for name, frame in rows.items():
         numbered = frame.with_columns(number)
@@ -272,8 +273,8 @@ def summarise_staged(
     before = last["counts"]["items"] if last else 0
     items = before + staged.changed["added"] - staged.changed["removed"]
     tables = observation_tables(installation.settings.lake)
-    ids = tables.live("observations", tables.versions(), staged.partitions).select("item_id")
-    rows, distinct = ids.select(pl.len(), pl.col("item_id").n_unique().alias("distinct")).collect().row(0)
+    ids = tables.live("observations", tables.versions(), staged.partitions).select("item_id").collect()["item_id"]
+    repeated = ids.len() - identity.count_distinct(ids)
     bucketed = staged.buckets.group_by("submission_id").agg(pl.col("rows").sum(), pl.col("rows").min().alias("least"))
     balance = submissions.join(bucketed, on="submission_id", how="left").fill_null(0)
     unbalanced = balance.filter((pl.col("delivered") != pl.col("rows")) | (pl.col("least") < 0))
@@ -281,7 +282,7 @@ def summarise_staged(
     totals = dict(staged.buckets.group_by("bucket").agg(pl.col("rows").sum()).iter_rows())
     return checks.ReleaseSummary(
         rows={"observations": items} | {kind: count for kind, (count, _) in records.items()},
-        item_ids=items - (rows - distinct),
+        item_ids=items - repeated,
         delivered=int(submissions["delivered"].sum()),
         buckets={bucket: totals.get(bucket, 0) for bucket in BUCKETS},
         unbalanced=unbalanced.height,

@@ -20,7 +20,7 @@ from flows.mart.nights import sync_after_night
 from flows.package.publish import write_package
 from flows.published_tables import all_item_tables
 from flows.release.build import night
-from flows.release.export import export_release
+from flows.release.export import export_release, remove_export
 from flows.release.overlap.measures import compact_measures
 from flows.release.publish import publishing_run
 from flows.releases import find_release, find_sites
@@ -110,7 +110,7 @@ def erase(
         last = ledger_releases.current_release(installation.engine)
         _purge(installation, submission, last)
     for folder in plan.exports:
-        _remove_export(Path(folder))
+        remove_export(Path(folder))
     for folder in plan.sites:
         shutil.rmtree(folder)
     remove_packages(installation.settings.packages)
@@ -123,16 +123,6 @@ def erase(
     if plan.packages and number is not None:
         write_package(installation, find_release(installation), progress=progress)
     return replace(plan, release=number)
-
-
-def _remove_export(folder: Path) -> None:
-    """Remove an exported release; of a link, what it leads to, if that is one, and the link."""
-    if not folder.is_symlink():
-        shutil.rmtree(folder)
-        return
-    if (folder / "release.json").exists():
-        shutil.rmtree(folder.resolve())
-    folder.unlink()
 
 
 def _purge(installation: Installation, submission: str, last: ledger_releases.Release | None) -> None:

@@ -1,6 +1,7 @@
 """A release as plain files: Parquet by month, records in one file, and a release.json that describes them."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +51,16 @@ def export_release(installation: Installation, release: Release, to: Path | None
         write_parquet(files_behind(installation, release), file, _metadata(description, "submissions"))
         (temporary / "release.json").write_text(json.dumps(description, ensure_ascii=False, indent=1))
     return folder
+
+
+def remove_export(folder: Path) -> None:
+    """Remove an exported release; of a link, what it leads to, if that is one, and the link."""
+    if not folder.is_symlink():
+        shutil.rmtree(folder)
+        return
+    if (folder / "release.json").exists():
+        shutil.rmtree(folder.resolve())
+    folder.unlink()
 
 
 def _metadata(description: dict[str, Any], table: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.open import open_ledger
 from infra.ledger.releases import Release
+from infra.settings import Settings
 from infra.storage import landing
 from schemas.contract import Contract
 from transforms import identity
@@ -139,12 +140,26 @@ def rebuild_from(
     progress: Callable[[str], None],
 ) -> tuple[Installation, str]:
     """Receive these submissions from the landing zone into a new installation; return it and its release's digest."""
+    fresh = fresh_installation(installation, release, installation.settings.isolated_in(scratch))
+    receive_again(installation, fresh, submissions, progress)
+    return fresh, night(fresh, progress).digest or identity.digest((0,) * len(identity.LANES))
+
+
+def fresh_installation(installation: Installation, release: Release, settings: Settings) -> Installation:
+    """Return an installation without deliveries that knows what the release followed from besides; made if missing."""
     compared = release["counts"].get("figures_compared_at_most", 0)  # an older release has no table `suspected`
-    settings = replace(installation.settings.isolated_in(scratch), discovery_figures=compared)
+    settings = replace(settings, discovery_figures=compared)
     lake.open_lake(settings.lake)
     given = Presets(contracts={}, kinds=installation.kinds, register=installation.register)
     fresh = Installation(settings, open_ledger(settings.ledger_url), given)
     _copy_knowledge(installation, fresh, release)
+    return fresh
+
+
+def receive_again(
+    installation: Installation, fresh: Installation, submissions: pl.DataFrame, progress: Callable[[str], None]
+) -> None:
+    """Receive these submissions from the landing zone into a fresh installation, each by the contract that read it."""
     texts = {
         row["digest"]: row["text"]
         for row in ledger_submissions.read_contracts(installation.engine).iter_rows(named=True)
@@ -156,7 +171,6 @@ def rebuild_from(
         for receipts in receive(reader, _deliveries(installation, group)):
             done += len(receipts)
             progress(f"read {done} of {submissions.height} submissions again")
-    return fresh, night(fresh, progress).digest or identity.digest((0,) * len(identity.LANES))
 
 
 def _copy_knowledge(installation: Installation, fresh: Installation, release: Release) -> None:

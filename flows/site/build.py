@@ -15,6 +15,7 @@ from flows.overlap.dossier import describe_dossier, draw_up_dossier
 from flows.releases import SITE_MARK, find_release
 from flows.site.blocks import SitePage
 from flows.site.content import MOST_DOSSIERS, SiteContent, read_content
+from flows.site.find import page_path
 from flows.site.pages.burden import burden_page
 from flows.site.pages.changes import changes_page
 from flows.site.pages.concepts import concept_pages, concepts_page
@@ -30,7 +31,7 @@ from flows.site.pages.units import unit_pages, units_page
 from flows.site.records import read_record_content
 from flows.site.render import language_links, render_entry, render_page, shared_files
 from flows.site.surroundings import read_surroundings
-from flows.site.writer import SiteWriter, page_path
+from flows.site.writer import SiteWriter
 from infra.files import atomic_folder
 from infra.lake import access as lake_access
 from infra.lake import delta as lake

@@ -1,8 +1,6 @@
 """How the site writes things in a language: numbers, dates, periods, and the names of what a release holds."""
 
 import functools
-import hashlib
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -17,12 +15,12 @@ from flows.dossier_page.page import column_label
 from flows.installation import OSLO
 from flows.site.blocks import Cell, CodeText, FigureCell, Lines, PageLink
 from flows.site.content import MOST_CONCEPTS, SiteContent
+from flows.site.find import page_path
 from flows.site.records import RecordContent
 from flows.site.surroundings import Surroundings
 from schemas.strict_yaml import read_mapping
 
 SITE_TEXT_FOLDER: Final = Path(__file__).parent / "texts"
-PLAIN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 MONTHS_OF_QUARTER: Final = 3
 MONTHS_OF_YEAR: Final = 12
 MOST_DIGITS: Final = 9
@@ -35,14 +33,6 @@ def site_texts(language: Language) -> dict[str, Any]:
     """Return the texts of the site in a language."""
     file = SITE_TEXT_FOLDER / f"{language}.yml"
     return read_mapping(file.read_text(encoding="utf-8"), file.name)
-
-
-def page_path(folder: str, name: str) -> str:
-    """Return the path of the page about something; a name that is no plain file name gets a short hash of it."""
-    if PLAIN_NAME.fullmatch(name):
-        return f"{folder}/{name}.html"
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-    return f"{folder}/{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.html"
 
 
 @dataclass(frozen=True)

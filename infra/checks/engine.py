@@ -7,7 +7,7 @@ results as its rows:
 kinds of rows  each distinct combination of the columns whose values are checked, with the number of its rows. Every
                other column is a mark: True, or null where nulls are checked; for a list whether it has elements.
                Not-null, value sets and logic hold for the rows if they hold here.
-keys           the key column with each distinct text replaced by a distinct number: unique if the texts are.
+keys           how often the key of a row occurs in its chunk, with the number of such rows: unique if all occur once.
 
 Findings have counts and column names, never a value. An expectation that the engine could not evaluate is a
 `CheckEngineError`, not a finding.
@@ -80,14 +80,14 @@ class TableCheck:
         self.table = table
         self.shape = shape or SHAPES[table]
         self._kinds: list[pl.DataFrame] = []
-        self._keys: list[pl.Series] = []
+        self._keys: list[pl.DataFrame] = []
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Add the rows of one chunk: keeps 4 bytes per row and evaluates nothing yet."""
+        """Add the rows of one chunk: counts them, and evaluates nothing yet."""
         self._kinds.append(_kinds_of_rows(self.shape, rows))
         key = self.shape.key
         if key in rows.columns:
-            self._keys.append(_numbered(rows[key]))
+            self._keys.append(_times(rows[key]))
 
     def findings(self) -> list[Finding]:
         """Evaluate the suite and return one finding per expectation. Raises `CheckEngineError`."""
@@ -99,17 +99,11 @@ class TableCheck:
         return [*findings, *self._uniqueness()] if findings[0].success else findings
 
     def _uniqueness(self) -> list[Finding]:
-        key, offset = self.shape.key, 0
         if not self._keys:
             return []
-        unique = [_expect("column_values_to_be_unique", "unique", column=key)]
-        numbers = []
-        for (
-            chunk
-        ) in self._keys:  # a chunk's numbers are below its height: the offset keeps those of two chunks distinct
-            numbers.append(chunk + offset)
-            offset += chunk.len()
-        return _validate(self.table, unique, _pandas(pl.concat(numbers).to_frame(key)))
+        keys = pl.concat(self._keys)
+        once = [_expect("column_values_to_be_between", "unique", column=self.shape.key, max_value=1)]
+        return _validate(self.table, once, _pandas(keys), keys[_ROWS].to_list())
 
 
 def preload() -> threading.Thread:
@@ -137,11 +131,12 @@ def check_release(summary: ReleaseSummary, max_drop: float = 0.1) -> list[Findin
     return [replace(f, found=", ".join(f"{c}: {row[c]}" for c in f.column.split(", "))) for f in findings]
 
 
-def _numbered(key: pl.Series) -> pl.Series:
-    """Replace each distinct text of a chunk by a distinct number below the chunk's height."""
+def _times(key: pl.Series) -> pl.DataFrame:
+    """Return how often the texts of a chunk occur in it, under the key's name, and how many rows have such a text."""
     if key.hash().n_unique() == key.len():  # all hashes differ, so all texts do
-        return pl.int_range(key.len(), dtype=pl.Int32, eager=True)
-    return key.rank("dense").cast(pl.Int32) - 1
+        return pl.DataFrame({key.name: [1], _ROWS: [key.len()]}, schema=dict.fromkeys((key.name, _ROWS), pl.Int64))
+    times = key.to_frame().group_by(key.name).len().select(pl.col("len").cast(pl.Int64).alias(key.name))
+    return times.group_by(key.name).agg((pl.col(key.name).first() * pl.len()).cast(pl.Int64).alias(_ROWS))
 
 
 def _kinds_of_rows(shape: Shape, rows: pl.DataFrame) -> pl.DataFrame:

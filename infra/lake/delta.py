@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from infra.lake.access import single_writer, storage_options, store_errors, table_address
@@ -42,6 +42,7 @@ MANY_FILES: Final = 100
 SMALL_FILE: Final = 2**24
 """This many files of fewer bytes in a partition are merged: each commit reads the list of all files."""
 FILE_SCHEME: Final = "file://"
+KEEP_LOG: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 def open_lake(root: Place) -> None:
@@ -93,7 +94,8 @@ def opened_once() -> Iterator[None]:
         _opened.reset(before)
 
 
-def _open_table(root: Place, name: str, version: int | None = None) -> DeltaTable:
+def open_table(root: Place, name: str, version: int | None = None) -> DeltaTable:
+    """Return a table at a version, the newest by default, with unescaped paths."""
     opened = _opened.get()
     if opened is None or version is None:  # the newest version may be another one a moment later
         return _open_version(root, name, version)
@@ -130,7 +132,7 @@ def _find_table(root: Place, name: str) -> DeltaTable | None:
 def _write(root: Place, name: str, rows: pl.DataFrame, **options: Any) -> None:
     with store_errors(root, name):
         at, storage = table_address(root, name), storage_options(root)
-        write_deltalake(at, rows, storage_options=storage, commit_properties=_commit_properties(), **options)
+        write_deltalake(at, rows, storage_options=storage, **_commit_options(), **options)
 
 
 _run: Final[ContextVar[str | None]] = ContextVar("run", default=None)
@@ -146,9 +148,13 @@ def signed_by(run: str) -> Iterator[None]:
         _run.reset(before)
 
 
-def _commit_properties() -> CommitProperties | None:
+def _commit_options() -> dict[str, Any]:
+    """Return what every commit is given: its run, and that commits of older versions stay in the log."""
+    # By default Delta deletes them after 30 days, and the older releases could not be read any more; which may go is
+    # for `infra.lake.retention` to decide.
     run = _run.get()
-    return None if run is None else CommitProperties(custom_metadata={RUN_PROPERTY: run})
+    signature = None if run is None else CommitProperties(custom_metadata={RUN_PROPERTY: run})
+    return {"commit_properties": signature, "post_commithook_properties": KEEP_LOG}
 
 
 def _create(root: Place, name: str, schema: pl.Schema) -> None:
@@ -172,7 +178,7 @@ def own_versions(root: Place, names: Iterable[str], released: dict[str, int]) ->
     versions = newest_versions(root, names)
     for name, version in versions.items():
         since = version - released.get(name, 0)
-        for commit in _open_table(root, name, version).history(since) if since > 0 else []:  # newest first
+        for commit in open_table(root, name, version).history(since) if since > 0 else []:  # newest first
             if (run := commit.get(RUN_PROPERTY)) != _run.get():
                 message = f"lake: another run ({run}) wrote to the table {name} at the same time"
                 raise StoreError(f"{message}; nothing was published: run it again when that one has ended")
@@ -197,8 +203,8 @@ def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIO
             raise StoreError(f"{message}, expected version {released[name]} of the last release: {hint}")
         if table is not None and newest > released.get(name, 0):
             with single_writer(root, name):
-                table.restore(released.get(name, 0), commit_properties=_commit_properties())
-            table = _open_table(root, name)
+                table.restore(released.get(name, 0), **_commit_options())
+            table = open_table(root, name)
         if table is not None and name in TABLES:
             _add_missing_columns(root, name, table)
 
@@ -210,7 +216,7 @@ def _add_missing_columns(root: Place, name: str, table: DeltaTable) -> None:
     if missing:
         wanted = Schema.from_arrow(pl.DataFrame(schema=frame_schema(tuple(missing))).to_arrow().schema)
         with single_writer(root, name):
-            table.alter.add_columns(wanted.fields, commit_properties=_commit_properties())
+            table.alter.add_columns(wanted.fields, **_commit_options())
 
 
 def append(root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
@@ -260,7 +266,7 @@ def scan(root: Place, name: str, version: int | None = None, partitions: list[st
 
     Raises `StoreError` if a file that would be read is missing or truncated.
     """
-    table = _open_table(root, name, version)
+    table = open_table(root, name, version)
     refuse_damage(root, name, table, partitions)
     frame = pl.scan_delta(table)
     if name in TABLES:
@@ -286,11 +292,8 @@ def merge_small_files(root: Place, name: str) -> int:
         return 0
     with single_writer(root, name):
         chosen = [("partition", "in", many["partition"].sort().to_list())]
-        commit = _commit_properties()
-        metrics = table.optimize.compact(
-            chosen, max_concurrent_tasks=2, writer_properties=WRITER, commit_properties=commit
-        )
-        table.vacuum(dry_run=False, commit_properties=_commit_properties())
+        metrics = table.optimize.compact(chosen, max_concurrent_tasks=2, writer_properties=WRITER, **_commit_options())
+        table.vacuum(dry_run=False, **_commit_options())
     return int(metrics["numFilesRemoved"])
 
 
@@ -310,13 +313,13 @@ def group_partitions(sizes: Iterable[tuple[str, int]], rows: int, most: int | No
 
 def partition_sizes(root: Place, name: str, version: int | None = None) -> list[tuple[str, int]]:
     """Return the partitions of a table's version, and their bytes."""
-    adds = pl.DataFrame(_open_table(root, name, version).get_add_actions(flatten=True))
+    adds = pl.DataFrame(open_table(root, name, version).get_add_actions(flatten=True))
     return adds.group_by(pl.col("partition.partition")).agg(pl.col("size_bytes").sum()).sort(pl.all()).rows()
 
 
 def partition_rows(root: Place, name: str) -> pl.DataFrame:
     """Return the number of rows per partition, retired ones included: partition, rows."""
-    adds = pl.DataFrame(_open_table(root, name).get_add_actions(flatten=True))
+    adds = pl.DataFrame(open_table(root, name).get_add_actions(flatten=True))
     adds = adds.select(pl.col("partition.partition").alias("partition"), pl.col("num_records").alias("rows"))
     return adds.group_by("partition").agg(pl.col("rows").sum())
 
@@ -334,7 +337,7 @@ def overwrite(
             _write(root, name, rows, **options)
     else:
         with single_writer(root, name):
-            _open_table(root, name).delete(predicate, commit_properties=_commit_properties())
+            open_table(root, name).delete(predicate, **_commit_options())
 
 
 def delete_submission(root: Place, name: str, submission: str) -> None:
@@ -342,9 +345,7 @@ def delete_submission(root: Place, name: str, submission: str) -> None:
     table = _find_table(root, name)
     if table is not None:
         with single_writer(root, name):  # the id is our own hexadecimal, never delivered text
-            table.delete(
-                f"submission_id = '{submission}'", writer_properties=WRITER, commit_properties=_commit_properties()
-            )
+            table.delete(f"submission_id = '{submission}'", writer_properties=WRITER, **_commit_options())
 
 
 def remove_old_files(root: Place, name: str) -> None:
@@ -353,18 +354,24 @@ def remove_old_files(root: Place, name: str) -> None:
     table = _find_table(root, name)
     if table is not None:
         with single_writer(root, name):
-            table.vacuum(0, dry_run=False, enforce_retention_duration=False, commit_properties=_commit_properties())
+            table.vacuum(0, dry_run=False, enforce_retention_duration=False, **_commit_options())
 
 
 def files(root: Place, name: str, version: int, partitions: list[str] | None = None) -> list[str]:
     """Return the Parquet files of a table's version, for engines that read files (DuckDB)."""
-    table = _open_table(root, name, version)
+    table = open_table(root, name, version)
     return table.file_uris([("partition", "in", partitions)] if partitions else None)
+
+
+def data_files(root: Place, name: str, version: int) -> set[str]:
+    """Return the Parquet files of a table's version, as keys within the lake."""
+    adds = pl.DataFrame(open_table(root, name, version).get_add_actions(flatten=True))
+    return {f"{name}/{unquote(path)}" for path in adds["path"]}
 
 
 def oldest_columns(root: Place, name: str, version: int) -> set[str]:
     """Return the columns of the oldest file of a table in a folder: files that were written later have no fewer."""
-    table = _open_table(root, name, version)
+    table = open_table(root, name, version)
     adds = pl.DataFrame(table.get_add_actions(flatten=True)).sort("modification_time").head(1)
     oldest = [uri for uri in table.file_uris() if any(uri.endswith(path) for path in adds["path"])]
     names = {field.name for field in table.schema().fields}
@@ -373,16 +380,16 @@ def oldest_columns(root: Place, name: str, version: int) -> set[str]:
 
 def dataset(root: Place, name: str, version: int) -> "Dataset":
     """Return a table's version as a pyarrow dataset, for engines that cannot read S3 (DuckDB without extensions)."""
-    return _open_table(root, name, version).to_pyarrow_dataset()
+    return open_table(root, name, version).to_pyarrow_dataset()
 
 
 def damaged_files(root: Place, name: str, version: int | None = None) -> list[DamagedFile]:
     """Return the files of a table's version (the newest by default) that are missing or not as long as written."""
     if version is None and not exists(root, name):
         return []
-    return all_damage(root, name, _open_table(root, name, version))
+    return all_damage(root, name, open_table(root, name, version))
 
 
 def list_partitions(root: Place, name: str, version: int) -> list[str]:
     """Return the partitions (months) of a table's version, sorted."""
-    return sorted({str(p["partition"]) for p in _open_table(root, name, version).partitions()})
+    return sorted({str(p["partition"]) for p in open_table(root, name, version).partitions()})

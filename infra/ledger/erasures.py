@@ -61,9 +61,10 @@ def unfinished_erasures(engine: Engine) -> list[str]:
 
 
 def oldest_readable_release(engine: Engine) -> int:
-    """Return the number of the oldest release that can be read: those before the last erasure cannot."""
+    """Return the number of the oldest release that can be read: those before an erasure, or a new lake, cannot."""
+    rebuilt = sa.select(sa.func.max(t.releases.c.release)).where(t.releases.c.rebuilt_at.is_not(None))
     with engine.connect() as connection:
-        return connection.scalar(sa.select(sa.func.max(t.erasures.c.release))) or 1
+        return max(connection.scalar(query) or 1 for query in (sa.select(sa.func.max(t.erasures.c.release)), rebuilt))
 
 
 def inbox_objects(engine: Engine, submission: str) -> list[str]:

@@ -18,6 +18,7 @@ from infra.ledger.sql import (
     read_by_ids,
     read_frame,
     stored_frame,
+    utc_now,
     write_transaction,
 )
 from schemas.errors import StoreError
@@ -39,6 +40,10 @@ class Release(TypedDict):
     """Always present when read; when written it comes from `RecordsPublished`."""
     tree_head: NotRequired[dict[str, Any] | None]
     """The signed head of its tree, None in a release of an older version: head, signature, public_key, peaks."""
+    removed_at: NotRequired[datetime | None]
+    """Since when it cannot be read, UTC without a zone; None while it can."""
+    rebuilt_at: NotRequired[datetime | None]
+    """When the lake was rebuilt with it, if it was: then it has no older release."""
 
 
 def publish_release(
@@ -99,6 +104,35 @@ def update_tables(engine: Engine, release: int, tables: Mapping[str, int]) -> No
     row = sa.update(t.releases).where(t.releases.c.release == release)
     with write_transaction(engine) as connection:
         connection.execute(row.values(tables=json.dumps(dict(tables), sort_keys=True)))
+
+
+def oldest_kept_release(engine: Engine) -> int:
+    """Return the number of the oldest release that was not removed."""
+    removed = sa.select(sa.func.max(t.releases.c.release)).where(t.releases.c.removed_at.is_not(None))
+    with engine.connect() as connection:
+        return (connection.scalar(removed) or 0) + 1
+
+
+def mark_removed(engine: Engine, before: int) -> None:
+    """Record that the releases before this one can be read no more; those that were already keep their time."""
+    c = t.releases.c
+    older = sa.update(t.releases).where(c.release < before, c.removed_at.is_(None))
+    with write_transaction(engine) as connection:
+        connection.execute(older.values(removed_at=utc_now()))
+
+
+def name_rebuilt(engine: Engine, release: int, tables: Mapping[str, int], batches: pl.DataFrame) -> None:
+    """Name a rebuilt lake's tables for a release, and the batches of its claims (submission_id, batch), at once."""
+    c = t.submissions.c
+    fields = {"tables": json.dumps(dict(tables), sort_keys=True), "rebuilt_at": utc_now()}
+    each = (
+        sa.update(t.submissions).where(c.submission_id == sa.bindparam("submission")).values(batch=sa.bindparam("at"))
+    )
+    rows = batches.select(submission="submission_id", at="batch").to_dicts()
+    with write_transaction(engine) as connection:
+        connection.execute(sa.update(t.releases).where(t.releases.c.release == release).values(fields))
+        if rows:
+            connection.execute(each, rows)
 
 
 def as_release(row: Mapping[str, Any]) -> Release:

@@ -182,12 +182,15 @@ releases: Final = Table(
     text("rules_digest"),
     Column("models", Text, nullable=False, server_default="{}"),
     text("tree_head", nullable=True),
+    time("removed_at", nullable=True),
+    time("rebuilt_at", nullable=True),
 )
 """One row makes a release visible: the table versions that belong together (`tables`, JSON text: name -> version).
 
 `models`: which model scored each record kind (JSON text: kind -> kind_digest, model_digest).
 `tree_head`: the signed head of the tree of what became of each row (JSON text: head, signature, public_key, peaks);
-null in releases of older versions of Engang.
+null in releases of older versions of Engang. `removed_at`: when what it has in the lake was given up; null while it
+can be read. `rebuilt_at`: when the lake was rebuilt with it, so that it has nothing of older ones.
 """
 
 row_counts: Final = Table(

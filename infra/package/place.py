@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -64,11 +64,7 @@ def list_version(root: Place, entry: dict[str, Any]) -> int:
     others = [other for other in read_versions(root) if other["release"] != entry["release"]]
     versions = sorted([*others, entry], key=lambda each: int(each["release"]))
     newest = int(versions[-1]["release"])
-    text = json.dumps({"latest": newest, "versions": versions}, ensure_ascii=False, indent=1)
-    if isinstance(root, Path):
-        write_atomic(root / VERSIONS, text)
-    else:
-        _replace_text(_store(root), VERSIONS, text)
+    _write_versions(root, json.dumps({"latest": newest, "versions": versions}, ensure_ascii=False, indent=1))
     return newest
 
 
@@ -109,6 +105,29 @@ def remove_packages(root: Place) -> None:
         for found in list(store.listing(f"{name}/", overwritten=True)):
             store.delete(found.key)
     store.delete(VERSIONS)
+
+
+def remove_versions(root: Place, releases: Collection[int]) -> None:
+    """Remove the packages of these releases; they are listed no more before anything of them goes."""
+    text = _read(root, VERSIONS)
+    if text is not None:
+        known = json.loads(text)
+        versions = [each for each in known["versions"] if each["release"] not in releases]
+        _write_versions(root, json.dumps({**known, "versions": versions}, ensure_ascii=False, indent=1))
+    for name in {str(release) for release in releases} & set(_package_names(root)):
+        if isinstance(root, Path):
+            shutil.rmtree(root / name)
+            continue
+        store = _store(root)
+        for found in list(store.listing(f"{name}/", overwritten=True)):
+            store.delete(found.key)
+
+
+def _write_versions(root: Place, text: str) -> None:
+    if isinstance(root, Path):
+        write_atomic(root / VERSIONS, text)
+    else:
+        _replace_text(_store(root), VERSIONS, text)
 
 
 def _package_names(root: Place) -> list[str]:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from flows.check_page.texts import LANGUAGES, Language
 from flows.installation import open_installation
 from flows.site.build import write_site
-from flows.site.writer import page_path
+from flows.site.find import page_path
 from tests.support.accessibility import assert_accessible
 from tests.support.paths import ROOT
 

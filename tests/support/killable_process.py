@@ -20,6 +20,7 @@ from flows import installation as opening
 from flows import pipeline as steps
 from flows.intake import deliveries
 from flows.intake.deliveries import make_delivery
+from flows.release.rebuild import rebuild_lake
 from flows.release.verify import lake_digest
 from flows.releases import find_release, read_table
 from infra.checks import engine as checks
@@ -131,7 +132,12 @@ def look(home: opening.Installation, _: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def rebuild(home: opening.Installation, _: dict[str, Any]) -> int:
+    return rebuild_lake(home).submissions
+
+
 STEPS: dict[str, Callable[[opening.Installation, dict[str, Any]], Any]] = {
+    "rebuild": rebuild,
     "submit": submit,
     "nightly": nightly,
     "look": look,
@@ -141,7 +147,7 @@ STEPS: dict[str, Callable[[opening.Installation, dict[str, Any]], Any]] = {
 def child(command: dict[str, Any], answer: Path) -> None:
     """Do one step in a home; write what it gave, unless killed before."""
     unchecked()
-    if command["step"] == "submit":
+    if command["step"] in {"submit", "rebuild"}:
         forked_reader.start()
     clock = Clock(command.get("kill_at"))
     home = open_small(Path(command["home"]))

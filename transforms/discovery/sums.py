@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from transforms.discovery.evidence import Values
 
@@ -82,6 +81,8 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
 
 def _exact_parts(parts: Values, total: Values) -> list[int]:
     """Return the parts of which the total is the sum, found robustly: places that do not add up lose their weight."""
+    from scipy.optimize import nnls  # readers of what was found need none of it
+
     weights = 1 / np.maximum(np.abs(total), 1.0)
     chosen: list[int] = []
     for _ in range(5):

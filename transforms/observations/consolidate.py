@@ -50,6 +50,7 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
 
     Each has the `arrival` and the `stream` of its submission (`transforms.submissions`).
     """
+    claims = claims.rechunk()  # rows are taken out of it again and again: from many chunks that takes ten times as long
     items = agreement.group_by_item(claims)
     claims = claims.with_columns(corrected_buckets(claims, items).alias("bucket"))
     live = claims.filter(pl.col("bucket").is_null()) if claims["bucket"].count() else claims
@@ -155,8 +156,9 @@ def _observations(judged: pl.DataFrame) -> pl.DataFrame:
         "reporters": pl.col("reporters").cast(pl.Int32),
     }
     names = [n for n in frame_schema(OBSERVATION).names() if n != "release"]
-    facts = mark_hidden(judged).lazy().filter("represents").with_columns(**fact).select(names)
-    return facts.sort("item_id").collect()  # an item is then in one small row group of its month's file
+    facts = mark_hidden(judged).lazy().filter("represents").with_columns(**fact).select(names).collect()
+    # An item is then in one small row group of its month's file. Rows are taken from one chunk at a tenth of the cost.
+    return facts.rechunk().sort(identity.text_sort_keys("item_id"))
 
 
 def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:
@@ -214,7 +216,7 @@ columns follow from the identity, of which item_id is the hash, and from the byt
 def lane_sums(observations: pl.DataFrame, sources: pl.DataFrame) -> tuple[int, ...]:
     """Return the summed lanes of these facts and sources: their share of the release's digest."""
     sums = [
-        table.lazy().select(identity.lanes(*map(pl.col, columns))).sum().collect(engine="streaming").row(0)
+        identity.frame_lanes(table, *map(pl.col, columns)).sum().row(0)
         for table, columns in ((observations, FACT_CONTENT), (sources, SOURCE_CONTENT))
     ]
     return tuple(sum(lanes) for lanes in zip(*sums, strict=True))

@@ -82,7 +82,7 @@ def inputs_of(
         decisions=decisions,
         rematch=known is not None and known != match_digests(kind, model),
         first=kind.kind not in tables,
-        release=last["release"] + 1 if last else 1,
+        release=last["release"] + 1 if last else installation.presets.first_release,
         released=tables,
         batches=counted_batches(submissions),
     )

@@ -89,7 +89,7 @@ def _write_part(root: Place, inputs: KindInputs, part: RecordsPart) -> dict[str,
         name: _differing(part.after.items, part),
         f"{name}_sources": _differing(part.after.sources, part),
         f"{name}_conflicts": _differing(part.after.conflicts, part),
-        f"{name}_changes": part.changes.clear() if inputs.release == 1 else part.changes,
+        f"{name}_changes": part.changes if inputs.released else part.changes.clear(),
     }
     _append(root, inputs, {f"{name}_retired": _retired(replaced, "item")})
     return _append(root, inputs, rows)

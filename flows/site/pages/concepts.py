@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from flows.site.blocks import Cell, ForeignText, KeyFigures, PageLink, PageSection, PageTable, Paragraph, SitePage
+from flows.site.find import page_path
 from flows.site.pages.conflicts import conflict_table
 from flows.site.pages.overlap import pair_rows, pair_table
-from flows.site.writer import SiteWriter, page_path
+from flows.site.writer import SiteWriter
 
 AGREEMENT_ORDER: Final = ("single", "complete", "consistent", "conflict")
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 import polars as pl
 
 from flows.site.blocks import Cell, CodeBlock, KeyFigures, PageLink, PageSection, PageTable, Paragraph, SitePage
-from flows.site.writer import SiteWriter, page_path
+from flows.site.find import page_path
+from flows.site.writer import SiteWriter
 
 MOST_CLAIMS: Final = 700
 """Claims of conflicts that one page lists."""

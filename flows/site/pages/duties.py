@@ -16,10 +16,11 @@ from flows.site.blocks import (
     Paragraph,
     SitePage,
 )
+from flows.site.find import page_path
 from flows.site.pages.conflicts import conflict_table
 from flows.site.pages.overlap import pair_rows, pair_table
 from flows.site.pages.start import latest_scope
-from flows.site.writer import SiteWriter, page_path
+from flows.site.writer import SiteWriter
 
 MOST_DUTIES: Final = 500
 MOST_AGENCIES: Final = 200

@@ -16,8 +16,9 @@ from flows.site.blocks import (
     Paragraph,
     SitePage,
 )
+from flows.site.find import page_path
 from flows.site.records import RecordContent
-from flows.site.writer import SiteWriter, page_path
+from flows.site.writer import SiteWriter
 from schemas.kind import Kind
 
 MOST_JOINED_REPORTS: Final = 12

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from flows.site.blocks import CodeBlock, CodeText, ForeignText, PageLink, PageSection, PageTable, Paragraph, SitePage
-from flows.site.writer import SiteWriter, page_path
+from flows.site.find import page_path
+from flows.site.writer import SiteWriter
 from schemas.dictionary import dictionary
 
 LOADERS: Final = {

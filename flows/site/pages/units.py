@@ -7,7 +7,8 @@ import polars as pl
 
 from flows.site.blocks import Cell, KeyFigures, Lines, PageLink, PageSection, PageTable, Paragraph, Picture, SitePage
 from flows.site.drawings import BarRow, draw_bars
-from flows.site.writer import SiteWriter, page_path
+from flows.site.find import page_path
+from flows.site.writer import SiteWriter
 
 
 def units_page(writer: SiteWriter) -> SitePage:

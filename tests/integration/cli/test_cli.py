@@ -27,7 +27,7 @@ from tests.support.small_installation import HEADER, open_small
 pytestmark = pytest.mark.usefixtures("unchecked")
 COMMANDS = [
     "backfill", "backfills", "backfills discard", "backfills list", "blocks", "burden", "burden minimal",
-    "check", "check-page", "concepts", "contracts", "contracts diff", "contracts list",
+    "check", "check-page", "clean", "concepts", "contracts", "contracts diff", "contracts list",
     "contracts new", "contracts show", "contracts test", "decide", "decisions",
     "decisions export", "decisions import", "decisions list", "decisions withdraw", "demo", "discover",
     "discover change", "discover review",
@@ -37,7 +37,7 @@ COMMANDS = [
     "kinds", "kinds list", "kinds new", "kinds show", "known", "mart", "mart status", "mart sync",
     "models", "models export", "models import", "models list", "models pin", "models show",
     "nightly", "obligations", "obligations import", "obligations overlap", "obligations sums", "overlap", "prefill",
-    "query", "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
+    "query", "rebuild", "receipt", "receipt extends", "receipt heads", "receipt show", "receipt verify",
     "rejects", "releases", "review", "serve", "site", "status", "submit", "train", "units",
     "verify", "why-not", "withdraw",
 ]  # fmt: skip

@@ -33,7 +33,7 @@ def send(home: Installation, days: range) -> list[str]:
 
 
 def files(home: Installation) -> list[str]:
-    table = lake._open_table(home.settings.lake, "claims")  # noqa: SLF001  no public function returns how many files a table has
+    table = lake.open_table(home.settings.lake, "claims")
     return table.file_uris()
 
 

@@ -20,7 +20,8 @@ from flows.release.publish import Night
 from flows.releases import find_release
 from flows.site import content
 from flows.site.build import WrittenSite, write_site
-from flows.site.writer import page_path, site_texts
+from flows.site.find import page_path
+from flows.site.writer import site_texts
 from schemas.errors import UsageError
 from tests.support.cli_runner import engang
 from tests.support.sites import HOSTILE, SECRETS, links_of, make_home

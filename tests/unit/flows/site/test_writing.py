@@ -9,8 +9,9 @@ import pytest
 
 from flows.check_page.texts import Language
 from flows.site.drawings import BarRow, draw_bars, draw_heat, draw_steps
+from flows.site.find import page_path
 from flows.site.render import MENU, render_drawing
-from flows.site.writer import SiteWriter, page_path, site_texts
+from flows.site.writer import SiteWriter, site_texts
 
 TITLES: Final = ("Title", "Text")
 NARROW: Final = "\N{NARROW NO-BREAK SPACE}"

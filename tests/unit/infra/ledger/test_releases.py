@@ -45,7 +45,13 @@ def test_before_the_first_release_there_is_none(engine: Engine) -> None:
 def test_the_current_release_is_the_one_with_the_highest_number(engine: Engine) -> None:
     for number in (9, 10, 2):
         publish(engine, number)
-    assert ledger.current_release(engine) == {**release(10), "models": {}, "tree_head": None}
+    assert ledger.current_release(engine) == {
+        **release(10),
+        "models": {},
+        "tree_head": None,
+        "removed_at": None,
+        "rebuilt_at": None,
+    }
     assert ledger.read_releases(engine)["release"].to_list() == [2, 9, 10]
 
 
