@@ -10,6 +10,7 @@ from flows.check_page.texts import LANGUAGES, Language
 from flows.dossier_page.page import STYLE_FILE
 from flows.site.blocks import SitePage
 from flows.site.drawings import Drawing
+from flows.site.explorer import SCRIPTS
 from flows.site.writer import SiteWriter, site_texts
 
 SITE_FOLDER: Final = Path(__file__).parent
@@ -19,7 +20,7 @@ SHAPE_RULES: Final = (".own", ".hatch", ".heat")
 """How the lines of the style begin that fill shapes."""
 MENU: Final = (
     "index", "burden", "obligations", "agencies", "units", "concepts", "overlap", "found", "conflicts", "records",
-    "changes", "coverage", "methods", "dictionary", "use", "operations",
+    "changes", "coverage", "explorer", "methods", "dictionary", "use", "operations",
 )  # fmt: skip
 """The pages that each page links to, by the name of their file."""
 
@@ -63,10 +64,11 @@ def _names(language: Language) -> dict[str, str]:
 
 
 def shared_files() -> dict[str, str]:
-    """Return the files that all pages share, by name: the style and the script."""
-    own = (SITE_FOLDER / "static" / "site.css").read_text(encoding="utf-8")
-    script = (SITE_FOLDER / "static" / "filter.js").read_text(encoding="utf-8")
-    return {"style.css": f"{STYLE_FILE.read_text(encoding='utf-8')}\n{own}", "filter.js": script}
+    """Return the files that pages share, by name: the style and the scripts."""
+    static = SITE_FOLDER / "static"
+    style = "\n".join(file.read_text(encoding="utf-8") for file in (STYLE_FILE, static / "site.css"))
+    scripts = {name: (static / name).read_text(encoding="utf-8") for name in ("filter.js", *SCRIPTS)}
+    return {"style.css": style, **scripts}
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urldefrag
 
+import polars as pl
 import pytest
 
 from flows.check_page.texts import LANGUAGES
@@ -17,9 +18,10 @@ from flows.installation import Installation
 from flows.monitoring.publications import publication_problems, publish_after_release
 from flows.pipeline import write_site_night
 from flows.release.publish import Night
-from flows.releases import find_release
+from flows.releases import find_release, read_table
 from flows.site import content
 from flows.site.build import WrittenSite, write_site
+from flows.site.tables import EXPLORED
 from flows.site.writer import page_path, site_texts
 from schemas.errors import UsageError
 from tests.support.cli_runner import engang
@@ -77,6 +79,7 @@ def pages(site: WrittenSite) -> list[Path]:
         ("dictionary.html", ("observations 19", "conflicts 21")),
         ("dictionary/observations.html", ("Table observations", "conf_status", "SDMX")),
         ("use.html", ("open_dataset('releases/2/observations')", "@misc{engang_release_2", "No licence is stated")),
+        ("explorer.html", ("First rows: observations", "observations.parquet", "redundancy")),
         ("operations.html", ("No file is parked.", "helse 2 ")),
     ],
 )  # fmt: skip
@@ -100,6 +103,18 @@ def test_no_page_shows_what_is_withheld(site: WrittenSite) -> None:
     assert [page for page in pages(site) if re.search(patterns, page.read_text(encoding="utf-8"))] == []
 
 
+def test_no_table_has_what_is_withheld_or_personal(site: WrittenSite, home: Installation) -> None:
+    files = sorted((site.folder / "data").glob("*.parquet"))
+    assert [file.stem for file in files] == sorted(EXPLORED)
+    cells = {str(cell) for file in files for row in pl.read_parquet(file).iter_rows() for cell in row}
+    secrets = {str(value) for value in (*SECRETS.values(), SECRETS["small"] + 1)}
+    assert not {cell.removesuffix(".000000000") for cell in cells} & secrets
+    items = pl.read_parquet(site.folder / "data" / "observations.parquet")
+    assert items.height == read_table(home, "observations", find_release(home)).collect().height - 2
+    known = items.filter(pl.col("value").is_not_null())
+    assert known["value_text"].cast(pl.Decimal(38, 9)).to_list() == known["value"].to_list()
+
+
 def test_no_text_from_outside_becomes_markup(site: WrittenSite) -> None:
     shown = 0
     for page in pages(site):
@@ -107,7 +122,7 @@ def test_no_text_from_outside_becomes_markup(site: WrittenSite) -> None:
         assert HOSTILE not in text, page
         assert "<b>" not in text, page
         scripts = re.findall(r"<script[^>]*>", text)
-        assert all("filter.js" in script for script in scripts), page
+        assert all(re.search(r'src="[./]*(filter|explorer|parquet-reader)\.js"', script) for script in scripts), page
         shown += html.escape(HOSTILE) in text or HOSTILE in html.unescape(text)
     assert shown > 10
 
