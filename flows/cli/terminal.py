@@ -152,8 +152,11 @@ def open_here() -> "Installation":
 
 def print_page(installation: "Installation", folder: str, name: str, release: int | None) -> None:
     """Print where the page about something is, if the release has a site (`engang site`)."""
-    from flows.site.find import find_page
-    from flows.site.writer import page_path
+    from flows.releases import find_page
+
+    if find_page(installation, "index.html", release) is None:
+        return
+    from flows.site.writer import page_path  # heavy: only where there is a site
 
     page = find_page(installation, page_path(folder, name), release)
     if page is not None:

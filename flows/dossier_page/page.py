@@ -39,12 +39,16 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 @dataclass(frozen=True)
 class PageLinks:
-    """The links of a dossier that is part of a site: to the page above, and to itself (code, name, address)."""
+    """The links of a dossier that is part of a site: to the page above, and to itself (code, name, address).
+
+    command: the one that gives the same, with its heading.
+    """
 
     above: str
     above_name: str
     languages_name: str
     languages: tuple[tuple[str, str, str], ...]
+    command: tuple[str, str | None]
 
 
 def render_dossier(

@@ -130,6 +130,7 @@ class PageSection:
 class SitePage:
     """A page. path: where it is within the folder of each language; above: the page that lists it, if one does.
 
+    subject: the name in the data of what the page is about, if it is about one thing.
     scripts: files next to the folders of languages that it needs besides the filter; they may read the site's own data.
     """
 
@@ -138,4 +139,5 @@ class SitePage:
     lead: str
     sections: tuple[PageSection, ...]
     above: PageLink | None = None
+    subject: str | None = None
     scripts: tuple[str, ...] = ()

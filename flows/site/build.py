@@ -14,6 +14,7 @@ from flows.installation import Installation
 from flows.overlap.dossier import describe_dossier, draw_up_dossier
 from flows.releases import SITE_MARK, find_release
 from flows.site.blocks import SitePage
+from flows.site.commands import page_command
 from flows.site.content import MOST_DOSSIERS, SiteContent, read_content
 from flows.site.explorer import explorer_page
 from flows.site.pages.burden import burden_page
@@ -156,8 +157,14 @@ def _rendered(writer: SiteWriter, tables: tuple[SiteTable, ...]) -> Iterator[tup
     for obligation, dossier in writer.dossiers.items():
         path = page_path("obligations", obligation)
         switch = tuple((each["code"], each["name"], f"../../{each['code']}/{path}") for each in languages)
+        command = page_command(path, obligation, writer.content.release["release"])
+        texts = writer.texts
         links = PageLinks(
-            "../obligations.html", writer.texts["obligations"]["title"], writer.texts["languages"], switch
+            "../obligations.html",
+            texts["obligations"]["title"],
+            texts["languages"],
+            switch,
+            (texts["command"], command),
         )
         yield path, render_dossier(dossier, writer.content.installation.vocabulary, writer.language, links)
 

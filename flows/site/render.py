@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from flows.check_page.texts import LANGUAGES, Language
 from flows.dossier_page.page import STYLE_FILE
 from flows.site.blocks import SitePage
+from flows.site.commands import page_command
 from flows.site.drawings import Drawing
 from flows.site.explorer import SCRIPTS
 from flows.site.writer import SiteWriter, site_texts
@@ -38,6 +39,7 @@ def render_page(writer: SiteWriter, page: SitePage) -> str:
         hatched=HATCHED,
         release=writer.number(release["release"]),
         digest=release["digest"],
+        command=page_command(page.path, page.subject, release["release"]),
     )
 
 

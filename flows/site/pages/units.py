@@ -93,7 +93,7 @@ def _unit_page(
     )
     title = texts["unit_title"].format(unit=unit["unit_name"])
     above = PageLink(texts["title"], "units.html")
-    return SitePage(page_path("units", unit["unit_id"]), title, texts["unit_lead"], sections, above)
+    return SitePage(page_path("units", unit["unit_id"]), title, texts["unit_lead"], sections, above, unit["unit_id"])
 
 
 def _twice(writer: SiteWriter, unit: dict[str, Any], items: pl.DataFrame) -> tuple[PageTable | Paragraph, ...]:
