@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from flows.site.drawings import Drawing
+from flows.dossier_page.drawings import Drawing
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ class PageSection:
 class SitePage:
     """A page. path: where it is within the folder of each language; above: the page that lists it, if one does.
 
+    body: what comes before the sections, as HTML that a template has made.
     subject: the name in the data of what the page is about, if it is about one thing.
     scripts: files next to the folders of languages that it needs besides the filter; they may read the site's own data.
     """
@@ -141,3 +142,4 @@ class SitePage:
     above: PageLink | None = None
     subject: str | None = None
     scripts: tuple[str, ...] = ()
+    body: str | None = None

@@ -7,16 +7,14 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from flows.check_page.texts import LANGUAGES, Language
-from flows.dossier_page.page import STYLE_FILE
+from flows.dossier_page.drawings import HATCHED, Drawing
+from flows.dossier_page.page import PAGE_FOLDER, STYLE_FILE
 from flows.site.blocks import SitePage
 from flows.site.commands import page_command
-from flows.site.drawings import Drawing
 from flows.site.explorer import SCRIPTS
 from flows.site.writer import SiteWriter, site_texts
 
 SITE_FOLDER: Final = Path(__file__).parent
-HATCHED: Final = frozenset({"known", "taken", "late"})
-"""Classes of shapes that have a pattern besides their colour."""
 SHAPE_RULES: Final = (".own", ".hatch", ".heat")
 """How the lines of the style begin that fill shapes."""
 MENU: Final = (
@@ -50,7 +48,7 @@ def render_entry(release: int) -> str:
 
 def render_drawing(drawing: Drawing) -> str:
     """Return a chart as an SVG file of its own."""
-    style = (SITE_FOLDER / "static" / "site.css").read_text(encoding="utf-8")
+    style = STYLE_FILE.read_text(encoding="utf-8")
     rules = [line for line in style.splitlines() if line.startswith(SHAPE_RULES)]
     return _template("drawing.svg").render(d=drawing, hatched=HATCHED, style="\n".join(rules))
 
@@ -76,7 +74,7 @@ def shared_files() -> dict[str, str]:
 @functools.cache
 def _template(name: str) -> Template:
     return Environment(
-        loader=FileSystemLoader(SITE_FOLDER / "templates"),
+        loader=FileSystemLoader((SITE_FOLDER / "templates", PAGE_FOLDER / "templates")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

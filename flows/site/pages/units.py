@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from flows.dossier_page.drawings import BarRow, draw_bars
 from flows.site.blocks import Cell, KeyFigures, Lines, PageLink, PageSection, PageTable, Paragraph, Picture, SitePage
-from flows.site.drawings import BarRow, draw_bars
 from flows.site.writer import SiteWriter, page_path
 
 
