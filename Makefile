@@ -1,5 +1,5 @@
 # Short names for the commands of README and CONTRIBUTING.
-.PHONY: demo test thorough coverage golden lint hooks bench checkov judges reference
+.PHONY: demo test thorough coverage golden lint hooks bench checkov judges reference reader
 
 demo: .venv
 	.venv/bin/engang demo
@@ -30,6 +30,9 @@ checkov: .venv
 
 judges: .venv
 	.venv/bin/pytest -n 0 -m slow tests/integration/package/test_judges.py
+
+reader:
+	flows/site/reader/build.sh
 
 reference: .venv
 	.venv/bin/python -m schemas.reference

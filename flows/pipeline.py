@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.contracts.gate import unusable_contracts
+from flows.events import SITE_PUBLISHED, deliver_outbox, publish_event
 from flows.export_mode import ExportMode
 from flows.installation import Installation
 from flows.intake.arrivals import receive_arrivals
@@ -157,4 +158,9 @@ def write_site_night(
     from flows.site.build import write_site  # heavy: only where there is a site
 
     progress("writing the site")
-    return publish_after_release(installation, SITE, lambda: write_site(installation, done.release).folder, progress)
+    folder = publish_after_release(installation, SITE, lambda: write_site(installation, done.release).folder, progress)
+    if folder is not None:
+        data = {"release": done.release, "digest": done.digest, "site": str(folder)}
+        if publish_event(installation, SITE_PUBLISHED, f"release/{done.release}", data, key=str(done.digest)):
+            deliver_outbox(installation)
+    return folder

@@ -21,6 +21,8 @@ from schemas.overlap import MEASURED_TABLES
 
 SITE_MARK: Final = "site.json"
 """The file by which a folder is recognised as a site, so that nothing else is ever replaced or removed."""
+PAGE_LANGUAGE: Final = "en"
+"""The language of the commands, and so of the pages that they and events name."""
 
 
 def find_sites(installation: Installation) -> list[Path]:
@@ -36,6 +38,25 @@ def site_of(installation: Installation, release: int) -> Path | None:
     """Return the folder of a release's site, None if it has none."""
     folder = installation.settings.site_folder.resolve() / f"release-{release}"
     return folder if (folder / SITE_MARK).is_file() else None
+
+
+def find_page(installation: Installation, path: str, number: int | None = None) -> Path | None:
+    """Return a page of the site of a release, by default the current one; None if it is not there.
+
+    path: within the folder of a language (`flows.site.find.page_path`).
+    """
+    current = ledger_releases.current_release(installation.engine)
+    if number is None and current is not None:
+        number = current["release"]
+    site = None if number is None else site_of(installation, number)
+    page = site / PAGE_LANGUAGE / path if site else None
+    return page if page and page.is_file() else None
+
+
+def page_note(installation: Installation, path: str) -> dict[str, str]:
+    """Return the key `page` of an event: the page of the current release's site about it; nothing if there is none."""
+    page = find_page(installation, path)
+    return {"page": str(page)} if page else {}
 
 
 def find_release(installation: Installation, number: int | None = None) -> Release:

@@ -17,6 +17,7 @@ from flows.cli.terminal import (
     one_line,
     open_here,
     print_json,
+    print_page,
     print_progress,
     print_table,
     print_text,
@@ -100,6 +101,7 @@ def submit_command(
     else:
         _print_receipts(receipts)
         _print_faults(installation, receipts)
+        print_page(installation, "obligations", installation.contract(contract).obligation, None)
     if any(r.has_problems for r in receipts):
         raise typer.Exit(FOUND_PROBLEMS)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -17,9 +17,13 @@ from flows.cli.terminal import (
     print_alarm,
     print_json,
     print_list,
+    print_page,
     print_table,
     print_text,
 )
+
+if TYPE_CHECKING:
+    from flows.installation import Installation
 
 
 class ReceiptGroup(TyperGroup):
@@ -41,6 +45,8 @@ app.add_typer(receipt_app, name="receipt")
 OutOption = Annotated[Path | None, typer.Option("--out", help="Write the receipt, with its proofs, to this file.")]
 KEY_DIGITS: Final = 16
 """Digits of a key or a root that a line shows."""
+MOST_PAGES: Final = 3
+"""Items whose pages are listed."""
 
 
 @receipt_app.command("show")
@@ -59,13 +65,15 @@ def show_command(
     from flows.receipts.receipt import ReceiptRequest, submission_receipt
 
     asked = ReceiptRequest(submission, release=release, row=row, every=every, since=since)
-    receipt = submission_receipt(open_here(), asked)
+    installation = open_here()
+    receipt = submission_receipt(installation, asked)
     if out is not None:
         write_receipt(out, receipt)
     if json:
         print_json(receipt)
         return
     _print_receipt(receipt, listed_all=every or row is not None)
+    _print_pages(installation, receipt)
     if out is None:
         print_text("--out FILE writes the receipt; `engang receipt verify FILE` checks it, without this installation")
     else:
@@ -83,6 +91,16 @@ def _print_receipt(receipt: dict[str, Any], *, listed_all: bool) -> None:
     leaves = ", ".join(str(leaf["index"]) for leaf in receipt["leaves"][-3:])
     key = receipt["head"]["public_key"][:KEY_DIGITS]
     print_text(f"proved by leaf {leaves} of the tree of release {receipt['release']}, signed by key {key}...")
+
+
+def _print_pages(installation: "Installation", receipt: dict[str, Any]) -> None:
+    """Print the pages of the release's site on the obligation, and on the first items that others contradict."""
+    contract = installation.contracts.get(receipt["contract"])
+    if contract is not None:
+        print_page(installation, "obligations", contract.obligation, receipt["release"])
+    items = [item["item_id"] for row in receipt["rows"] for item in row["items"] if item.get("contradicts")]
+    for item in list(dict.fromkeys(items))[:MOST_PAGES]:
+        print_page(installation, "items", item, receipt["release"])
 
 
 def _lines(row: dict[str, Any]) -> list[dict[str, Any]]:

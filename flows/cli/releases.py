@@ -90,7 +90,7 @@ def query_command(
         str,
         typer.Argument(
             help="DuckDB SQL over observations, sources, conflicts, changes, submissions, rejects, releases, "
-            "record_warnings and each kind's tables."
+            "record_warnings and each kind's tables. TABLE_at_N is a table as release N had it."
         ),
     ],
     form: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print the result.")] = OutputFormat.TABLE,

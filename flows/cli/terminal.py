@@ -152,7 +152,8 @@ def open_here() -> "Installation":
 
 def print_page(installation: "Installation", folder: str, name: str, release: int | None) -> None:
     """Print where the page about something is, if the release has a site (`engang site`)."""
-    from flows.site.find import find_page, page_path
+    from flows.releases import find_page
+    from flows.site.find import page_path
 
     page = find_page(installation, page_path(folder, name), release)
     if page is not None:

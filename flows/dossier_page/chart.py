@@ -1,39 +1,12 @@
-"""The chart of a dossier: a horizontal bar for each column, by what is known of it elsewhere."""
+"""The chart of a dossier: a bar for each column, by what is known of its items elsewhere."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from flows.dossier_page.drawings import BarRow, Drawing, draw_bars
+
 PARTS: Final = ("equal", "near", "other", "nowhere")
-"""What the items of a column are, in the order of the bar."""
-MOST_BARS: Final = 30
-LABEL_CHARACTERS: Final = 34
-LABEL_WIDTH: Final = 270
-BAR_WIDTH: Final = 430
-COUNT_WIDTH: Final = 100
-ROW_HEIGHT: Final = 30
-BAR_HEIGHT: Final = 20
-
-
-@dataclass(frozen=True)
-class Bar:
-    """The bar of one column: its shortened label, where it is, its segments (part, x, width), known and all items."""
-
-    label: str
-    y: int
-    segments: tuple[tuple[str, float, float], ...]
-    known: int
-    items: int
-
-
-@dataclass(frozen=True)
-class ColumnChart:
-    """The bars of the largest columns, and the size of the picture."""
-
-    bars: tuple[Bar, ...]
-    width: int
-    height: int
+"""What the items of a column are, in the order of the bar; each is a class that fills its shape."""
 
 
 def parts_of_column(column: dict[str, Any]) -> dict[str, int]:
@@ -47,20 +20,23 @@ def parts_of_column(column: dict[str, Any]) -> dict[str, int]:
     return dict(zip(PARTS, counts, strict=True))
 
 
-def draw_chart(columns: Sequence[dict[str, Any]], labels: Sequence[str]) -> ColumnChart:
-    """Return the chart of the columns of a dossier."""
-    pairs = sorted(zip(columns, labels, strict=True), key=lambda pair: (-pair[0]["items"], pair[1]))[:MOST_BARS]
-    bars = tuple(_bar(column, label, number * ROW_HEIGHT) for number, (column, label) in enumerate(pairs))
-    return ColumnChart(bars, LABEL_WIDTH + BAR_WIDTH + COUNT_WIDTH, len(bars) * ROW_HEIGHT)
+def draw_columns(
+    columns: Sequence[dict[str, Any]],
+    labels: Sequence[str],
+    titles: tuple[str, str],
+    figure: Callable[[int, int], str],
+) -> Drawing:
+    """Return the chart of the largest columns of a dossier, each a bar of the same length.
 
-
-def _bar(column: dict[str, Any], label: str, y: int) -> Bar:
-    parts = parts_of_column(column)
-    ends = [BAR_WIDTH * sum_ / column["items"] for sum_ in accumulate(parts.values(), initial=0)]
-    segments = tuple(
-        (part, round(LABEL_WIDTH + start, 1), round(end - start, 1))
-        for part, (start, end) in zip(parts, pairwise(ends), strict=True)
-        if end > start
-    )
-    short = label if len(label) <= LABEL_CHARACTERS else f"{label[: LABEL_CHARACTERS - 1]}…"
-    return Bar(short, y, segments, column["agreeing"], column["items"])
+    titles: title and description. figure: what is written behind a bar of so many known items of so many.
+    """
+    pairs = sorted(zip(columns, labels, strict=True), key=lambda pair: (-pair[0]["items"], pair[1]))
+    rows = [
+        BarRow(
+            label,
+            tuple((part, count / column["items"]) for part, count in parts_of_column(column).items()),
+            figure(column["agreeing"], column["items"]),
+        )
+        for column, label in pairs
+    ]
+    return draw_bars("columns-chart", titles, rows)

@@ -10,7 +10,8 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.check_page.texts import Language, number_text
-from flows.dossier_page.chart import PARTS, draw_chart, parts_of_column
+from flows.dossier_page.chart import PARTS, draw_columns, parts_of_column
+from flows.dossier_page.drawings import HATCHED, MOST_DRAWN
 from schemas.concepts import Vocabulary
 from schemas.contract_parts import Titles
 from schemas.strict_yaml import read_mapping
@@ -38,49 +39,64 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True)
-class PageLinks:
-    """The links of a dossier that is part of a site: to the page above, and to itself (code, name, address)."""
+class DossierPart:
+    """A dossier as a part of a page: its heading and first sentence, as text, and what follows, as HTML."""
 
-    above: str
-    above_name: str
-    languages_name: str
-    languages: tuple[tuple[str, str, str], ...]
+    heading: str
+    lead: str
+    html: str
 
 
-def render_dossier(
-    found: dict[str, Any], vocabulary: Vocabulary, language: Language, links: PageLinks | None = None
-) -> str:
-    """Return the page of a dossier (`flows.overlap.dossier.describe_dossier`, with what `--without` adds if it was).
+def render_dossier(found: dict[str, Any], vocabulary: Vocabulary, language: Language) -> str:
+    """Return the page of a dossier, which needs nothing else.
 
-    links: those of the site that it is part of; a page of its own has none.
+    found: `flows.overlap.dossier.describe_dossier`, with what `--without` adds if it was.
     """
-    labels = [column_label(column, vocabulary, language) for column in found["columns"]]
-    texts = page_texts(language)
-    return (
-        _templates()
-        .get_template("dossier.html")
-        .render(
-            t=texts,
-            links=links,
-            language=language,
-            style=STYLE_FILE.read_text(encoding="utf-8"),
-            found=found,
-            title=found["title"][language],
-            outcome=OUTCOMES[found["verdict"]],
-            columns=[
-                {**c, "label": label, **parts_of_column(c)} for c, label in zip(found["columns"], labels, strict=True)
-            ],
-            losses=[{**row, "label": column_label(row, vocabulary, language)} for row in found["lost"]],
-            exceptions=[
-                {**row, "label": column_label(row, vocabulary, language)}
-                for row in found["differing_items"][:EXCEPTIONS_SHOWN]
-            ],
-            chart=draw_chart(found["columns"], labels),
-            parts=PARTS,
-            measures=SHOWN_COUNTS,
-            number=lambda value: _number(value, language),
-        )
-    )
+    style = STYLE_FILE.read_text(encoding="utf-8")
+    return _templates().get_template("dossier.html").render(_shown(found, vocabulary, language), style=style)
+
+
+def dossier_part(found: dict[str, Any], vocabulary: Vocabulary, language: Language) -> DossierPart:
+    """Return a dossier as a part of a page that has the style of all pages."""
+    shown = _shown(found, vocabulary, language)
+    return DossierPart(shown["heading"], shown["lead"], _templates().get_template("dossier_body.html").render(shown))
+
+
+def _shown(found: dict[str, Any], vocabulary: Vocabulary, language: Language) -> dict[str, Any]:
+    """Return what the templates show."""
+    texts, columns = page_texts(language), found["columns"]
+    labels = [column_label(column, vocabulary, language) for column in columns]
+
+    def number(value: Decimal | float) -> str:
+        return _number(value, language)
+
+    def labelled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**row, "label": column_label(row, vocabulary, language)} for row in rows]
+
+    def figure(known: int, items: int) -> str:
+        return str(texts["of"].format(k=number(known), n=number(items)))
+
+    return {
+        "t": texts,
+        "language": language,
+        "found": found,
+        "title": found["title"][language],
+        "heading": texts["heading"].format(title=found["title"][language]),
+        "lead": texts["lead"].format(
+            agency=found["agency"] or texts["no_agency"], obligation=found["obligation"], release=found["release"]
+        ),
+        "outcome": OUTCOMES[found["verdict"]],
+        "columns": [{**c, "label": label, **parts_of_column(c)} for c, label in zip(columns, labels, strict=True)],
+        "losses": labelled(found["lost"]),
+        "exceptions": labelled(found["differing_items"][:EXCEPTIONS_SHOWN]),
+        "chart": draw_columns(columns, labels, (texts["chart"], texts["chart_text"]), figure),
+        "drawn": min(len(columns), MOST_DRAWN),
+        "legend": [(part, texts["part"][part]) for part in PARTS],
+        "hatched": HATCHED,
+        "parts": PARTS,
+        "measures": SHOWN_COUNTS,
+        "number": number,
+    }
 
 
 def column_label(column: dict[str, Any], vocabulary: Vocabulary, language: Language) -> str:

@@ -128,10 +128,12 @@ def _left_for_next_time(what: str, progress: ProgressCallback) -> Iterator[None]
 def announce_parked(installation: Installation, since: datetime | None = None) -> int:
     """Announce every parked object (parked since a time) once; return how many are parked."""
     from flows.events import SUBMISSION_PARKED, publish_event  # only where an event is written
+    from flows.releases import page_note
 
     parked = inbox.list_parked(installation.engine, since=since)
+    page = {} if parked.is_empty() else page_note(installation, "operations.html")
     for row in parked.iter_rows(named=True):
-        data = {"inbox": row["id"], "sender": row["sender"], "attempts": row["attempts"]}
+        data = {"inbox": row["id"], "sender": row["sender"], "attempts": row["attempts"], **page}
         publish_event(installation, SUBMISSION_PARKED, f"inbox/{row['id']}", data, key=str(row["done_at"]))
     return parked.height
 

@@ -7,15 +7,16 @@ from flows.events import SUBMISSION_OVERDUE, delete_old_events, deliver_outbox, 
 from flows.installation import OSLO, Installation
 from flows.monitoring.obligations import obligations
 from flows.monitoring.rejected import announce_rejected
+from flows.releases import page_note
 from infra import telemetry
 
 
 def announce_overdue(installation: Installation, today: date | None = None) -> list[tuple[str, str, str]]:
     """Publish an event for each missed deadline, once; return (contract, period, sender) of those that are new."""
-    announced = []
+    announced, page = [], page_note(installation, "coverage.html")
     for o in obligations(installation, today or datetime.now(OSLO).date()):
         for period, sender in o.late:
-            data = {"contract": o.contract, "obligation": o.obligation, "period": period, "sender": sender}
+            data = {"contract": o.contract, "obligation": o.obligation, "period": period, "sender": sender, **page}
             if publish_event(installation, SUBMISSION_OVERDUE, f"{o.contract}/{period}/{sender}", data, once=True):
                 announced.append((o.contract, period, sender))
                 fields = {"contract": o.contract, "period": period, "sender": sender}

@@ -10,7 +10,7 @@ from flows.monitoring.rejected import rejected_sentence
 from flows.monitoring.report import Status
 from flows.orchestration.tasks import markdown_table
 from flows.release.publish import Night
-from flows.releases import site_of
+from flows.releases import PAGE_LANGUAGE, site_of
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from schemas.claims import COUNT_COLUMNS
@@ -34,7 +34,10 @@ def deliveries_since_last_release(installation: Installation, done: Night | None
 def places_of(installation: Installation, release: int) -> dict[str, str]:
     """Return where a release is to be looked at: its site and its plain files, those that are there."""
     site, files = site_of(installation, release), installation.settings.exports.resolve() / str(release)
+    pages = {"What changed": "changes.html", "Conflicts": "conflicts.html", "Deliveries": "operations.html"}
     places = {"Site": (site / "index.html").as_uri()} if site else {}
+    if site:
+        places |= {name: (site / PAGE_LANGUAGE / path).as_uri() for name, path in pages.items()}
     places |= {"Plain Parquet": files.as_uri()} if files.is_dir() else {}
     return places
 

@@ -1,6 +1,7 @@
 """SQL queries over a release's tables and some tables of the ledger."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -12,7 +13,7 @@ from flows.releases import find_release
 from infra.lake import access as lake_access
 from infra.lake.delta import opened_once
 from infra.lake.duckdb_views import ReleaseTables, query_release
-from infra.lake.item_tables import description_tables, observation_tables, overlap_tables
+from infra.lake.item_tables import ItemTables, description_tables, observation_tables, overlap_tables
 from infra.ledger.records import read_record_warnings
 from infra.ledger.releases import Release, read_releases
 from infra.ledger.submissions import read_rejects, read_submissions
@@ -25,6 +26,8 @@ LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
     "record_warnings": read_record_warnings,
 }
 """The ledger's tables that a query sees, each with the function that reads all of it."""
+AT_RELEASE: Final = re.compile(r"\b(\w+)_at_([1-9][0-9]{0,8})\b")
+"""How a query names the table of another release."""
 WITH_VERDICTS: Final = {"suspected"}
 """The tables of overlap of which a query sees what people have decided since the release."""
 
@@ -36,7 +39,8 @@ def query(
 ) -> pl.DataFrame:
     """Run one SELECT (DuckDB) over the tables of a release, the current one by default, and the `LEDGER_TABLES`.
 
-    Tables of overlap (`OVERLAP_TABLES`) that the release does not have are computed when they are asked for. With
+    `TABLE_at_N` is a table as release N had it, so that one query compares releases. Tables of overlap
+    (`OVERLAP_TABLES`) that the release does not have are computed when they are asked for. With
     `confidential` there is the table `confidential_claims` too. The query sees nothing else of the machine, and has the
     limits of `Settings.query`. Raises `UsageError` with DuckDB's message or the limit, `StoreError` for a table that
     cannot be read.
@@ -52,13 +56,27 @@ def query(
         frames |= {name: overlap_table(installation, release, name) for name in computed}
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
+    seen = ReleaseTables(release["tables"], _published(installation, release, WITH_VERDICTS), frames)
+    names = {name for tables in seen.items for name in tables.published} | WITH_VERDICTS
+    return query_release([seen, *_other_releases(installation, sql, names)], sql, installation.settings.query)
+
+
+def _published(installation: Installation, release: Release, without: Collection[str] = ()) -> list[ItemTables]:
+    """Return the tables that a release may have stored, but these."""
     published = [*all_item_tables(installation), description_tables(installation.settings.lake)]
-    if stored:
+    if measures_published(release):
         tables = overlap_tables(installation.settings.lake)
-        views = {name: columns for name, columns in tables.published.items() if name not in WITH_VERDICTS}
+        views = {name: columns for name, columns in tables.published.items() if name not in without}
         published.append(replace(tables, published=views))
-    seen = ReleaseTables(release["tables"], published, frames)
-    return query_release(seen, sql, installation.settings.query)
+    return published
+
+
+def _other_releases(installation: Installation, sql: str, names: Collection[str]) -> Iterator[ReleaseTables]:
+    """Yield the tables of the releases of which a query names one (`TABLE_at_N`); `UsageError` if there is none."""
+    found = AT_RELEASE.findall(sql.lower())
+    for number in sorted({int(digits) for name, digits in found if name in names}):
+        release = find_release(installation, number)
+        yield ReleaseTables(release["tables"], _published(installation, release), {}, f"_at_{number}")
 
 
 def confidential_claims(installation: Installation, release: Release) -> pl.DataFrame:

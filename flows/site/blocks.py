@@ -1,9 +1,9 @@
 """What a page of the site is made of. Every text is plain: the templates escape it."""
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
-from flows.site.drawings import Drawing
+from flows.dossier_page.drawings import Drawing
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,17 @@ class Picture:
     legend: tuple[tuple[str, str], ...] = ()
 
 
-Block: TypeAlias = Paragraph | KeyFigures | PageTable | BulletList | CodeBlock | Picture
+@dataclass(frozen=True)
+class Explorer:
+    """Where the script of the explorer puts its tables. without: what is there without it; tables, texts: for it."""
+
+    kind: ClassVar[str] = "explorer"
+    without: str
+    tables: list[dict[str, Any]]
+    texts: dict[str, str]
+
+
+Block: TypeAlias = Paragraph | KeyFigures | PageTable | BulletList | CodeBlock | Picture | Explorer
 
 
 @dataclass(frozen=True)
@@ -118,10 +128,18 @@ class PageSection:
 
 @dataclass(frozen=True)
 class SitePage:
-    """A page. path: where it is within the folder of each language; above: the page that lists it, if one does."""
+    """A page. path: where it is within the folder of each language; above: the page that lists it, if one does.
+
+    body: what comes before the sections, as HTML that a template has made.
+    subject: the name in the data of what the page is about, if it is about one thing.
+    scripts: files next to the folders of languages that it needs besides the filter; they may read the site's own data.
+    """
 
     path: str
     title: str
     lead: str
     sections: tuple[PageSection, ...]
     above: PageLink | None = None
+    subject: str | None = None
+    scripts: tuple[str, ...] = ()
+    body: str | None = None

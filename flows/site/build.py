@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from flows.check_page.texts import LANGUAGES
-from flows.dossier_page.page import PageLinks, render_dossier
 from flows.installation import Installation
 from flows.overlap.dossier import describe_dossier, draw_up_dossier
 from flows.releases import SITE_MARK, find_release
 from flows.site.blocks import SitePage
 from flows.site.content import MOST_DOSSIERS, SiteContent, read_content
-from flows.site.find import page_path
+from flows.site.explorer import explorer_page
 from flows.site.pages.burden import burden_page
 from flows.site.pages.changes import changes_page
 from flows.site.pages.concepts import concept_pages, concepts_page
 from flows.site.pages.conflicts import conflicts_page, item_pages
 from flows.site.pages.coverage import coverage_page
-from flows.site.pages.duties import agencies_of, agencies_page, agency_page, obligations_page
+from flows.site.pages.duties import agencies_of, agencies_page, agency_page, dossier_pages, obligations_page
 from flows.site.pages.kinds import kind_pages, kinds_page
 from flows.site.pages.operations import operations_page
 from flows.site.pages.overlap import found_page, overlap_page
@@ -29,8 +28,9 @@ from flows.site.pages.reference import dictionary_page, dictionary_pages, method
 from flows.site.pages.start import start_page
 from flows.site.pages.units import unit_pages, units_page
 from flows.site.records import read_record_content
-from flows.site.render import language_links, render_entry, render_page, shared_files
+from flows.site.render import render_entry, render_page, shared_files
 from flows.site.surroundings import read_surroundings
+from flows.site.tables import DATA_FOLDER, SiteTable, write_site_tables
 from flows.site.writer import SiteWriter
 from infra.files import atomic_folder
 from infra.lake import access as lake_access
@@ -80,11 +80,13 @@ def write_site(
     for each in places:
         _check_replaceable(each)
     writers = site_writers(installation, release, progress)
-    progress("writing pages")
+    progress("writing tables and pages")
     pages = size = 0
     with atomic_folder(target) as temporary:
+        tables = write_site_tables(installation, release, temporary)
+        size += sum(file.stat().st_size for file in (temporary / DATA_FOLDER).iterdir())
         for writer in writers:
-            for path, text in _rendered(writer):
+            for path, text in _rendered(writer, tables):
                 size += _write(temporary / writer.language / path, text)
                 pages += 1
         for name, text in (*shared_files().items(), ("index.html", render_entry(release["release"]))):
@@ -145,22 +147,14 @@ def _dossiers(
     return found
 
 
-def _rendered(writer: SiteWriter) -> Iterator[tuple[str, str]]:
+def _rendered(writer: SiteWriter, tables: tuple[SiteTable, ...]) -> Iterator[tuple[str, str]]:
     """Yield the path within the language's folder, and the HTML, of each page."""
-    for page in site_pages(writer):
+    for page in (*site_pages(writer), explorer_page(writer, tables)):
         yield page.path, render_page(writer, page)
-    languages = language_links()
-    for obligation, dossier in writer.dossiers.items():
-        path = page_path("obligations", obligation)
-        switch = tuple((each["code"], each["name"], f"../../{each['code']}/{path}") for each in languages)
-        links = PageLinks(
-            "../obligations.html", writer.texts["obligations"]["title"], writer.texts["languages"], switch
-        )
-        yield path, render_dossier(dossier, writer.content.installation.vocabulary, writer.language, links)
 
 
 def site_pages(writer: SiteWriter) -> Iterator[SitePage]:
-    """Yield every page of a language but the dossiers."""
+    """Yield every page of a language but the explorer."""
     for make in (
         start_page, burden_page, obligations_page, agencies_page, units_page, concepts_page, overlap_page, found_page,
         conflicts_page, kinds_page, changes_page, coverage_page, methods_page, dictionary_page, use_page,
@@ -169,6 +163,7 @@ def site_pages(writer: SiteWriter) -> Iterator[SitePage]:
         yield make(writer)
     for name in agencies_of(writer):
         yield agency_page(writer, name)
+    yield from dossier_pages(writer)
     yield from unit_pages(writer)
     yield from concept_pages(writer)
     yield from kind_pages(writer)

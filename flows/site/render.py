@@ -7,19 +7,19 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from flows.check_page.texts import LANGUAGES, Language
-from flows.dossier_page.page import STYLE_FILE
+from flows.dossier_page.drawings import HATCHED, Drawing
+from flows.dossier_page.page import PAGE_FOLDER, STYLE_FILE
 from flows.site.blocks import SitePage
-from flows.site.drawings import Drawing
+from flows.site.commands import page_command
+from flows.site.explorer import SCRIPTS
 from flows.site.writer import SiteWriter, site_texts
 
 SITE_FOLDER: Final = Path(__file__).parent
-HATCHED: Final = frozenset({"known", "taken", "late"})
-"""Classes of shapes that have a pattern besides their colour."""
 SHAPE_RULES: Final = (".own", ".hatch", ".heat")
 """How the lines of the style begin that fill shapes."""
 MENU: Final = (
     "index", "burden", "obligations", "agencies", "units", "concepts", "overlap", "found", "conflicts", "records",
-    "changes", "coverage", "methods", "dictionary", "use", "operations",
+    "changes", "coverage", "explorer", "methods", "dictionary", "use", "operations",
 )  # fmt: skip
 """The pages that each page links to, by the name of their file."""
 
@@ -37,6 +37,7 @@ def render_page(writer: SiteWriter, page: SitePage) -> str:
         hatched=HATCHED,
         release=writer.number(release["release"]),
         digest=release["digest"],
+        command=page_command(page.path, page.subject, release["release"]),
     )
 
 
@@ -47,7 +48,7 @@ def render_entry(release: int) -> str:
 
 def render_drawing(drawing: Drawing) -> str:
     """Return a chart as an SVG file of its own."""
-    style = (SITE_FOLDER / "static" / "site.css").read_text(encoding="utf-8")
+    style = STYLE_FILE.read_text(encoding="utf-8")
     rules = [line for line in style.splitlines() if line.startswith(SHAPE_RULES)]
     return _template("drawing.svg").render(d=drawing, hatched=HATCHED, style="\n".join(rules))
 
@@ -63,16 +64,17 @@ def _names(language: Language) -> dict[str, str]:
 
 
 def shared_files() -> dict[str, str]:
-    """Return the files that all pages share, by name: the style and the script."""
-    own = (SITE_FOLDER / "static" / "site.css").read_text(encoding="utf-8")
-    script = (SITE_FOLDER / "static" / "filter.js").read_text(encoding="utf-8")
-    return {"style.css": f"{STYLE_FILE.read_text(encoding='utf-8')}\n{own}", "filter.js": script}
+    """Return the files that pages share, by name: the style and the scripts."""
+    static = SITE_FOLDER / "static"
+    style = "\n".join(file.read_text(encoding="utf-8") for file in (STYLE_FILE, static / "site.css"))
+    scripts = {name: (static / name).read_text(encoding="utf-8") for name in ("filter.js", *SCRIPTS)}
+    return {"style.css": style, **scripts}
 
 
 @functools.cache
 def _template(name: str) -> Template:
     return Environment(
-        loader=FileSystemLoader(SITE_FOLDER / "templates"),
+        loader=FileSystemLoader((SITE_FOLDER / "templates", PAGE_FOLDER / "templates")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -25,15 +25,19 @@ _SQL_TYPES: Final[Mapping[object, str]] = {
 
 @dataclass(frozen=True)
 class ReleaseTables:
-    """The tables that a query sees: those published of observations and kinds, by version, and frames by name."""
+    """The tables that a query sees: those published of observations and kinds, by version, and frames by name.
+
+    suffix: what follows their names in the query, where it reads several releases.
+    """
 
     versions: dict[str, int]
     items: Iterable[ItemTables]
     frames: Mapping[str, pl.DataFrame]
+    suffix: str = ""
 
 
-def query_release(tables: ReleaseTables, sql: str, limits: QueryLimits) -> pl.DataFrame:
-    """Run one SELECT over the tables, in a process of its own. Only tables that it names are opened.
+def query_release(releases: Iterable[ReleaseTables], sql: str, limits: QueryLimits) -> pl.DataFrame:
+    """Run one SELECT over the tables of releases, in a process of its own. Only tables that it names are opened.
 
     Raises `UsageError` with DuckDB's message for SQL that fails or writes, and with the limit that a query exceeds;
     `StoreError` if a table cannot be read.
@@ -42,11 +46,13 @@ def query_release(tables: ReleaseTables, sql: str, limits: QueryLimits) -> pl.Da
         words = set(re.findall(r"\w+", sql.lower()))
         views: list[View] = []
         frames: dict[str, pl.DataFrame] = {}
-        for items in tables.items:
-            prepared = _views(items, tables.versions, words)
-            views += prepared.views
-            frames |= prepared.frames
-        return process.run({"sql": sql, **_request(views)}, {**frames, **tables.frames})
+        for tables in releases:
+            for items in tables.items:
+                prepared = _views(items, tables, words)
+                views += prepared.views
+                frames |= prepared.frames
+            frames |= tables.frames
+        return process.run({"sql": sql, **_request(views)}, frames)
 
 
 class Source(NamedTuple):
@@ -86,14 +92,16 @@ def _request(views: list[View]) -> dict[str, Any]:
     }
 
 
-def _views(tables: ItemTables, versions: dict[str, int], words: set[str]) -> PreparedViews:
+def _views(tables: ItemTables, release: ReleaseTables, words: set[str]) -> PreparedViews:
     """Return the published tables of observations or of a kind, empty where the release or the query has none of it.
 
     words: those of the query, in lower case. A table is read only by its name: DuckDB has no escapes in names, and
     functions that take one as a text are refused (`infra.lake.query_child`).
     """
-    opened = words & versions.keys() & tables.published.keys()
-    registered = f"_retired_{tables.items}"
+    versions, suffix = release.versions, release.suffix
+    asked = {word.removesuffix(suffix) for word in words if word.endswith(suffix)}
+    opened = asked & versions.keys() & tables.published.keys()
+    registered = f"_retired_{tables.items}{suffix}"
     retired = tables.retired(versions) if opened & tables.replaced.keys() else None
     views = []
     for name, columns in tables.published.items():
@@ -101,9 +109,9 @@ def _views(tables: ItemTables, versions: dict[str, int], words: set[str]) -> Pre
         source = None
         if name in opened:
             stored, mixed = _stored_columns(tables, name, versions[name])
-            source = _source(tables.root, name, versions[name], mixed=mixed)
+            source = _source((tables.root, name, versions[name]), f"_lake_{name}{suffix}", mixed=mixed)
         overlay = registered if retired is not None and retired.height and name in tables.replaced else None
-        views.append(View(name, columns, source, stored, overlay))
+        views.append(View(f"{name}{suffix}", columns, source, stored, overlay))
     return PreparedViews(views, {} if retired is None else {registered: retired.select("_until", item_id="id")})
 
 
@@ -115,17 +123,17 @@ def _stored_columns(tables: ItemTables, name: str, version: int) -> tuple[Collec
     return stored, not lake.oldest_columns(tables.root, name, version) >= set(stored)
 
 
-def _source(root: Place, name: str, version: int, *, mixed: bool) -> Source | None:
+def _source(stored: tuple[Place, str, int], dataset: str, *, mixed: bool) -> Source | None:
     """Return what to read a table's version from: its files or, on S3, its dataset; None if it has no files.
 
+    stored: root, table and version. dataset: what the dataset is called.
     `mixed`: a file may lack a column that another one has; DuckDB then opens every file to find out.
     """
-    files = lake.files(root, name, version)
+    files = lake.files(*stored)
     if not files:
         return None
-    if not isinstance(root, Path):  # DuckDB reads S3 by an extension only, and should not get the credentials
-        place = pickle.dumps((root, name, version)).hex()
-        return Source(_quote_name(f"_lake_{name}"), [], [(f"_lake_{name}", place)])
+    if not isinstance(stored[0], Path):  # DuckDB reads S3 by an extension only, and should not get the credentials
+        return Source(_quote_name(dataset), [], [(dataset, pickle.dumps(stored).hex())])
     listed = ", ".join(_quote_text(file) for file in files)
     partitioned = "hive_partitioning = true, hive_types = {'partition': VARCHAR}"
     return Source(f"read_parquet([{listed}], {partitioned}, union_by_name = {str(mixed).lower()})", files, [])

@@ -18,7 +18,13 @@ PACKAGE_COMPRESSION: Final = "zstd"
 _RARELY_REPEATED: Final = ("item_id", "claim_id", "original", "value", "value_before", "value_after", "report_id")
 
 
-def write_table_file(file: Path, table: PackageTable, frames: Iterable[pl.DataFrame], metadata: dict[str, str]) -> int:
+def write_table_file(
+    file: Path,
+    table: PackageTable,
+    frames: Iterable[pl.DataFrame],
+    metadata: dict[str, str],
+    group_rows: int = GROUP_ROWS,
+) -> int:
     """Write frames, one after another, as the rows of a table; return their number.
 
     One frame is in memory at a time. A table without rows is a file without rows. Each frame is sorted by the table's
@@ -29,7 +35,7 @@ def write_table_file(file: Path, table: PackageTable, frames: Iterable[pl.DataFr
     with pq.ParquetWriter(file, schema, **_options(table, schema)) as writer:
         for frame in frames:
             arranged = frame.select(schema.names).sort(table.order, nulls_last=True)
-            writer.write_table(arranged.to_arrow().cast(schema), row_group_size=GROUP_ROWS)
+            writer.write_table(arranged.to_arrow().cast(schema), row_group_size=group_rows)
             rows += frame.height
     return rows
 

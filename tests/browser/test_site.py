@@ -33,8 +33,8 @@ MAIN_PAGES: Final = {
 """The ten main pages, and what each must show in English."""
 OTHER_PAGES: Final = (
     "obligations.html", "agencies.html", page_path("agencies", "Kommunetilsynet"), "units.html", "concepts.html",
-    "concepts/pupils.html", "found.html", "records.html", "changes.html", "methods.html", "dictionary.html",
-    "dictionary/observations.html",     "items/84898ad25e12e8dd4916ae99.html",
+    "concepts/pupils.html", "explorer.html", "found.html", "records.html", "changes.html", "methods.html",
+    "dictionary.html", "dictionary/observations.html", "items/84898ad25e12e8dd4916ae99.html",
 )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ def look_at(page: Page, site: Path, several: Iterable[tuple[str, Language]]) -> 
     page.on("request", lambda request: requests.append(request.url))
     for path, language in several:
         page.goto((site / language / path).as_uri())
+        if path == "explorer.html":
+            page.locator("#explorer tbody tr").first.wait_for()
         assert_accessible(page, language, preload=False)
     own = (site.as_uri(), "data:")
     assert [url for url in requests if not url.startswith(own)] == []

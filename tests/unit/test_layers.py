@@ -198,7 +198,7 @@ def test_what_starts_often_imports_little(start: str) -> None:
             ("deltalake", "pyarrow", "psycopg", "holidays", "transforms.observations.agreement"),
         ),
         (
-            "import flows.queries.observation_story, flows.queries.known_ids, flows.site.find",
+            "import flows.queries.observation_story, flows.queries.known_ids, flows.releases, flows.site.find",
             ("schemas.contract", "transforms.observations.agreement", "numpy", "pyarrow"),
         ),
         (

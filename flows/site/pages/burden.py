@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from flows.dossier_page.drawings import BarRow, draw_bars
 from flows.site.blocks import Block, BulletList, Cell, KeyFigures, PageSection, PageTable, Paragraph, Picture, SitePage
-from flows.site.drawings import BarRow, draw_bars
 from flows.site.writer import SiteWriter
 
 

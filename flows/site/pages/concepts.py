@@ -89,7 +89,7 @@ def _concept_page(
     )
     above = PageLink(texts["title"], "concepts.html")
     lead = texts["concept_lead"].format(name=name)
-    return SitePage(page_path("concepts", name), writer.concept(name), lead, sections, above)
+    return SitePage(page_path("concepts", name), writer.concept(name), lead, sections, above, name)
 
 
 def _asked(writer: SiteWriter, duties: list[str]) -> PageTable:

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from flows.dossier_page.drawings import BarRow, draw_bars
 from flows.monitoring.obligations import Obligation
 from flows.site.blocks import Cell, Lines, PageSection, PageTable, Paragraph, Picture, SitePage
-from flows.site.drawings import BarRow, draw_bars
 from flows.site.writer import SiteWriter
 
 MOST_PERIODS: Final = 12

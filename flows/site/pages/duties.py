@@ -1,9 +1,11 @@
 """Obligations and agencies: who asks for what, and on which legal basis."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import polars as pl
 
+from flows.dossier_page.page import dossier_part
 from flows.site.blocks import (
     Block,
     BulletList,
@@ -56,6 +58,14 @@ def _answer(writer: SiteWriter) -> tuple[Block, ...]:
 def agencies_of(writer: SiteWriter) -> list[str]:
     """Return the agencies that have a page: the first by name."""
     return writer.content.obligations["agency"].drop_nulls().unique().sort().head(MOST_AGENCIES).to_list()
+
+
+def dossier_pages(writer: SiteWriter) -> Iterator[SitePage]:
+    """Yield the dossier of each obligation that has one."""
+    above = PageLink(writer.texts["obligations"]["title"], "obligations.html")
+    for name, dossier in writer.dossiers.items():
+        part = dossier_part(dossier, writer.content.installation.vocabulary, writer.language)
+        yield SitePage(page_path("obligations", name), part.heading, part.lead, (), above, name, body=part.html)
 
 
 def agencies_page(writer: SiteWriter) -> SitePage:

@@ -78,7 +78,7 @@ def _kind_page(writer: SiteWriter, each: RecordContent) -> SitePage:
         sections.append(PageSection("joined", texts["joined"], (_joined(writer, each),)))
     above = PageLink(texts["title"], "records.html")
     path = page_path("records", each.kind.kind)
-    return SitePage(path, _title(writer, each.kind), texts["kind_lead"], tuple(sections), above)
+    return SitePage(path, _title(writer, each.kind), texts["kind_lead"], tuple(sections), above, each.kind.kind)
 
 
 def _warnings(writer: SiteWriter, each: RecordContent) -> tuple[Block, ...]:

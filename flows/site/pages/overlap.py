@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from flows.dossier_page.drawings import draw_heat
 from flows.site.blocks import Cell, Lines, PageSection, PageTable, Paragraph, Picture, SitePage
-from flows.site.drawings import draw_heat
 from flows.site.writer import SiteWriter
 
 MOST_PAIRS: Final = 300

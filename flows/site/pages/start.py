@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from flows.dossier_page.drawings import BarRow, draw_bars, draw_steps
 from flows.site.blocks import (
     BulletList,
     Cell,
@@ -15,7 +16,6 @@ from flows.site.blocks import (
     Picture,
     SitePage,
 )
-from flows.site.drawings import BarRow, draw_bars, draw_steps
 from flows.site.writer import SiteWriter
 
 TAKEN: Final = ("rejected", "ignored", "superseded", "withdrawn", "duplicate", "conflict", "additive")

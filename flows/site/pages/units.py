@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from flows.dossier_page.drawings import BarRow, draw_bars
 from flows.site.blocks import Cell, KeyFigures, Lines, PageLink, PageSection, PageTable, Paragraph, Picture, SitePage
-from flows.site.drawings import BarRow, draw_bars
 from flows.site.find import page_path
 from flows.site.writer import SiteWriter
 
@@ -94,7 +94,7 @@ def _unit_page(
     )
     title = texts["unit_title"].format(unit=unit["unit_name"])
     above = PageLink(texts["title"], "units.html")
-    return SitePage(page_path("units", unit["unit_id"]), title, texts["unit_lead"], sections, above)
+    return SitePage(page_path("units", unit["unit_id"]), title, texts["unit_lead"], sections, above, unit["unit_id"])
 
 
 def _twice(writer: SiteWriter, unit: dict[str, Any], items: pl.DataFrame) -> tuple[PageTable | Paragraph, ...]:

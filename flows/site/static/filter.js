@@ -11,7 +11,7 @@ for (const [number, region] of document.querySelectorAll("main .table").entries(
   field.type = "text";
   field.setAttribute("autocomplete", "off");
   label.htmlFor = field.id;
-  label.textContent = `${document.body.dataset.filter}: ${region.querySelector("caption").textContent}`;
+  label.textContent = `${document.body.dataset.filter}: ${document.getElementById(region.getAttribute("aria-labelledby")).textContent}`;
   count.setAttribute("role", "status");
   field.addEventListener("input", () => {
     const wanted = field.value.trim().toLowerCase();

@@ -3,25 +3,36 @@
 import html
 import json
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urldefrag
 
+import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from flows.check_page.texts import LANGUAGES
+from flows.events import SITE_PUBLISHED, SUBMISSION_OVERDUE
 from flows.installation import Installation
 from flows.monitoring.publications import publication_problems, publish_after_release
+from flows.monitoring.watch import announce_overdue
 from flows.pipeline import write_site_night
 from flows.release.publish import Night
-from flows.releases import find_release
+from flows.releases import find_release, read_table
 from flows.site import content
 from flows.site.build import WrittenSite, write_site
+from flows.site.commands import PAGE_COMMANDS
 from flows.site.find import page_path
+from flows.site.tables import EXPLORED
 from flows.site.writer import site_texts
+from infra.ledger.sql import read_frame
+from infra.ledger.submissions import read_submissions
+from infra.ledger.tables import outbox
 from schemas.errors import UsageError
 from tests.support.cli_runner import engang
 from tests.support.sites import HOSTILE, SECRETS, links_of, make_home
@@ -78,6 +89,7 @@ def pages(site: WrittenSite) -> list[Path]:
         ("dictionary.html", ("observations 19", "conflicts 21")),
         ("dictionary/observations.html", ("Table observations", "conf_status", "SDMX")),
         ("use.html", ("open_dataset('releases/2/observations')", "@misc{engang_release_2", "No licence is stated")),
+        ("explorer.html", ("First rows: observations", "observations.parquet", "redundancy")),
         ("operations.html", ("No file is parked.", "helse 2 ")),
     ],
 )  # fmt: skip
@@ -101,6 +113,18 @@ def test_no_page_shows_what_is_withheld(site: WrittenSite) -> None:
     assert [page for page in pages(site) if re.search(patterns, page.read_text(encoding="utf-8"))] == []
 
 
+def test_no_table_has_what_is_withheld_or_personal(site: WrittenSite, home: Installation) -> None:
+    files = sorted((site.folder / "data").glob("*.parquet"))
+    assert [file.stem for file in files] == sorted(EXPLORED)
+    cells = {str(cell) for file in files for row in pl.read_parquet(file).iter_rows() for cell in row}
+    secrets = {str(value) for value in (*SECRETS.values(), SECRETS["small"] + 1)}
+    assert not {cell.removesuffix(".000000000") for cell in cells} & secrets
+    items = pl.read_parquet(site.folder / "data" / "observations.parquet")
+    assert items.height == read_table(home, "observations", find_release(home)).collect().height - 2
+    known = items.filter(pl.col("value").is_not_null())
+    assert known["value_text"].cast(pl.Decimal(38, 9)).to_list() == known["value"].to_list()
+
+
 def test_no_text_from_outside_becomes_markup(site: WrittenSite) -> None:
     shown = 0
     for page in pages(site):
@@ -108,7 +132,7 @@ def test_no_text_from_outside_becomes_markup(site: WrittenSite) -> None:
         assert HOSTILE not in text, page
         assert "<b>" not in text, page
         scripts = re.findall(r"<script[^>]*>", text)
-        assert all("filter.js" in script for script in scripts), page
+        assert all(re.search(r'src="[./]*(filter|explorer|parquet-reader)\.js"', script) for script in scripts), page
         shown += html.escape(HOSTILE) in text or HOSTILE in html.unescape(text)
     assert shown > 10
 
@@ -234,4 +258,35 @@ def test_commands_name_the_page_about_what_they_show(
         site.folder / "en/obligations/tilsyn.html": engang("dossier", "tilsyn"),
     }
     assert all(answer.out.splitlines()[-1] == f"page: {page}" for page, answer in answers.items())
+    submission = read_submissions(home.engine).filter(contract="tilsyn", filename="tilsyn.txt")["submission_id"][0]
+    receipt = engang("receipt", submission).out
+    assert f"page: {site.folder / 'en/obligations/tilsyn.html'}" in receipt
+    assert len(re.findall(r"page: \S+/items/\w+\.html", receipt)) > 0
     assert "page: " not in engang("dossier", "tilsyn", "--release", "1").out, "its site was not written"
+
+
+def test_commands_that_pages_name_run(home: Installation, site: WrittenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_HOME", str(home.settings.home))
+    monkeypatch.setenv("ENGANG_CONTRACTS", str(home.settings.contracts))
+    some = ("concepts/care_costs.html", KLEPP, "obligations/tilsyn.html")
+    texts = [text_of(site, path) for path in (*PAGE_COMMANDS, *some)]
+    found = {re.split("The same on the command line: ", text)[1].split(" Made by")[0].strip() for text in texts}
+    assert len(found) > len(PAGE_COMMANDS)
+    wrong = {command: engang(*shlex.split(command)[1:]) for command in found}
+    assert {command: answer.err for command, answer in wrong.items() if answer.code > 1} == {}
+
+
+def test_events_name_the_page_about_them(home: Installation, tmp_path: Path) -> None:
+    release = find_release(home)
+    done = Night(published=False, release=2, digest=release["digest"], counts=release["counts"], findings=[])
+    seen = replace(home.settings.observability, webhook="http://127.0.0.1:9/", webhook_secret=None)
+    watched = replace(home, settings=replace(home.settings, site=tmp_path / "site", observability=seen))
+    for _ in range(2):
+        assert write_site_night(watched, done) == tmp_path / "site" / "release-2"
+    events = read_frame(home.engine, sa.select(outbox)).filter(type=SITE_PUBLISHED)
+    assert [json.loads(text)["data"]["site"] for text in events["text"]] == [str(tmp_path / "site" / "release-2")]
+    assert announce_overdue(watched, date(2025, 4, 30))
+    overdue = read_frame(home.engine, sa.select(outbox)).filter(type=SUBMISSION_OVERDUE)
+    assert {json.loads(text)["data"]["page"] for text in overdue["text"]} == {
+        str(tmp_path / "site" / "release-2" / "en" / "coverage.html")
+    }

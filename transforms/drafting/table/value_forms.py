@@ -106,10 +106,10 @@ def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
     if not is_number.any() and marks != [PERCENT]:  # other marks make codes of numbers: 1a, 1b
         return None
     known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed, *marked]).sum())
-    numbers = is_number.sum() + others.is_in([text for text, mark in marked.items() if mark == PERCENT]).sum()
+    percentages = others.is_in([text for text, mark in marked.items() if mark == PERCENT])
     if known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
         return None
-    return FigureCells(int(numbers), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
+    return FigureCells(int(is_number.sum()) + int(percentages.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
 
 
 def _sort_texts(texts: list[str], form: NumberForm) -> tuple[list[str], list[str], dict[str, str], list[str]]:

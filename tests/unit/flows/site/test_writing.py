@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import pytest
 
 from flows.check_page.texts import Language
-from flows.site.drawings import BarRow, draw_bars, draw_heat, draw_steps
+from flows.dossier_page.drawings import BarRow, draw_bars, draw_heat, draw_steps
 from flows.site.find import page_path
 from flows.site.render import MENU, render_drawing
 from flows.site.writer import SiteWriter, site_texts

@@ -18,6 +18,8 @@ FIGURE_SPACE: Final = 150
 LINE_HEIGHT: Final = 32
 BAR_THICKNESS: Final = 20
 HEAT_CELL: Final = 78
+HATCHED: Final = frozenset({"known", "taken", "late", "near"})
+"""Classes of shapes that have a pattern besides their colour."""
 HEAT_LEVELS: Final = 5
 """Shades of a heat map, the first for nothing."""
 
