@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.claims import CLAIM, empty, frame_schema
@@ -51,7 +51,12 @@ def published(claims: list[Stated]) -> ConsolidatedClaims:
     return consolidate(pl.DataFrame(rows, schema=schema, strict=False).with_columns(item_id()))
 
 
-@settings(max_examples=40)
+def secret(*, confidential: bool) -> Stated:
+    return ("a", "beds", "1", "y" if confidential else "x", 1, 0, confidential, None, False)
+
+
+@settings(max_examples=25)
+@example([secret(confidential=False), secret(confidential=True)])
 @given(st.lists(claim, min_size=1, max_size=12, unique_by=itemgetter(0, 1, 2, 3)))
 def test_the_dossier_is_that_of_all_statements(claims: list[Stated]) -> None:
     tables = published(claims)
