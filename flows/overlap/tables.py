@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.overlap.derived import derive_items
-from flows.overlap.release_statements import hours_of, statements_of
+from flows.overlap.release_statements import figures_of, hours_of, statements_of
 from flows.published_tables import discovery_published, measures_published, tables_of_overlap
 from flows.releases import find_release
 from infra.lake import access as lake_access
@@ -78,7 +78,7 @@ def discovered(installation: Installation, release: Release) -> pl.DataFrame:
         return _suspected(installation, release)
     from transforms.discovery.suspected import suspected_of  # and with it scipy: most tables need neither
 
-    found = suspected_of(statements_of(installation, release))
+    found = suspected_of(figures_of(installation, release))
     return with_verdicts(found, read_overlap_verdicts(installation.engine))
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from schemas.claims import VALUE
 from transforms.observations.agreement import bounds, sum_slack
 
 ITEM_COLUMNS: Final = (
@@ -64,7 +65,7 @@ def read_statements(sources: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
         .agg(
             pl.col("contract", "sender").first(),
             # a sum with a line that is withheld is withheld: its other lines would reveal it
-            pl.when(stated.is_not_null().all()).then(stated.sum()).cast(pl.Decimal(38, 9)).alias("value"),
+            pl.when(stated.is_not_null().all()).then(stated.sum()).cast(VALUE).alias("value"),
             pl.col("decimals").min(),
             pl.col("tolerance").max(),
             sum_slack(),
@@ -77,6 +78,21 @@ def read_statements(sources: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
     statements = statements.with_columns(pl.when(known).then(name).alias(name) for name in ("lower", "upper"))
     counted = statements.drop("decimals", "slack", "tolerance").with_columns(pl.len().over("item_id").alias("reports"))
     return counted.join(items.select(ITEM_COLUMNS), on="item_id").collect()
+
+
+def read_figures(sources: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
+    """Return the statements of a release (as `read_statements`) with the columns alone that discovery compares.
+
+    Columns: obligation, reported_by, value, and of `ITEM_COLUMNS` all but item_id; texts are Categorical.
+    """
+    columns = ["item_id", "obligation", "reported_by", "value"]
+    is_line, stated = pl.col("relation") == "additive", pl.col("value")
+    whole = pl.when(stated.is_not_null().all()).then(stated.sum()).cast(VALUE).alias("value")
+    sums = sources.filter(is_line).group_by(_KEY).agg(whole)
+    rows = pl.concat([each.select(columns) for each in (sources.filter(~is_line), sums)])
+    texts = pl.col(pl.String).exclude("item_id").cast(pl.Categorical)  # few, and repeated: the join moves numbers
+    coded = [each.with_columns(texts) for each in (rows, items.select(ITEM_COLUMNS))]
+    return coded[0].join(coded[1], on="item_id").drop("item_id").collect()
 
 
 def read_stated_items(
