@@ -13,8 +13,7 @@ from flows.overlap.derived import derive_items
 from flows.overlap.dossier_sql import dossier_sql
 from flows.overlap.release_statements import check_obligation, hours_of
 from flows.overlap.sharing import obligations_not_shared
-from flows.overlap.tables import overlap_table
-from flows.release.verify import rebuild_from
+from flows.overlap.tables import figures_of_reports, overlap_table
 from flows.releases import find_release
 from infra import telemetry
 from infra.lake import access as lake_access
@@ -22,10 +21,9 @@ from infra.lake.item_tables import observation_tables
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
 from schemas.contract import Contract
-from transforms.observations.consolidate import consolidate
 from transforms.overlap.dossier import Dossier, draw_verdict
 from transforms.overlap.replacements import replacements
-from transforms.overlap.statements import read_statements
+from transforms.overlap.statements import StatedItems, read_stated_items
 from transforms.submissions import mark_counting
 
 COMPARED: Final = ("item_id", "value", "decimals", "obs_status", "conf_status", "agreement", "reports", "reporters")
@@ -38,15 +36,13 @@ _NO_BASIS: Final = re.compile(r"\s*(ingen\b|none\b|$)", re.IGNORECASE)
 def draw_up_dossier(installation: Installation, obligation: str, number: int | None = None) -> Dossier:
     """Return the dossier of an obligation by a release; `UsageError` if the release has none of its figures."""
     release = find_release(installation, number)
-    statements, edges = _about(installation, release, obligation)
-    hidden = obligations_not_shared(installation, obligation)
-    statements = statements.filter(~pl.col("obligation").is_in(hidden))
+    stated, edges = _about(installation, release, obligation)
     received = ledger_submissions.read_submissions(installation.engine, columns=["submission_id", "received_at"])
-    replaced = replacements(statements, obligation, edges, received)
-    reports = float(replaced["weight"].sum())
-    stated = hours_of(installation).filter(pl.col("obligation") == obligation).select("low", "high")
-    low, high = stated.row(0) if stated.height else (None, None)
-    return draw_verdict(replaced, obligation, (_hours(low, reports), _hours(high, reports)))
+    figures = figures_of_reports(installation, release, obligation)
+    replaced = replacements(stated.statements, obligation, edges, received, figures)
+    hours = hours_of(installation).filter(pl.col("obligation") == obligation).select("low", "high")
+    low, high = (_hours(each, figures.height) for each in (hours.row(0) if hours.height else (None, None)))
+    return draw_verdict(replaced, obligation, (low, high), stated.alone, figures.height)
 
 
 def _hours(hours: float | None, reports: float) -> float | None:
@@ -87,34 +83,35 @@ def describe_dossier(installation: Installation, found: Dossier, number: int | N
     }
 
 
-def _about(installation: Installation, release: Release, obligation: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the statements of an obligation's items and of the items that these are sums of, and the edges to them.
+def _about(installation: Installation, release: Release, obligation: str) -> tuple[StatedItems, pl.DataFrame]:
+    """Return what is stated of an obligation's items and of the items that these are sums of, and the edges to them.
 
-    Of the release only months, concepts and obligations are read that the table `coverage` names with the obligation;
-    all where an item of it is a sum of others.
+    Of the release only months and concepts are read that the table `coverage` names with the obligation; all where an
+    item of it is a sum of others. Obligations that its agency may not be shown replace nothing.
     """
     coverage = overlap_table(installation, release, "coverage")
     shared = coverage.filter(pl.col("obligations").list.contains(obligation))
     if shared.is_empty():
         check_obligation(coverage.select(obligation=pl.col("obligations").explode()), obligation)
     tables, names = observation_tables(installation.settings.lake), ("sources", "observations")
-    months = shared["partition"].unique().sort().to_list()
-    sources, items = (tables.live(name, release["tables"], months) for name in names)
-    own = pl.col("obligation") == obligation
-    mine = sources.filter(own).select("item_id").unique().collect()
-    stated = {c.concept for contract in _contracts_of(installation, obligation) for c in contract.claims}
-    edges = derive_items(installation, release, stated).edges.join(mine, on="item_id", how="semi")
+    edges = _edges(installation, release, obligation)
+    months = (shared if edges.is_empty() else coverage)["partition"].unique().sort().to_list()
+    sources, items = (tables.live_months(name, release["tables"], months) for name in names)
     if edges.is_empty():
-        known = shared["obligations"].explode().unique()
-        others = sources.filter(~own & pl.col("obligation").is_in(known.implode()))
         items = items.filter(pl.col("concept").is_in(shared["concept"].unique().implode()))
-        several = [sources.filter(own)] if known.len() == 1 else [sources.filter(own), others]
-    else:
-        sources, items = (tables.live(name, release["tables"]) for name in names)
-        several = [sources.filter(own), sources.filter(~own)]
-    wanted = pl.concat([mine["item_id"], edges["part_id"]]).unique().to_frame("item_id").lazy()
-    lines = pl.concat([several[0], *(rows.join(wanted, on="item_id", how="semi") for rows in several[1:])])
-    return read_statements(lines, items), edges
+    return read_stated_items(sources, items, obligation, edges, obligations_not_shared(installation, obligation)), edges
+
+
+def _edges(installation: Installation, release: Release, obligation: str) -> pl.DataFrame:
+    """Return the edges of `derivable_from` from the items of an obligation."""
+    stated = {c.concept for contract in _contracts_of(installation, obligation) for c in contract.claims}
+    edges = derive_items(installation, release, stated).edges
+    if edges.is_empty():
+        return edges
+    sources = observation_tables(installation.settings.lake).live("sources", release["tables"])
+    own = sources.filter(pl.col("obligation") == obligation).select("item_id")
+    wanted = edges.lazy().select("item_id").unique().join(own, on="item_id", how="semi").collect()
+    return edges.join(wanted, on="item_id", how="semi")
 
 
 def _contract_of(installation: Installation, obligation: str) -> Contract | None:
@@ -144,6 +141,8 @@ def prove_without(
     Returns predicted_equals_rebuilt, items_before, items_predicted, items_rebuilt, and differing: items that are not
     the same in both.
     """
+    from flows.release.verify import rebuild_from  # with all that a night needs: more than a dossier takes by itself
+
     release = find_release(installation)
     predicted, before = _predicted(installation, release, obligation)
     submissions = ledger_submissions.read_submissions(installation.engine, in_release=True)
@@ -167,6 +166,8 @@ def _predicted(installation: Installation, release: Release, obligation: str) ->
 
     Only items that the obligation has a claim of are consolidated again; all others are as the release has them.
     """
+    from transforms.observations.consolidate import consolidate  # no part of a dossier without its proof
+
     tables = observation_tables(installation.settings.lake)
     now = _observations(installation, release)
     submissions = mark_counting(ledger_submissions.read_submissions(installation.engine))

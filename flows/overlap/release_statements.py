@@ -8,7 +8,7 @@ from infra.ledger.releases import Release
 from schemas.errors import UsageError
 from transforms.descriptions import obligation_rows
 from transforms.overlap.measures import hours_of_obligations
-from transforms.overlap.statements import read_statements
+from transforms.overlap.statements import read_figures, read_statements
 
 
 def statements_of(
@@ -28,6 +28,12 @@ def statements_of(
         items = items.filter(where)
         sources = sources.join(items.select("item_id"), on="item_id", how="semi")
     return read_statements(sources, items)
+
+
+def figures_of(installation: Installation, release: Release, partitions: list[str] | None = None) -> pl.DataFrame:
+    """Return what discovery compares of the statements of a release (`read_figures`), of these months or all."""
+    tables = observation_tables(installation.settings.lake)
+    return read_figures(*(tables.live(name, release["tables"], partitions) for name in ("sources", "observations")))
 
 
 def hours_of(installation: Installation) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.installation import Installation
 from flows.overlap.derived import derive_items
-from flows.overlap.release_statements import hours_of, statements_of
+from flows.overlap.release_statements import figures_of, hours_of, statements_of
 from flows.published_tables import discovery_published, measures_published, tables_of_overlap
 from flows.releases import find_release
 from infra.lake import access as lake_access
@@ -18,7 +18,6 @@ from schemas.claims import frame_schema
 from schemas.overlap import MEASURED_TABLES, OVERLAP_TABLES
 from schemas.record_tables import SINGLE_PARTITION
 from transforms.descriptions import obligation_rows
-from transforms.discovery.suspected import suspected_of
 from transforms.discovery.verdicts import with_verdicts
 from transforms.overlap.counts import count_statements, sum_rows
 from transforms.overlap.measures import (
@@ -33,6 +32,7 @@ from transforms.overlap.measures import (
     scope_reports,
 )
 from transforms.overlap.pairs import burden_of, overlap_of
+from transforms.overlap.replacements import REPORT
 
 
 def overlap_table(installation: Installation, release: Release, name: str) -> pl.DataFrame:
@@ -76,7 +76,9 @@ def discovered(installation: Installation, release: Release) -> pl.DataFrame:
     """Return what is suspected of all figures of a release, which its table holds if a night compares so many."""
     if discovery_published(release) and release["counts"]["figures"] == release["counts"]["figures_compared"]:
         return _suspected(installation, release)
-    found = suspected_of(statements_of(installation, release))
+    from transforms.discovery.suspected import suspected_of  # and with it scipy: most tables need neither
+
+    found = suspected_of(figures_of(installation, release))
     return with_verdicts(found, read_overlap_verdicts(installation.engine))
 
 
@@ -86,6 +88,12 @@ def report_counts(installation: Installation, release: Release) -> pl.DataFrame:
         return count_statements(statements_of(installation, release)).reports
     stored = overlap_tables(installation.settings.lake).live("report_counts", release["tables"])
     return sum_rows(stored.collect(), "reports")
+
+
+def figures_of_reports(installation: Installation, release: Release, obligation: str) -> pl.DataFrame:
+    """Return how many figures each report of an obligation has in a release: `REPORT`, figures."""
+    counts = report_counts(installation, release).filter(pl.col("obligation") == obligation)
+    return counts.group_by(REPORT).agg(pl.col("figures").sum())
 
 
 @lake_access.scan_errors()

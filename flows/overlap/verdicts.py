@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.attribution import attribution
 from flows.installation import Installation
-from flows.overlap.release_statements import statements_of
+from flows.overlap.release_statements import figures_of
 from flows.overlap.sharing import obligations_not_shared
 from flows.releases import find_release
 from infra.lake import access as lake_access
@@ -57,7 +57,7 @@ class SuspectedQueue:
 @lake_access.scan_errors()
 def open_suspected(installation: Installation, number: int | None = None) -> SuspectedQueue:
     """Return what is suspected of a release, the current one by default."""
-    figures = series_of(statements_of(installation, find_release(installation, number)))
+    figures = series_of(figures_of(installation, find_release(installation, number)))
     found = with_verdicts(suspected_overlap(figures), read_overlap_verdicts(installation.engine))
     obligations = figures["obligation"].unique().sort().to_list()
     closed = {name: obligations_not_shared(installation, name) for name in obligations}

@@ -74,6 +74,12 @@ class ItemTables:
         what, ids = self.replaced[name]
         return _without_retired(rows, ids, self.retired(versions, what, partitions))
 
+    def live_months(self, name: str, versions: Mapping[str, int], partitions: list[str]) -> pl.LazyFrame:
+        """Return the rows of some partitions as `live`, in any order: those where none is retired are not searched."""
+        touched = self.retired(versions, self.replaced[name][0], partitions)["partition"].unique()
+        groups = [[p for p in partitions if p in touched], [p for p in partitions if p not in touched]]
+        return pl.concat([self.live(name, versions, group) for group in groups if group])
+
     def changes(self, release: int) -> pl.LazyFrame:
         """Return what a release, staged or published, changed against the one before, lazily."""
         return self.scan(f"{self.prefix}changes").filter(pl.col("release") == release)

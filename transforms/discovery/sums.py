@@ -12,13 +12,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.discovery.evidence import Values
+from transforms.discovery.evidence import SEED, Values
 
 SUM_SHARE: Final = 0.8
 """A sum holds at this share of the places of its total, those where all is zero left out."""
 FEWEST_SUMS: Final = 20
 MOST_PARTS: Final = 50
 """A total is tried with so many other series of its concept or obligation at most, those that share most places."""
+MOST_TRIED: Final = 2_000
+"""The parts of a total are looked for at so many of its places at most; whether they add up is counted at all."""
 ROUNDING: Final = 1e-6
 
 
@@ -65,7 +67,8 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
     if usable.size < 2:  # noqa: PLR2004
         return None
     filled = filled[np.ix_(rows, usable)]
-    parts = _exact_parts(filled, total[rows])
+    tried = _sample(rows.size)
+    parts = _exact_parts(filled[tried], total[rows[tried]])
     if len(parts) < 2:  # noqa: PLR2004
         return None
     chosen = filled[:, parts]
@@ -77,6 +80,13 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
     if agreeing < SUM_SHARE * common or int((several & equal).sum()) < FEWEST_SUMS:
         return None
     return [int(column) for column in usable[parts]], common, agreeing
+
+
+def _sample(size: int) -> NDArray[np.int64]:
+    """Return `MOST_TRIED` of so many places, always the same ones, or all."""
+    if size <= MOST_TRIED:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(SEED).permutation(size)[:MOST_TRIED])
 
 
 def _exact_parts(parts: Values, total: Values) -> list[int]:

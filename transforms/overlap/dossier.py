@@ -126,16 +126,26 @@ class Dossier:
         return {**asdict(self), "columns": columns}
 
 
-def draw_verdict(replaced: pl.DataFrame, obligation: str, hours: tuple[float | None, float | None]) -> Dossier:
-    """Return the dossier of an obligation from its `replacements` and the hours of its reports, low and high."""
+def draw_verdict(
+    replaced: pl.DataFrame,
+    obligation: str,
+    hours: tuple[float | None, float | None],
+    alone: pl.DataFrame | None = None,
+    reports: float | None = None,
+) -> Dossier:
+    """Return the dossier of an obligation from its `replacements` and the hours of its reports, low and high.
+
+    alone: counts of its items that are not among them (`transforms.overlap.statements.StatedItems`), by default none.
+    reports: how many it has, by default as many as the items that are replaced are.
+    """
     marked = _marked(replaced)
-    columns = _columns(marked)
-    total = marked.select(items=pl.len(), **{name: pl.col(name).sum() for name in ITEM_COUNTS}).row(0, named=True)
+    columns = _columns(marked, alone)
+    total = {name: sum(getattr(column, name) for column in columns) for name in ("items", *ITEM_COUNTS)}
     units = marked.filter("compared").group_by("unit_id").agg(pl.col("agreeing").all())
     units_agreeing = int(units["agreeing"].sum())
     bounds = lower_bound(total["agreeing"], total["compared"]), lower_bound(units_agreeing, units.height)
     verdict = _verdict(total, columns)
-    share = _freed_share(marked, columns, verdict)
+    share = _freed_share(marked, columns, verdict, float(marked["weight"].sum()) if reports is None else reports)
     freed = [None if share is None or each is None else round(each * share, 6) for each in hours]
     return Dossier(
         obligation,
@@ -179,11 +189,14 @@ def _marked(replaced: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _columns(marked: pl.DataFrame) -> tuple[ColumnCoverage, ...]:
-    counts = marked.group_by("concept", "breakdown").agg(
-        items=pl.len(), **{name: pl.col(name).sum() for name in ITEM_COUNTS}
-    )
-    return tuple(ColumnCoverage(**row) for row in counts.sort("concept", "breakdown").iter_rows(named=True))
+def _columns(marked: pl.DataFrame, alone: pl.DataFrame | None) -> tuple[ColumnCoverage, ...]:
+    """Return the counts of each column; what is alone is covered by nobody, and its own checks agree."""
+    key = ["concept", "breakdown"]
+    parts = [marked.group_by(key).agg(items=pl.len(), **{name: pl.col(name).sum() for name in ITEM_COUNTS})]
+    if alone is not None:
+        parts.append(alone.with_columns(own_checks_agreeing="own_checks"))
+    counts = pl.concat(parts, how="diagonal").group_by(key).agg(pl.col("items", *ITEM_COUNTS).sum())
+    return tuple(ColumnCoverage(**row) for row in counts.sort(key).iter_rows(named=True))
 
 
 def _verdict(total: dict[str, int], columns: tuple[ColumnCoverage, ...]) -> DropVerdict:
@@ -198,7 +211,9 @@ def _verdict(total: dict[str, int], columns: tuple[ColumnCoverage, ...]) -> Drop
     return "droppable_in_part" if any(column.can_be_dropped() for column in columns) else "not_droppable"
 
 
-def _freed_share(marked: pl.DataFrame, columns: tuple[ColumnCoverage, ...], verdict: DropVerdict) -> float | None:
+def _freed_share(
+    marked: pl.DataFrame, columns: tuple[ColumnCoverage, ...], verdict: DropVerdict, reports: float
+) -> float | None:
     """Return the part of its hours that would be freed: the figures of a report cost the same; None if none is."""
     if verdict in {"not_droppable", "not_enough_history"}:
         return None
@@ -207,7 +222,7 @@ def _freed_share(marked: pl.DataFrame, columns: tuple[ColumnCoverage, ...], verd
     known = [(column.concept, column.breakdown) for column in columns if column.can_be_dropped()]
     freed = pl.DataFrame(known, schema=["concept", "breakdown"], orient="row")
     weights = marked.join(freed, on=["concept", "breakdown"], how="semi")["weight"]
-    return float(weights.sum()) / float(marked["weight"].sum())
+    return float(weights.sum()) / reports
 
 
 def _days_earlier(marked: pl.DataFrame) -> float | None:

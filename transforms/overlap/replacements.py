@@ -13,12 +13,17 @@ _OTHER = ("other", "other_lower", "other_upper", "other_width", "other_first", "
 
 
 def replacements(
-    statements: pl.DataFrame, obligation: str, edges: pl.DataFrame, received: pl.DataFrame | None = None
+    statements: pl.DataFrame,
+    obligation: str,
+    edges: pl.DataFrame,
+    received: pl.DataFrame | None = None,
+    figures: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Return the items of an obligation, in any order, with what others know of each.
+    """Return the items of an obligation that the statements are about, in any order, with what others know of each.
 
-    statements: at least those of the obligation's items and of the items that these are sums of. edges:
-    `derivable_from` of the release. received: submission_id, received_at.
+    statements: at least those of these items and of the items that these are sums of. edges: `derivable_from` of the
+    release. received: submission_id, received_at. figures: how many figures each report has (`REPORT`, figures), by
+    default as many as the statements have of it.
 
     Columns: those of `ITEM_COLUMNS`, weight (Float64, the reports that the item is, if a report's figures share it
     equally), own (Decimal, null where withheld or stated with several values), lower and upper, width, checked
@@ -28,7 +33,7 @@ def replacements(
     """
     dated = _dated(statements, received)
     mine = pl.col("obligation") == obligation
-    items = _items(_weighted(dated.filter(mine)))
+    items = _items(_weighted(dated.filter(mine), figures))
     others = _stated(dated.filter(~mine))
     direct = items.join(others, on="item_id", how="left").with_columns(opinions=pl.col("by").list.len().fill_null(0))
     sums = _sums(edges.join(items, on="item_id", how="semi"), others)
@@ -73,7 +78,7 @@ def _items(own: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([single, grouped])
 
 
-def _weighted(own: pl.DataFrame) -> pl.DataFrame:
+def _weighted(own: pl.DataFrame, figures: pl.DataFrame | None) -> pl.DataFrame:
     """Return statements with weight, the part of its report that each is; of several of one item, the first has it.
 
     A report is what one reporter states of a unit and period.
@@ -81,7 +86,10 @@ def _weighted(own: pl.DataFrame) -> pl.DataFrame:
     once, several = (own.filter(alone) for alone in (pl.col("reports") == 1, pl.col("reports") > 1))
     first = pl.struct("reported_by", "item_id").is_first_distinct().cast(pl.Float64)
     counted = pl.concat([once.with_columns(weight=pl.lit(1.0)), several.with_columns(weight=first)])
-    return counted.with_columns(pl.col("weight") / pl.col("weight").sum().over(REPORT))
+    if figures is None:
+        return counted.with_columns(pl.col("weight") / pl.col("weight").sum().over(REPORT))
+    joined = counted.join(figures.select(*REPORT, "figures"), on=REPORT, how="left")
+    return joined.with_columns(pl.col("weight") / pl.col("figures")).drop("figures")
 
 
 def _only_value() -> pl.Expr:

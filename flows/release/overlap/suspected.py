@@ -14,7 +14,7 @@ from schemas.record_tables import SINGLE_PARTITION
 from transforms.discovery.suspected import suspected_of
 from transforms.discovery.verdicts import with_verdicts
 from transforms.discovery.window import DiscoveryWindow, discovery_window
-from transforms.overlap.statements import read_statements
+from transforms.overlap.statements import read_figures
 
 ORDER: Final = ("kind", "series_a", "series_b", "shift", "scale")
 
@@ -61,4 +61,4 @@ def _suspected(installation: Installation, window: DiscoveryWindow) -> pl.DataFr
     if units is not None:
         items = items.filter(units)
         sources = sources.join(items.select("item_id"), on="item_id", how="semi")
-    return suspected_of(read_statements(sources, items))
+    return suspected_of(read_figures(sources, items))

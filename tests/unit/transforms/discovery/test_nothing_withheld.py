@@ -12,7 +12,7 @@ from transforms.discovery.series import series_of
 from transforms.discovery.suspected import suspected_overlap
 from transforms.identity import item_id
 from transforms.observations.consolidate import consolidate
-from transforms.overlap.statements import read_statements
+from transforms.overlap.statements import read_figures
 
 ALIKE: dict[str, Any] = {
     "row": 2, "column": "x", "original": "1", "action": "append", "period_start": dt.date(2024, 1, 1),
@@ -41,7 +41,7 @@ def shown(secret_figure: int) -> tuple[str, pl.DataFrame]:
             })  # fmt: skip
     schema: dict[str, Any] = {**frame_schema(CLAIM), "arrival": pl.UInt32, "stream": pl.UInt32}
     published = consolidate(pl.DataFrame(rows, schema=schema, strict=False).with_columns(item_id()))
-    figures = series_of(read_statements(published.sources.lazy(), published.observations.lazy()))
+    figures = series_of(read_figures(published.sources.lazy(), published.observations.lazy()))
     found = suspected_overlap(figures)
     places = [differing_places(figures, row).write_csv() for row in found.to_dicts()]
     return found.write_csv() + "".join(places), found

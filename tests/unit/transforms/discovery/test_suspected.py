@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.support.overlap_statements import statements
+from transforms.discovery import series, sums
 from transforms.discovery.evidence import agreement_of, divergence
 from transforms.discovery.series import series_of
 from transforms.discovery.suspected import suspected_overlap
@@ -71,7 +72,11 @@ def test_another_count_of_the_same_is_near(sizes: dict[str, int]) -> None:
     assert pairs(table, "near") == {("night", "final")}
 
 
-def test_a_total_is_found_as_the_sum_of_its_parts_and_not_as_the_same_as_one(sizes: dict[str, int]) -> None:
+@pytest.mark.parametrize("tried", [sums.MOST_TRIED, 40])
+def test_a_total_is_found_as_the_sum_of_its_parts_and_not_as_the_same_as_one(
+    sizes: dict[str, int], tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "MOST_TRIED", tried)
     parts = [noisy(sizes, share, seed + 10) for seed, share in enumerate((0.6, 0.2, 0.1))]
     total = {unit: sum(part[unit] for part in parts) for unit in sizes}
     total["0101"] += 5
@@ -97,7 +102,11 @@ def test_counties_that_sum_their_municipalities_are_found(sizes: dict[str, int])
     assert [(part["obligation"], part["over"]) for part in json.loads(row["parts"])] == [("a", "units")]
 
 
-def test_a_year_that_sums_its_months_is_found(sizes: dict[str, int]) -> None:
+@pytest.mark.parametrize("part_rows", [series.PART_ROWS, 100])
+def test_a_year_that_sums_its_months_is_found(
+    sizes: dict[str, int], part_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "PART_ROWS", part_rows)
     months = {month: noisy(sizes, 0.05, month) for month in range(1, 13)}
     rows: Rows = []
     for month, values in months.items():
@@ -147,10 +156,10 @@ def test_shuffled_figures_give_nothing(sizes: dict[str, int]) -> None:
         *figures("a", "few", noisy(sizes, 0.005, 2)),
     ]
     rows += figures("b", "rare", noisy(sizes, 0.004, 3))
-    series = series_of(statements(rows))
+    known = series_of(statements(rows))
     for seed in range(20):
         key = pl.struct("series", "unit_id").hash(seed)
-        assert suspected_overlap(series.with_columns(pl.col("value").sort_by(key).over("series"))).is_empty()
+        assert suspected_overlap(known.with_columns(pl.col("value").sort_by(key).over("series"))).is_empty()
 
 
 def test_a_withheld_figure_is_no_evidence(sizes: dict[str, int]) -> None:
