@@ -10,10 +10,12 @@ from flows.spreadsheet import spreadsheet_csv
 
 
 def outcome_of(checked: Checked) -> str:
-    """Return the key of a file's outcome: accepted, warned, partly, rejected or unread."""
+    """Return the key of a file's outcome: accepted, warned, partly, rejected, unread or draft."""
     receipt = checked.receipt
     if receipt.status in {"parked", "rejected"}:
         return "unread" if receipt.status == "parked" else "rejected"
+    if receipt.open_answers:
+        return "draft"
     if receipt.rejected:
         return "partly"
     return "warned" if receipt.warnings else "accepted"

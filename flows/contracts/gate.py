@@ -1,4 +1,4 @@
-"""The gate: a contract that is wrong, was changed without a new version, or fails its own examples reads no delivery.
+"""The gate: a contract that is wrong, unfinished, changed without a new version, or fails its examples reads nothing.
 
 It costs its own obligation only: what arrives under it is parked, and the night goes on with the others.
 """
@@ -10,17 +10,28 @@ from flows.contracts.example_tests import failed_example, known_failure
 from flows.contracts.versions import change_without_version, maybe_changed
 from flows.installation import Installation
 from schemas.errors import ContractError
+from schemas.open_answers import open_answers_problem
 
 if TYPE_CHECKING:
     from schemas.contract import Contract
 
 
 def usable_contract(installation: Installation, name: str) -> "Contract":
-    """Return a contract to read deliveries by.
+    """Return a contract to receive deliveries by.
 
-    Raises `ContractError` if it may read none, `UsageError` if there is none of that name. Contracts that were preset
-    are those of their time, for a rereading, and are not asked.
+    Raises `ContractError` if it may read none, or if a person has yet to fill in what its figures mean and who requires
+    and delivers them; `UsageError` if there is none of that name. Contracts that were preset are those of their time,
+    for a rereading, and are not asked.
     """
+    contract = readable_contract(installation, name)
+    problem = None if installation.presets.contracts is not None else open_answers_problem(contract)
+    if problem is not None:
+        raise ContractError(problem)
+    return contract
+
+
+def readable_contract(installation: Installation, name: str) -> "Contract":
+    """Return a contract to try files by, of which nothing is stored: as `usable_contract`, but answers may be open."""
     contract = installation.contract(name)
     if name in installation.usable or installation.presets.contracts is not None:
         return contract
@@ -50,7 +61,7 @@ def unusable_reasons(installation: Installation) -> Iterator[str]:
     changed = maybe_changed(installation)
     for name, contract in installation.contracts.items():
         problem = change_without_version(installation, contract) if name in changed else None
-        problem = problem or known_failure(installation, contract)
+        problem = problem or open_answers_problem(contract) or known_failure(installation, contract)
         if problem is not None:
             yield problem
 

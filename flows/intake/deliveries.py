@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from flows.contracts.gate import usable_contract
+from flows.contracts.gate import readable_contract, usable_contract
 from flows.installation import Installation
 from flows.intake.archives import read_files
 from infra import telemetry
@@ -65,10 +65,20 @@ InBatch = TypeVar("InBatch", bound="Delivery | Landed")
 
 
 def make_delivery(
-    installation: Installation, filename: str, data: Content, contract: str, *, sender: str | None, period: str | None
+    installation: Installation,
+    filename: str,
+    data: Content,
+    contract: str,
+    *,
+    sender: str | None,
+    period: str | None,
+    trial: bool = False,
 ) -> Delivery:
-    """Return the delivery; `UsageError` if sender or period is missing or not allowed by the contract."""
-    rules = usable_contract(installation, contract)
+    """Return the delivery; `UsageError` if sender or period is missing or not allowed by the contract.
+
+    trial: it is only checked, so the contract may be a draft.
+    """
+    rules = (readable_contract if trial else usable_contract)(installation, contract)
     sender = sender or rules.sender.default
     if sender is None:
         raise UsageError(f"contract {contract!r} names no default sender: give the sender with --sender")
@@ -92,18 +102,19 @@ def deliveries_from_paths(
     sender: str | None,
     period: str | None,
     refused: list[OverLimitError] | None = None,
+    trial: bool = False,
 ) -> Iterator[Delivery]:
     """Yield a delivery for each file, for each file in a folder and for each member of an archive.
 
-    A file over a limit is added to `refused`, if given, and the others are yielded. Raises `UsageError` for a path
-    without files, and as `read_files` and `make_delivery` do.
+    A file over a limit is added to `refused`, if given, and the others are yielded. trial: as `make_delivery` has it.
+    Raises `UsageError` for a path without files, and as `read_files` and `make_delivery` do.
     """
     for path in paths:
         over: list[OverLimitError] = []
         is_empty = True
         for name, data in read_files(path, installation.settings, *([] if refused is None else [over.append])):
             is_empty = False
-            yield make_delivery(installation, name, data, contract, sender=sender, period=period)
+            yield make_delivery(installation, name, data, contract, sender=sender, period=period, trial=trial)
         if is_empty and not over:
             raise UsageError(f"{path}: no file in it; hidden files are left out")
         if refused is not None:
