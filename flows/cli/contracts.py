@@ -15,6 +15,7 @@ from flows.cli.terminal import (
     open_here,
     plain_text,
     print_alarm,
+    print_fitted_table,
     print_json,
     print_table,
     print_text,
@@ -51,7 +52,7 @@ def list_contracts_command(*, json: JsonOption = False) -> None:
     if json:
         print_json([*rows, *broken])
     else:
-        print_table(rows)
+        print_fitted_table(rows)
         for each in broken:
             print_alarm(f"contract {each['contract']} cannot be used: {each['problem']}")
     if broken:
@@ -239,7 +240,7 @@ def _print_draft(contract: str, file: Path, fields: dict[str, Any]) -> None:
     print_text(f"{fields['file']}: drafted from {fields['rows']} rows of {file.name}")
     if fields["kind"]:
         print_text(f"{fields['kind']}: the file has no figures, so a record kind was drafted with it")
-    print_table([{"key": key, "evidence": each} for key, found in fields["evidence"].items() for each in found])
+    print_fitted_table([{"key": key, "evidence": each} for key, found in fields["evidence"].items() for each in found])
     print_open_answers(contract, fields["open_answers"])
     stated = "".join(f" --{option} ..." for option in fields["options"])
     print_text(f"\nlook at each guess, then: engang check {file} -c {contract}{stated}")
