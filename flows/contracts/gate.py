@@ -24,9 +24,12 @@ def usable_contract(installation: Installation, name: str) -> "Contract":
     for a rereading, and are not asked.
     """
     contract = readable_contract(installation, name)
-    problem = None if installation.presets.contracts is not None else open_answers_problem(contract)
+    if name in installation.usable or installation.presets.contracts is not None:
+        return contract
+    problem = open_answers_problem(contract)
     if problem is not None:
         raise ContractError(problem)
+    installation.usable.add(name)
     return contract
 
 
@@ -38,7 +41,6 @@ def readable_contract(installation: Installation, name: str) -> "Contract":
     problem = change_without_version(installation, contract) or failed_example(installation, contract)
     if problem is not None:
         raise ContractError(problem)
-    installation.usable.add(name)
     return contract
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from flows.contracts import example_tests
 from flows.contracts.example_tests import read_contract_examples
-from flows.contracts.gate import unusable_contracts, unusable_reasons, usable_contract
+from flows.contracts.gate import readable_contract, unusable_contracts, unusable_reasons, usable_contract
 from flows.installation import Installation
 from schemas.errors import ContractError, UsageError
 from tests.support.backfill_installation import FILES, V2, changed, opened, put_in_force, submit
@@ -108,6 +108,19 @@ def test_a_failing_example_is_an_error(home: Installation) -> None:
         usable_contract(home, "folketall")
     assert unusable_contracts(home) == ["folketall"]
     assert [problem for problem in unusable_reasons(home) if "fails its own example" in problem]
+
+
+def test_a_draft_is_tried_and_receives_nothing_until_it_is_filled_in(home: Installation) -> None:
+    draft = rewritten(home, ("agency: A test's agency", "agency: FILL IN"))
+    assert readable_contract(draft, "folketall").agency == "FILL IN"
+    problem = "'folketall' is a draft: 1 answer is open .agency."
+    with pytest.raises(ContractError, match=problem):
+        usable_contract(draft, "folketall")
+    with pytest.raises(ContractError, match=problem):
+        submit(draft, {"b.csv": FILES["b.csv"]})
+    assert unusable_contracts(draft) == ["folketall"]
+    assert [reason for reason in unusable_reasons(draft) if "is a draft" in reason]
+    assert usable_contract(draft.with_presets(contracts=dict(draft.contracts)), "folketall")
 
 
 @pytest.fixture
