@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 from flows.installation import Installation
@@ -125,5 +126,5 @@ def _expected(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 def _plain(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    text = str(value)
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "").lstrip("-").isdigit() else text

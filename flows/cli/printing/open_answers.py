@@ -1,5 +1,6 @@
 """The open answers of a draft, as the commands print them."""
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from flows.cli.terminal import print_alarm, print_text
@@ -20,9 +21,10 @@ def print_open_answers(contract: str, answers: "Sequence[LocatedAnswer]") -> Non
     if not answers:
         return
     print_alarm(f"\ncontract {contract} is a draft, and receives nothing until a person has filled in:")
-    for each in answers[:MOST_PRINTED]:
-        print_text(f"  line {each['line']}: {each['key']}" if each["line"] else f"  {each['key']}")
-        print_text(f"    {each['write']}")
+    for write, alike in groupby(answers[:MOST_PRINTED], lambda each: each["write"]):
+        for each in alike:
+            print_text(f"  line {each['line']}: {each['key']}" if each["line"] else f"  {each['key']}")
+        print_text(f"    {write}")
     if len(answers) > MOST_PRINTED:
         print_text(f"  and {len(answers) - MOST_PRINTED} more: --json lists all")
     print_text(f"({MAY_STAY_OPEN})")

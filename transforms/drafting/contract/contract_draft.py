@@ -49,7 +49,8 @@ def draft_contract(
     declared |= {"breakdown": breakdown} if breakdown else {}
     declared |= {"repeat": "sum" if roles.repeats else "error", "claims": claims}
     declared |= terms.declared()
-    return ContractDraft(declared, draft_evidence(source, roles, terms))
+    evidence = draft_evidence(source, roles, terms)
+    return ContractDraft(declared, {key: why for key, why in evidence.items() if key.split(".")[0] in declared})
 
 
 def head_of(name: str) -> dict[str, Any]:

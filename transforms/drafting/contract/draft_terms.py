@@ -8,6 +8,7 @@ import polars as pl
 
 from schemas.concepts import ANY_CURRENCY, Dimension, Vocabulary
 from transforms.drafting.contract.concept_match import (
+    EXPLAINED_CONCEPTS,
     contained_terms,
     terms_by_words,
     without_counting_words,
@@ -72,22 +73,31 @@ class DraftTerms:
         for known in contained_terms(column, self.titled):
             title = self.vocabulary.concepts[known].title.nb
             use = f"if it counts that, write `concept: {known}` in the place of {name} and take {name} out below"
-            if not self._fits(column, known):
-                measures = ", ".join(self.vocabulary.concepts[known].measures)
-                use += f" (it is measured in {measures}, and may not have each breakdown)"
-            yield f"{column}: its name has the title of {known} in the vocabulary ({title}): {use}"
+            unfit = self._unfit(column, known)
+            yield (
+                f"{column}: its name has the title of {known} in the vocabulary ({title}): {use}"
+                + (f"; {known} {unfit}" if unfit else "")
+            )
 
     def _known_concept(self, column: str) -> str | None:
         """Return the vocabulary's concept of a name or title, unless it has another measure or other dimensions."""
         words = words_of(column)
-        name = self.titled.get(words) or self.titled.get(without_counting_words(words))
-        return name if name is not None and self._fits(column, name) else None
+        name = self.titled.get(words)
+        if name is None:
+            name = self.titled.get(without_counting_words(words))
+            name = None if name in EXPLAINED_CONCEPTS else name
+        return name if name is not None and self._unfit(column, name) is None else None
 
-    def _fits(self, column: str, name: str) -> bool:
-        """Return whether a concept has the measure that a column's name suggests, and the draft's dimensions."""
+    def _unfit(self, column: str, name: str) -> str | None:
+        """Return why a concept is not what a column holds: its measures, or its dimensions; None if it may be."""
         suggested, concept = self._suggested(column), self.vocabulary.concepts[name]
-        fits = suggested in concept.measures or (suggested is None and ANY_CURRENCY not in concept.measures)
-        return fits and (concept.dimensions == "any" or set(self.used_dimensions) <= set(concept.dimensions))
+        measures = set(concept.measures)
+        if ANY_CURRENCY in measures and name not in EXPLAINED_CONCEPTS:
+            measures |= self.vocabulary.currencies
+        if suggested not in measures if suggested else ANY_CURRENCY in measures:
+            return f"is measured in {', '.join(concept.measures)}"
+        lacking = [] if concept.dimensions == "any" else set(self.used_dimensions) - set(concept.dimensions)
+        return f"is not broken down by {', '.join(sorted(lacking))}" if lacking else None
 
     def measure(self, column: str) -> str:
         """Return the measure that a column's name suggests, else the first of the concept that has the name."""

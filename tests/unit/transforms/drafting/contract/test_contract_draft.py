@@ -80,6 +80,17 @@ def test_a_title_of_the_vocabulary_in_any_language_is_its_concept(register: Regi
     ]  # fmt: skip
 
 
+def test_a_concept_of_another_name_is_used_or_proposed_with_what_to_write(register: Register) -> None:
+    columns = ("antall_arbeidssokere", "arbeidssokere_menn", "budsjett", "antall_personer")
+    draft = drafted(register, {"kommune": UNITS, **{name: ["1", "2", "3"] for name in columns}})
+    assert [claim.concept for claim in completed(draft).claims] == [
+        "job_seekers", "skjema_1_arbeidssokere_menn", "budget", "skjema_1_antall_personer",
+    ]  # fmt: skip
+    (proposed,) = [each for each in draft.evidence["claims"] if "has the title of" in each]
+    assert proposed.startswith("arbeidssokere_menn: its name has the title of job_seekers in the vocabulary")
+    assert "write `concept: job_seekers` in the place of skjema_1_arbeidssokere_menn" in proposed
+
+
 def test_marks_after_figures_are_declared_for_a_person_to_explain(register: Register) -> None:
     draft = drafted(register, {"kommune": UNITS, "f 2019": ["1", "2*", "3"], "f 2020": ["4", "5", "6 (p)"]})
     assert completed(draft).claims[0].flags == {"(p)": "P", "*": "A"}
