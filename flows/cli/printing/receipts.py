@@ -20,11 +20,14 @@ REJECT_COLUMNS: Final = ("severity", "row", "column", "reason", "found", "expect
 
 
 def _totals(receipts: "list[Receipt]") -> str:
+    states = sorted(Counter(r.status for r in receipts).items())
+    return f"{len(receipts)} files: {', '.join(f'{n} {status}' for status, n in states)}; {_counts(receipts)}"
+
+
+def _counts(receipts: "list[Receipt]") -> str:
     from schemas.claims import COUNT_COLUMNS
 
-    totals = (f"{sum(getattr(r, name) for r in receipts)} {name}" for name in COUNT_COLUMNS)
-    states = sorted(Counter(r.status for r in receipts).items())
-    return f"{len(receipts)} files: {', '.join(f'{n} {status}' for status, n in states)}; {', '.join(totals)}"
+    return ", ".join(f"{sum(getattr(r, name) for r in receipts)} {name}" for name in COUNT_COLUMNS)
 
 
 def print_receipts(receipts: "list[Receipt]") -> None:
@@ -45,7 +48,7 @@ def print_check(receipt: "Receipt") -> None:
     outcome = "refused: the contract is a draft" if receipt.open_answers else receipt.status
     row = asdict(receipt) | {"a delivery would be": outcome}
     print_table([row], ["filename", "a delivery would be", *COUNT_COLUMNS])
-    print_text("this is a check: nothing is stored")
+    print_text(f"this is a check: nothing is stored; {_counts([receipt])}")
     _print_details([receipt])
 
 

@@ -193,7 +193,8 @@ def test_a_check_stores_nothing_and_counts_why_rows_are_ignored(run: Run, contra
         "no figure: its cells are empty (`missing: skip`)": 1,
     }
     shown = [f"{n} {'row is' if n == 1 else 'rows are'} ignored: {reason}" for reason, n in reasons.items()]
-    assert lines == ["this is a check: nothing is stored", *shown]
+    counts = "6 delivered, 2 claims, 0 rejected, 4 ignored, 0 warnings"
+    assert lines == [f"this is a check: nothing is stored; {counts}", *shown]
     (found,) = run("check", file, "-c", "folketall", "-s", "kommunen", "--json").json
     assert (found["stored"], found["ignored"], found["ignored_by"]) == (False, 4, reasons)
     assert set(shown) < set(run("submit", file, "-c", "folketall", "-s", "kommunen").out.splitlines())

@@ -29,6 +29,7 @@ def receipt(**fields: Any) -> Receipt:
         ({"rejected": 1, "warnings": 1}, "partly"),
         ({"status": "rejected", "rejected": 1}, "rejected"),
         ({"status": "parked"}, "unread"),
+        ({"rejected": 1, "open_answers": ({"key": "agency", "line": 7, "write": "who"},)}, "draft"),
     ],
 )
 def test_the_outcome_of_a_file(fields: dict[str, Any], outcome: str) -> None:
