@@ -43,7 +43,7 @@ def main() -> None:
     passed = sum(outcome.startswith("passes") for outcome in results.values())
     print(f"{passed} of {len(results)} files pass their first check: {passed / max(len(results), 1):.0%}")
     answers = [int(found[1]) for outcome in results.values() if (found := OPEN_ANSWERS.search(outcome))]
-    print(f"{len(answers)} drafts have open answers, {sum(answers) / max(len(answers), 1):.1f} on average")
+    print(f"{len(answers)} of them have open answers, {sum(answers) / max(len(answers), 1):.1f} on average")
 
 
 def outcomes(folder: Path) -> Iterator[tuple[str, str]]:
