@@ -8,7 +8,11 @@ from pydantic import Field, model_validator
 from schemas.contract_parts import Strict
 
 NOT_FILLED_IN: Final = "FILL IN"
-"""What drafts of contracts have where only a person knows the answer; it is reported as unknown."""
+"""What drafts of contracts have where only a person knows the answer; as a legal basis it is reported as unknown."""
+STAND_INS: Final = (NOT_FILLED_IN, "FYLL INN")
+"""The same in the languages in which drafts have it."""
+NO_SENDER: Final = "someone"
+"""The default sender of drafts, which stands for the one that a person fills in."""
 SharedWith: TypeAlias = tuple[str, ...] | Literal["all", "none"]
 """The agencies that may see what is reported; `all` for every one, `none` for nobody but the agency itself."""
 

@@ -4,14 +4,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from flows.installation import Installation
 from flows.intake.archives import archive_ending, check_size, is_archive, read_files
 from flows.intake.deliveries import make_delivery
-from flows.intake.receipt import Receipt
+from flows.intake.receipt import Receipt, as_checked
 from flows.intake.registration import check_delivery
 from infra import telemetry
 from infra.storage.store import Content
@@ -43,7 +43,7 @@ class Checked:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `engang check --json` prints of one file."""
-        return {**asdict(self.receipt), "rejects": self.rejects}
+        return as_checked(self.receipt, self.rejects)
 
 
 def for_checking(installation: Installation) -> Installation:

@@ -29,6 +29,11 @@ _EARLIER: Final = {
     "type": ["object", "null"],
     "description": "What the file changes of what its sender delivered before; null unless the installation shows it.",
 }
+_OPEN_ANSWER: Final = {
+    "type": "object",
+    "description": "What the agency has yet to fill in in the contract, which is a draft.",
+    "properties": {"key": _TEXT, "line": {"type": ["integer", "null"]}, "write": _TEXT},
+}
 _RECEIPT: Final = {
     "type": "object",
     "description": "The receipt that a file would get, as `engang check --json` prints it.",
@@ -38,7 +43,10 @@ _RECEIPT: Final = {
         "status": _STATUS,
         **dict.fromkeys(("delivered", "claims", "rejected", "ignored", "warnings"), _COUNT),
         "problem": _NULLABLE,
+        "ignored_by": {"type": "object", "additionalProperties": _COUNT, "description": "Why rows are ignored: rows."},
         "earlier": _EARLIER,
+        "open_answers": {"type": "array", "items": _OPEN_ANSWER},
+        "stored": {"type": "boolean", "const": False},
         "rejects": {"type": "array", "items": _REJECT},
     },
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.printing.open_answers import print_open_answers
 from flows.cli.terminal import (
     FOUND_PROBLEMS,
     JsonOption,
@@ -14,6 +15,7 @@ from flows.cli.terminal import (
     open_here,
     plain_text,
     print_alarm,
+    print_fitted_table,
     print_json,
     print_table,
     print_text,
@@ -50,7 +52,7 @@ def list_contracts_command(*, json: JsonOption = False) -> None:
     if json:
         print_json([*rows, *broken])
     else:
-        print_table(rows)
+        print_fitted_table(rows)
         for each in broken:
             print_alarm(f"contract {each['contract']} cannot be used: {each['problem']}")
     if broken:
@@ -100,17 +102,25 @@ def run_examples_command(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Read the examples of contracts, and compare with what they must give. Exit code 1 if any differs."""
+    """Read the examples of contracts, compare with what they must give, and list what a draft still lacks.
+
+    Exit code 1 if an example differs.
+    """
     from flows.contracts.example_tests import read_contract_examples
+    from flows.contracts.open_answers import locate_open_answers
 
     installation = open_here()
     names = contracts or sorted(installation.contracts)
     results = [r for name in names for r in read_contract_examples(installation, installation.contract(name))]
     broken = {} if contracts else installation.broken_contracts
+    answers = {name: locate_open_answers(installation, installation.contract(name)) for name in names}
+    answers = {name: found for name, found in answers.items() if found}
     if json:
-        print_json({"examples": [asdict(result) for result in results], "broken": broken})
+        print_json({"examples": [asdict(result) for result in results], "broken": broken, "open_answers": answers})
     else:
         _print_examples(names, results, broken)
+        for name, found in answers.items():
+            print_open_answers(name, found)
     if broken or any(result.problems for result in results):
         raise typer.Exit(FOUND_PROBLEMS)
 
@@ -230,6 +240,7 @@ def _print_draft(contract: str, file: Path, fields: dict[str, Any]) -> None:
     print_text(f"{fields['file']}: drafted from {fields['rows']} rows of {file.name}")
     if fields["kind"]:
         print_text(f"{fields['kind']}: the file has no figures, so a record kind was drafted with it")
-    print_table([{"key": key, "evidence": each} for key, found in fields["evidence"].items() for each in found])
+    print_fitted_table([{"key": key, "evidence": each} for key, found in fields["evidence"].items() for each in found])
+    print_open_answers(contract, fields["open_answers"])
     stated = "".join(f" --{option} ..." for option in fields["options"])
     print_text(f"\nlook at each guess, then: engang check {file} -c {contract}{stated}")

@@ -2,13 +2,20 @@
 
 import shutil
 import sys
-from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.printing.open_answers import print_open_answers
+from flows.cli.printing.receipts import (
+    MAX_RECEIPTS_PRINTED,
+    print_check,
+    print_faults,
+    print_receipts,
+    print_rejects,
+)
 from flows.cli.terminal import (
     FOUND_PROBLEMS,
     JsonOption,
@@ -25,7 +32,7 @@ from flows.cli.terminal import (
 
 if TYPE_CHECKING:
     from flows.installation import Installation
-    from flows.intake.receipt import Receipt, RejectGroup
+    from flows.intake.receipt import Receipt
     from flows.release.erase import Erasure
     from schemas.errors import OverLimitError
 
@@ -44,12 +51,6 @@ PeriodOption = Annotated[
     str | None, typer.Option("--period", "-p", help="The period, where the files do not contain it.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="List every row, not each fault once.")]
-MAX_RECEIPTS_PRINTED = 20
-MAX_GROUPS_PRINTED = 25
-GROUPS_OF_A_RECEIPT = 5
-"""Faults that `submit` names of each file."""
-GROUP_COLUMNS = ("severity", "count", "column", "reason", "found", "rows", "expected", "hint")
-REJECT_COLUMNS = ("severity", "row", "column", "reason", "found", "expected", "hint")
 
 
 @app.command("demo")
@@ -79,6 +80,7 @@ def submit_command(
     Delivering the same file again changes nothing. A file over a limit of size is refused, the others are received.
     Exit code 1 if anything was rejected, parked or refused.
     """
+    from flows.contracts.open_answers import locate_open_answers
     from flows.intake.deliveries import deliveries_from_paths
     from flows.intake.isolation import start_reader
     from flows.intake.registration import receive
@@ -95,12 +97,15 @@ def submit_command(
         receipts += batch
         print_progress(f"registered {len(receipts)} files")
     speaker = sender or installation.contract(contract).sender.default or ""
+    answers = tuple(locate_open_answers(installation, installation.contract(contract)))
     receipts = _compared(installation, receipts) + _of_refused(refused, contract, speaker, period)
+    receipts = [replace(r, open_answers=answers) for r in receipts]
     if json:
         print_json([asdict(r) for r in receipts])
     else:
-        _print_receipts(receipts)
-        _print_faults(installation, receipts)
+        print_receipts(receipts)
+        print_faults(installation, receipts)
+        print_open_answers(contract, answers)
         print_page(installation, "obligations", installation.contract(contract).obligation, None)
     if any(r.has_problems for r in receipts):
         raise typer.Exit(FOUND_PROBLEMS)
@@ -127,53 +132,6 @@ def _of_refused(refused: "list[OverLimitError]", contract: str, sender: str, per
     return [Receipt("", e.filename, contract, sender, period, "refused", problem=e.problem) for e in refused]
 
 
-def _totals(receipts: "list[Receipt]") -> str:
-    from schemas.claims import COUNT_COLUMNS
-
-    totals = (f"{sum(getattr(r, name) for r in receipts)} {name}" for name in COUNT_COLUMNS)
-    states = sorted(Counter(r.status for r in receipts).items())
-    return f"{len(receipts)} files: {', '.join(f'{n} {status}' for status, n in states)}; {', '.join(totals)}"
-
-
-def _print_receipts(receipts: "list[Receipt]", *, stored: bool = True) -> None:
-    from schemas.claims import COUNT_COLUMNS
-
-    if len(receipts) <= MAX_RECEIPTS_PRINTED:
-        print_table([asdict(r) for r in receipts], ["submission_id", "filename", "status", *COUNT_COLUMNS])
-    print_text(_totals(receipts))
-    for receipt in [r for r in receipts if r.problem][:MAX_RECEIPTS_PRINTED]:
-        print_text(one_line(f"{receipt.filename}: {receipt.problem}"))
-    _print_earlier(receipts)
-    if stored:
-        _print_hints(receipts)
-
-
-def _print_faults(installation: "Installation", receipts: "list[Receipt]") -> None:
-    """Print the most frequent faults of each file of which rows were rejected, if the receipts are few."""
-    from flows.intake.registration import list_rejects
-
-    faulty = [r for r in receipts if r.submission_id and r.rejected]
-    for receipt in faulty if len(receipts) <= MAX_RECEIPTS_PRINTED else ():
-        print_text(one_line(f"{receipt.filename}: what was rejected, the most frequent first"))
-        print_rejects(list_rejects(installation, receipt.submission_id).to_dicts(), every=False,
-                      most=GROUPS_OF_A_RECEIPT)  # fmt: skip
-
-
-def _print_hints(receipts: "list[Receipt]") -> None:
-    """Print which commands list what was rejected or parked."""
-    if any(r.rejected or r.status == "rejected" for r in receipts):
-        print_text("`engang rejects SUBMISSION` lists what was rejected and why")
-    if any(r.status == "parked" for r in receipts):
-        print_text("`engang inbox` lists what is parked and why: `engang inbox retry` or `engang inbox dismiss`")
-
-
-def _print_earlier(receipts: "list[Receipt]") -> None:
-    """Print what each delivery changes of earlier ones."""
-    for receipt in receipts:
-        for sentence in receipt.earlier.sentences(receipt.sender) if receipt.earlier else ():
-            print_text(one_line(f"{receipt.filename}: {sentence}"))
-
-
 @app.command("check")
 def check_command(
     file: Path,
@@ -184,9 +142,13 @@ def check_command(
     every: AllOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Print the receipt that a delivery would get, and store nothing. Exit code 1 if anything would be rejected."""
+    """Print the receipt that a delivery would get, and store nothing.
+
+    Exit code 1 if anything would be rejected. What a draft leaves open to a person is listed.
+    """
     from flows.intake.deliveries import deliveries_from_paths
     from flows.intake.isolation import start_reader
+    from flows.intake.receipt import as_checked
     from flows.intake.registration import check_delivery
 
     start_reader()  # it loads its modules while this process opens the installation
@@ -194,35 +156,16 @@ def check_command(
     results = []
     for delivery in deliveries_from_paths(installation, [file], contract, sender=sender, period=period):
         receipt, rejects = check_delivery(installation, delivery)
-        results.append({**asdict(receipt), "rejects": rejects.to_dicts()})
+        results.append(as_checked(receipt, rejects.to_dicts()))
         if not json:
-            _print_receipts([receipt], stored=False)
+            print_check(receipt)
             print_rejects(rejects.to_dicts(), every=every)
     if json:
         print_json(results)
+    elif results:
+        print_open_answers(contract, results[0]["open_answers"])
     if any(r["rejected"] or r["status"] in {"rejected", "parked"} for r in results):
         raise typer.Exit(FOUND_PROBLEMS)
-
-
-def print_rejects(rejects: "list[dict[str, Any]]", *, every: bool, most: int = MAX_GROUPS_PRINTED) -> None:
-    """Print rejects: the same fault once, with its count and first rows, or with `every` each row."""
-    from flows.intake.receipt import group_rejects
-
-    if every:
-        print_table(rejects, REJECT_COLUMNS)
-        return
-    groups = group_rejects(rejects)
-    rows = [{**group.reject, "rows": _rows_of(group), "count": group.count} for group in groups[:most]]
-    if rows:
-        print_table(rows, GROUP_COLUMNS)
-    if len(groups) > most:
-        count = sum(group.count for group in groups[most:])
-        print_text(f"and {count} more, of {len(groups) - most} other faults: --all lists every row")
-
-
-def _rows_of(group: "RejectGroup") -> str:
-    """Return the first rows of a group of rejects."""
-    return ", ".join(map(str, group.rows)) + (" ..." if 0 < len(group.rows) < group.count else "")
 
 
 @app.command("rejects")

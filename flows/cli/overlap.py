@@ -12,6 +12,7 @@ from flows.cli.terminal import (
     app,
     one_line,
     open_here,
+    print_fitted_table,
     print_json,
     print_list,
     print_table,
@@ -43,7 +44,7 @@ def overlap_command(
         for column in columns
         for asked in column["asked_by"] or [{"agency": "nobody", "contract": "", "column": ""}]
     ]  # fmt: skip
-    print_table(rows)
+    print_fitted_table(rows)
     known = sum(bool(column["asked_by"]) for column in columns)
     print_text(f"{known} of {len(columns)} columns are asked already")
 
@@ -83,7 +84,7 @@ def minimal_command(
     )
     print_text(f"not needed for any item: {', '.join(found['dropped']) or 'none'}")
     print_text(f"hours kept: {found['hours_kept']:g} of {found['hours_all']:g}")
-    print_table(
+    print_fitted_table(
         [
             {"items": step["items"], "hours": step["hours"], "kept": ", ".join(step["kept"])}
             for step in found["frontier"]

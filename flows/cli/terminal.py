@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.printing.widths import fitting_widths, shortened, terminal_width, wrapped
+
 if TYPE_CHECKING:
     from flows.installation import Installation
 
@@ -60,6 +62,27 @@ def print_table(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = 
         print_text("  ".join(line).rstrip())
 
 
+def print_fitted_table(
+    rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None, *, shorten: Iterable[str] = ()
+) -> None:
+    """Print rows as a table that fits the terminal: texts too long for it on several lines, those of `shorten` cut.
+
+    In a file or a pipe each row is one whole line, as `print_table` prints it.
+    """
+    names = list(columns or (rows[0] if rows else ()))
+    aligned = [_aligned(name, [row[name] for row in rows]) for name in names]
+    texts = [not _are_numbers([row[name] for row in rows]) for name in names]
+    widths = fitting_widths([len(cells[0]) for cells in aligned], texts, terminal_width())
+    for line in zip(*aligned, strict=True):
+        cells = [
+            [shortened(cell.rstrip(), width)] if name in shorten else wrapped(cell.rstrip(), width)
+            for name, cell, width in zip(names, line, widths, strict=True)
+        ]
+        for part in range(max(map(len, cells), default=0)):
+            shown = [cell[part] if part < len(cell) else "" for cell in cells]
+            print_text("  ".join(text.ljust(width) for text, width in zip(shown, widths, strict=True)).rstrip())
+
+
 def print_list(
     rows: Sequence[dict[str, Any]], shown: Callable[[dict[str, Any]], dict[str, Any]], *, empty: str, json: bool
 ) -> None:
@@ -67,7 +90,7 @@ def print_list(
     if json:
         print_json(rows)
     elif rows:
-        print_table([shown(row) for row in rows])
+        print_fitted_table([shown(row) for row in rows])
     else:
         print_text(empty)
 
@@ -81,8 +104,11 @@ def _aligned(name: str, values: list[object]) -> list[str]:
     """Return a column's name and cells, padded to the same width."""
     cells = [name, *(one_line(plain_text(value)) for value in values)]
     width = max(map(len, cells))
-    numbers = bool(values) and all(value is None or is_number(value) for value in values)
-    return [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
+    return [cell.rjust(width) if _are_numbers(values) else cell.ljust(width) for cell in cells]
+
+
+def _are_numbers(values: list[object]) -> bool:
+    return bool(values) and all(value is None or is_number(value) for value in values)
 
 
 def one_line(text: str) -> str:

@@ -10,6 +10,7 @@ from flows.contracts.example_tests import failed_example, known_failure
 from flows.contracts.versions import change_without_version, maybe_changed
 from flows.installation import Installation
 from schemas.errors import ContractError
+from schemas.open_answers import open_answers_problem
 
 if TYPE_CHECKING:
     from schemas.contract import Contract
@@ -61,3 +62,9 @@ def _problem(installation: Installation, name: str) -> str | None:
     except ContractError as error:
         return str(error)
     return None
+
+
+def draft_reasons(installation: Installation) -> Iterator[str]:
+    """Yield a sentence for each contract that lacks answers of a person; it reads deliveries all the same."""
+    problems = map(open_answers_problem, installation.contracts.values())
+    yield from (problem for problem in problems if problem is not None)

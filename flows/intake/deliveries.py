@@ -65,7 +65,13 @@ InBatch = TypeVar("InBatch", bound="Delivery | Landed")
 
 
 def make_delivery(
-    installation: Installation, filename: str, data: Content, contract: str, *, sender: str | None, period: str | None
+    installation: Installation,
+    filename: str,
+    data: Content,
+    contract: str,
+    *,
+    sender: str | None,
+    period: str | None,
 ) -> Delivery:
     """Return the delivery; `UsageError` if sender or period is missing or not allowed by the contract."""
     rules = usable_contract(installation, contract)

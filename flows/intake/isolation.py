@@ -240,7 +240,7 @@ def _read_answer(answer: ChildMessage, contract: Contract) -> Reading | _Trouble
             with suppress(OSError):
                 os.close(file)
     normalised = _normalised(with_constants(*content), rejects, contract) if content else None
-    return Reading(counts, rejects, normalised, summary["problems"], summary["failures"])
+    return Reading(counts, rejects, normalised, summary["problems"], summary["failures"], summary["ignored"])
 
 
 def _normalised(content: pl.DataFrame, rejects: pl.DataFrame, contract: Contract) -> NormalisedBatch:
@@ -262,7 +262,8 @@ def _joined(readings: list[Reading]) -> Reading:
     failures = {id_: reason for reading in readings for id_, reason in reading.failures.items()}
     counts = pl.concat([reading.counts for reading in readings], how="diagonal_relaxed")
     rejects = pl.concat([reading.rejects for reading in readings])
-    return Reading(counts, rejects, _joined_content(readings, rejects), problems, failures)
+    ignored = {id_: reasons for reading in readings for id_, reasons in reading.ignored.items()}
+    return Reading(counts, rejects, _joined_content(readings, rejects), problems, failures, ignored)
 
 
 def _joined_content(readings: list[Reading], rejects: pl.DataFrame) -> NormalisedBatch | None:

@@ -76,7 +76,10 @@ def _content(descriptor: int, file: FileToRead) -> bytes:
 
 
 def _summary(reading: Reading) -> bytes:
-    return json.dumps({"problems": dict(reading.problems), "failures": dict(reading.failures)}).encode()
+    ignored = {submission: dict(counts) for submission, counts in reading.ignored.items()}
+    return json.dumps(
+        {"problems": dict(reading.problems), "failures": dict(reading.failures), "ignored": ignored}
+    ).encode()
 
 
 def _frames(reading: Reading) -> Iterator[int]:

@@ -29,6 +29,7 @@ from transforms.normalisation.personal import (
     treat_personal,
 )
 from transforms.normalisation.records import NormalisedRecords, read_records
+from transforms.normalisation.texts.ignored_rows import IGNORED, NOTES, joined_counts
 from transforms.parsing.parse import parse
 from transforms.parsing.raw_frame import ParseResult
 from transforms.register.lookup import Register
@@ -91,6 +92,8 @@ class Reading:
     normalised: NormalisedBatch | None
     problems: Mapping[str, str]
     failures: Mapping[str, str]
+    ignored: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Submission → why rows are ignored → how many."""
 
 
 def read_batch(
@@ -118,7 +121,14 @@ def read_batch(
         normalised = normalise_files(parsed, rules)
         counts, rejects, _ = summarise_files(parsed, normalised, rules.limits.rejects)
     problems = {file.note.submission_id: file.problem for file in parsed if file.problem is not None}
-    return Reading(counts, rejects, normalised, problems, failures)
+    return Reading(counts, rejects, normalised, problems, failures, _ignored(parsed, normalised))
+
+
+def _ignored(files: Sequence[ParsedFile], normalised: NormalisedBatch | None) -> dict[str, dict[str, int]]:
+    """Return submission → why rows are ignored → how many: by the contract's keys, and notes at the end of files."""
+    notes = {file.note.submission_id: file.parsed.ignored for file in files if file.parsed and file.parsed.ignored}
+    rows = [(submission, NOTES, count) for submission, count in notes.items()]
+    return joined_counts([pl.DataFrame(rows, IGNORED, orient="row"), *([normalised.ignored] if normalised else ())])
 
 
 def failure_reason(error: BaseException) -> str:

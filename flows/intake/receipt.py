@@ -1,9 +1,11 @@
 """The receipt: the answer to a sender about one delivery."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
+
+from flows.contracts.open_answers import LocatedAnswer
 
 ROWS_SHOWN: Final = 3
 """How many rows of a group of rejects are named."""
@@ -63,13 +65,22 @@ class Receipt:
     ignored: int = 0
     warnings: int = 0
     problem: str | None = None
+    ignored_by: Mapping[str, int] = field(default_factory=dict)
+    """Why rows were ignored, and how many by each reason, the most frequent first; of a delivery read just now."""
     earlier: EarlierStatements | None = None
     """What it changes of what the sender had delivered before, where that was asked for."""
+    open_answers: tuple[LocatedAnswer, ...] = ()
+    """What a person has yet to fill in in the contract, a draft."""
 
     @property
     def has_problems(self) -> bool:
         """Whether a row or the whole file does not count."""
         return bool(self.rejected) or self.status in {"rejected", "parked", "refused"}
+
+
+def as_checked(receipt: Receipt, rejects: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a check answers with, as plain values: the receipt that a delivery would get, and its rejects."""
+    return {**asdict(receipt), "stored": False, "rejects": list(rejects)}
 
 
 @dataclass(frozen=True)

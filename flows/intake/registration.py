@@ -15,6 +15,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from flows.contracts.gate import usable_contract
+from flows.contracts.open_answers import locate_open_answers
 from flows.installation import Installation
 from flows.intake.deliveries import (
     Delivery,
@@ -231,16 +232,18 @@ def check_delivery(
 ) -> tuple[Receipt, pl.DataFrame]:
     """Return the receipt and the rejects (`REJECT`) that a delivery would get; nothing is stored.
 
-    A file that cannot be read, or only beyond its budget, has the status `parked`. earlier: with what it changes of
-    what its sender delivered before.
+    A file that cannot be read, or only beyond its budget, has the status `parked`. The contract may be a draft: the
+    receipt lists its open answers. earlier: with what it changes of what its sender delivered before.
     """
     contract = usable_contract(installation, delivery.contract)
     note = landing_note(delivery, landing.receipt_time())
     reading = _read(installation, contract, [(note, delivery.data)])
+    answers = tuple(locate_open_answers(installation, contract))
     if reading.failures:
-        return _parked(note, reading.failures), reading.rejects
+        return replace(_parked(note, reading.failures), open_answers=answers), reading.rejects
     row = {**asdict(note), **reading.counts.row(0, named=True)}
-    receipt = _receipt(row, reading.problems.get(note.submission_id))
+    receipt = _receipt(row, reading.problems.get(note.submission_id), reading.ignored.get(note.submission_id))
+    receipt = replace(receipt, open_answers=answers)
     if earlier:
         partitions = partitions_of(reading.normalised)["partition"]
         changes = compare_unregistered(installation, row, reading.normalised, partitions)
@@ -306,7 +309,10 @@ def _store_and_register(
         write_first=replacement.first,
     )
     problems = reading.problems
-    receipts = {(id_ := row["submission_id"]): _receipt(row, problems.get(id_)) for row in rows.iter_rows(named=True)}
+    receipts = {
+        (id_ := row["submission_id"]): _receipt(row, problems.get(id_), reading.ignored.get(id_))
+        for row in rows.iter_rows(named=True)
+    }
     # Two workers may receive the same bytes at once. The ledger's unique key lets one of them register; the other
     # one's claims carry a batch that the ledger does not name, so they never count.
     for duplicate in receipts.keys() - set(new):
@@ -314,9 +320,9 @@ def _store_and_register(
     return receipts
 
 
-def _receipt(row: dict[str, Any], problem: str | None = None) -> Receipt:
+def _receipt(row: dict[str, Any], problem: str | None = None, ignored: Mapping[str, int] | None = None) -> Receipt:
     fields = {name: row[name] for name in Receipt.__dataclass_fields__ if name in row}
-    receipt = Receipt(**fields, problem=problem)
+    receipt = Receipt(**fields, problem=problem, ignored_by=ignored or {})
     return replace(receipt, status="registered" if receipt.status == "live" else receipt.status)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from flows.contracts.gate import unusable_reasons
+from flows.contracts.gate import draft_reasons, unusable_reasons
 from flows.installation import OSLO, Installation
 from flows.mart.nights import mart_problems
 from flows.monitoring.obligations import obligations
@@ -57,7 +57,7 @@ def status(installation: Installation, today: date | None = None) -> Status:
         today=day,
         obligations=obligations(installation, day),
         undeclared=sorted(name for name, contract in installation.contracts.items() if not contract.due),
-        contracts=list(unusable_reasons(installation)),
+        contracts=[*unusable_reasons(installation), *draft_reasons(installation)],
         inbox=_inbox(installation),
         release=release,
         nightly=nightly,

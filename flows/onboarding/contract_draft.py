@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.contracts.open_answers import answers_in
 from flows.installation import Installation, contracts_folder
 from flows.intake.archives import read_files
 from flows.onboarding.drafted_example import with_example
@@ -53,7 +54,7 @@ class DraftedContract:
         return {
             "contract": self.contract.contract, "file": str(self.file), "rows": self.rows,
             "kind": str(self.kind) if self.kind else None, "evidence": self.draft.evidence,
-            "options": self.contract.options(),
+            "options": self.contract.options(), "open_answers": answers_in(self.file.read_text("utf-8"), self.contract),
         }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 from flows.installation import Installation
@@ -16,9 +17,11 @@ from transforms.examples.example_results import read_example
 EXAMPLE_ROWS: Final = 2
 MANY_CLAIMS: Final = 12
 """Claims of one row from which the example has one row only."""
-CLAIM_KEYS: Final = ("row", "column", "concept", "unit_code", "unit_name", "period_start", "breakdown", "value")
+CLAIM_KEYS: Final = ("row", "column", "unit_code", "unit_name", "period_start", "breakdown", "value")
 SHORT_KEYS: Final = ("row", "column", "period_start", "value")
-"""What is stated of claims, and of claims if there are many."""
+"""What is stated of claims, and of claims if there are many: not the concept, about which a person decides."""
+UNIT_KEYS: Final = ("unit_code", "unit_name")
+"""What is not stated of claims about the sender itself: a person fills in who that is."""
 REJECT_KEYS: Final = ("row", "column", "reason", "found")
 FIELDS_SHOWN: Final = 6
 PERIOD: Final = "2024"
@@ -53,6 +56,8 @@ def _gives(installation: Installation, contract: Contract) -> dict[str, Any]:
     register = None if kind else installation.register
     result = read_example(installation.completed(contract), contract.examples[0], kind, register)
     keys = _shown_keys(kind, len(result.made))
+    if contract.unit is not None and contract.unit.option == "sender":
+        keys = tuple(key for key in keys if key not in UNIT_KEYS)
     shown: dict[str, Any] = {}
     if result.made:
         shown["records" if kind else "claims"] = [_expected(row, keys) for row in result.made]
@@ -121,5 +126,5 @@ def _expected(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 def _plain(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    text = str(value)
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "").lstrip("-").isdigit() else text

@@ -4,7 +4,9 @@
 
 FOLDER holds `csv`, `eiti`, `valg/county_csv`, `population` and `codelists`, by default the shared data. One line a
 file: `passes`, or what its first check rejects, or why no contract was drafted; then the share. A period that the file
-does not state is given with the check, as the draft asks for.
+does not state is given with the check, as the draft asks for. Passing is about the file: every draft has answers open
+that only a person knows (agency, sender, definitions of new concepts), which `engang check` lists. They are counted
+apart.
 """
 
 import re
@@ -27,6 +29,7 @@ PATTERNS = {
     "population": ("population/*.csv", "population/*.csv.gz", "population/*.xlsx"),
 }
 """Folder of code lists -> the files that are about their units."""
+OPEN_ANSWERS = re.compile(r"([1-9][0-9]*) answers open$")
 YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 """A year in the name of a file or of its folder: the period that a person would state."""
 
@@ -39,6 +42,8 @@ def main() -> None:
         print(f"{name}: {outcome}")
     passed = sum(outcome.startswith("passes") for outcome in results.values())
     print(f"{passed} of {len(results)} files pass their first check: {passed / max(len(results), 1):.0%}")
+    answers = [int(found[1]) for outcome in results.values() if (found := OPEN_ANSWERS.search(outcome))]
+    print(f"{len(answers)} of them have open answers, {sum(answers) / max(len(answers), 1):.1f} on average")
 
 
 def outcomes(folder: Path) -> Iterator[tuple[str, str]]:
@@ -69,7 +74,7 @@ def outcome_of(installation: Installation, file: Path, name: str, to: Path) -> s
     receipt, rejects = check_delivery(reader, delivery)
     counts = f"{receipt.delivered} rows, {receipt.claims} claims, {receipt.ignored} ignored"
     if not receipt.has_problems:
-        return f"passes: {counts}, {receipt.warnings} warnings"
+        return f"passes: {counts}, {receipt.warnings} warnings; {len(receipt.open_answers)} answers open"
     reasons = rejects.group_by("column", "reason").len().sort("len", descending=True).head(3).rows()
     return f"{receipt.status}, {receipt.rejected} rejected of {counts}: {receipt.problem or reasons}"
 

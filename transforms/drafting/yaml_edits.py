@@ -1,4 +1,4 @@
-"""Changes of a YAML text at single places: comments, order and style of everything else stay."""
+"""Single places of a YAML text: where they are, and changes there that leave comments, order and style of all else."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -38,6 +38,14 @@ def scalars(text: str, above: Path, key: str) -> Iterator[tuple[Path, str]]:
     except KeyError:
         return
     yield from _scalars(node, above, key)
+
+
+def line_of(text: str, path: Path) -> int | None:
+    """Return the line of a value, 1 for the first; of one that is not there the nearest mapping's; None if none is."""
+    try:
+        return int(_node(text, path).start_mark.line) + 1
+    except KeyError:
+        return line_of(text, path[:-1]) if len(path) > 1 else None
 
 
 def _scalars(node: yaml.Node, path: Path, key: str) -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,7 @@ The cells frame has a row for every row of the batch: the contract's columns cle
 
 from dataclasses import replace
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 
 import polars as pl
 
@@ -26,6 +26,7 @@ from transforms.normalisation.texts.figure_cells import (
     unclaimed_rows,
     where_any,
 )
+from transforms.normalisation.texts.ignored_rows import any_ignored
 from transforms.normalisation.texts.take_text import mapped_text, source_text
 from transforms.normalisation.texts.unit_period import place_problems, with_unit_and_period
 from transforms.numbers import number, number_problem, without_noise
@@ -49,24 +50,11 @@ def read_cells(batch: pl.DataFrame, contract: Contract, register: Register) -> t
     return cells, [*problems, *_value_problems(contract)]
 
 
-def ignored_rows(contract: Contract) -> list[pl.Expr]:
-    """Return Booleans, at least one of which is true for each row that the contract ignores."""
-    conditions = [pl.lit(False)]
-    for rows in contract.ignore_rows:
-        column = pl.col(rows.column)
-        conditions.append(column.is_in([clean(text) for text in rows.values]))
-        if rows.all_but:
-            conditions.append(~column.is_in([clean(text) for text in rows.all_but]))
-        if rows.pattern:
-            conditions.append(column.str.contains(f"^(?:{rows.pattern})$"))
-    return conditions
-
-
 def _ignored(contract: Contract) -> pl.Expr:
     skips = reduce(and_, [_skipped(i, claim) for i, claim in enumerate(contract.claims)])
     for unclaimed in unclaimed_rows(contract):
         skips &= ~unclaimed.bad
-    return reduce(or_, [*ignored_rows(contract), skips & ~_withdraws(contract) if contract.action else skips])
+    return any_ignored(contract) | (skips & ~_withdraws(contract) if contract.action else skips)
 
 
 def _skipped(index: int, claim: ClaimSpec) -> pl.Expr:

@@ -5,7 +5,7 @@ One call takes a batch: the raw frames of many submissions under one contract, e
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -23,6 +23,7 @@ from transforms.normalisation.row_counts import count_rows, sunk_files
 from transforms.normalisation.terms import measure_text, term_accuracy, term_problems
 from transforms.normalisation.texts.cell_rows import cell_column_of, count_by_row, number_cells
 from transforms.normalisation.texts.figure_cells import applies, has_marks
+from transforms.normalisation.texts.ignored_rows import IGNORED, count_ignored
 from transforms.normalisation.texts.take_text import mapped_text
 from transforms.numbers import decimals_written
 from transforms.register.lookup import Register
@@ -46,6 +47,8 @@ class Normalised:
     claims: pl.DataFrame
     rejects: pl.DataFrame
     counts: pl.DataFrame
+    ignored: pl.DataFrame = field(default_factory=IGNORED.to_frame)
+    """How many rows are ignored, by reason (`IGNORED`); empty where the counts are."""
 
 
 def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> Normalised:
@@ -56,6 +59,7 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     """
     cells, problems = read_cells(number_cells(batch) if contract.unpivot else batch, contract, register)
     rows = cells.filter(~pl.col("_ignored")) if cells["_ignored"].any() else cells
+    ignored = count_ignored(cells, contract)
     rule_problems = _rule_problems(contract)
     problems += [*rule_problems, *term_problems(contract), *authority_problems(contract, cells.columns)]
     problems += person_number_problems(rows, searched_columns(contract, None))
@@ -75,7 +79,7 @@ def normalise(batch: pl.DataFrame, contract: Contract, register: Register) -> No
     if contract.unpivot:
         cells, claims, findings = count_by_row(cells, claims, findings, contract)
     counts = count_rows(cells, _content(claims), findings, sunk)
-    return Normalised(claims.select(frame_schema(CLAIM).names()), findings.rejects, counts)
+    return Normalised(claims.select(frame_schema(CLAIM).names()), findings.rejects, counts, ignored)
 
 
 def _rule_problems(contract: Contract) -> list[Problem]:

@@ -7,8 +7,6 @@ The cells frame has a row for every row of the batch: the contract's columns cle
 
 import re
 from collections.abc import Iterator
-from functools import reduce
-from operator import or_
 from typing import Final
 
 import polars as pl
@@ -18,7 +16,6 @@ from schemas.contract import Contract, FieldTake, Format, RecordSpec
 from schemas.kind import FieldSpec, Kind
 from transforms.clean_text import clean, clean_columns
 from transforms.normalisation.cells import (
-    ignored_rows,
     instant_problems,
     report_columns,
     scale_value,
@@ -27,6 +24,7 @@ from transforms.normalisation.cells import (
 )
 from transforms.normalisation.problems import Problem
 from transforms.normalisation.texts.dates import ISO_DATE, DateForm, read_date, read_datetime, to_utc
+from transforms.normalisation.texts.ignored_rows import any_ignored
 from transforms.normalisation.texts.take_text import apply_map, extracted, padded, source_text
 from transforms.numbers import number, number_problem, without_noise
 from transforms.placeholders import is_placeholder
@@ -46,7 +44,7 @@ def read_record_cells(
     ]
     figures = [c for take, spec in fields.values() if spec.type in _FIGURES for c in take.source_columns()]
     batch = without_noise(clean_columns(batch, contract.columns()), figures, contract.format)
-    ignored = reduce(or_, ignored_rows(contract)).alias("_ignored")
+    ignored = any_ignored(contract).alias("_ignored")
     lazy = batch.lazy().with_columns(ignored, *report_columns(contract), *texts)
     problems = [*_key_problems(contract, record)]
     for name, (take, spec) in fields.items():

@@ -4,7 +4,7 @@ One call takes a batch: the raw frames of many submissions under one contract, e
 of one report are its parts; their order in the file does not change the record.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -26,6 +26,7 @@ from transforms.normalisation.repeated_reports import (
     withhold_short_sums,
 )
 from transforms.normalisation.row_counts import count_rows, sunk_files
+from transforms.normalisation.texts.ignored_rows import IGNORED, count_ignored
 from transforms.normalisation.texts.take_text import mapped_text
 from transforms.numbers import decimal_text
 
@@ -48,6 +49,8 @@ class NormalisedRecords:
     records: pl.DataFrame
     rejects: pl.DataFrame
     counts: pl.DataFrame
+    ignored: pl.DataFrame = field(default_factory=IGNORED.to_frame)
+    """How many rows are ignored, by reason (`IGNORED`); empty where the counts are."""
 
 
 def read_records(batch: pl.DataFrame, contract: Contract, kind: Kind) -> NormalisedRecords:
@@ -77,7 +80,7 @@ def read_records(batch: pl.DataFrame, contract: Contract, kind: Kind) -> Normali
     reports = _join_parts(parts, kind)
     records = reports.select(frame_schema(record_columns(kind)).names())
     counts = count_rows(cells, _content(reports), findings, sunk)
-    return NormalisedRecords(kind.kind, records, findings.rejects, counts)
+    return NormalisedRecords(kind.kind, records, findings.rejects, counts, count_ignored(cells, contract))
 
 
 def _parts(cells: pl.DataFrame, contract: Contract, record_spec: RecordSpec, kind: Kind) -> pl.DataFrame:

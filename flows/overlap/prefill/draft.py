@@ -212,9 +212,8 @@ def _header(contract: Contract) -> list[str]:
 def _rejects(installation: Installation, layout: Layout, how: Delivered) -> list[dict[str, Any]]:
     """Return what a check finds wrong with a draft, as `engang check` does."""
     contract = layout.contract.contract
-    delivery = make_delivery(
-        installation, f"draft.{layout.form.type}", draft_bytes(layout), contract, sender=how.sender, period=how.period
-    )
+    name, data = f"draft.{layout.form.type}", draft_bytes(layout)
+    delivery = make_delivery(installation, name, data, contract, sender=how.sender, period=how.period)
     receipt, rejects = check_delivery(installation, delivery, earlier=False)
     if receipt.status == "parked":
         raise UsageError(f"the draft could not be checked: {receipt.problem}")

@@ -61,6 +61,8 @@ def test_concepts_are_listed_with_who_reports_them(contracts: Path, run: Run) ->
     assert [row["contracts"] for row in found["concepts"]] == [["betaling"], ["annet", "folketall"]]
     assert [each["contract"] for each in found["alone"]] == ["betaling"]
     assert len(run("concepts", "--all", "--json").json["concepts"]) > 100
+    (line,) = [line for line in run("concepts", "--all", "--language", "nn").out.splitlines() if "job_seekers" in line]
+    assert ("Arbeidssøkjarar" in line, "Persons who are registered as looking for work." in line) == (True, True)
 
 
 def test_a_typo_costs_its_own_contract_and_names_the_nearest(contracts: Path, run: Run, tmp_path: Path) -> None:

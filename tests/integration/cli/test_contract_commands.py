@@ -142,10 +142,60 @@ def test_a_contract_is_drafted_and_reads_its_file(run: Run, tmp_path: Path, cont
     assert run("contracts", "new", "ny2", "--from", file, "--json").json["rows"] == 3
 
 
+def filled_in(file: Path) -> None:
+    """Fill in what a draft leaves open."""
+    text = file.read_text(encoding="utf-8").replace("agency: FILL IN", "agency: NAV")
+    text = text.replace("default: someone", "default: nav").replace("FILL IN: what", "What")
+    file.write_text(text, encoding="utf-8")
+
+
+def test_what_a_draft_leaves_open_is_named_until_it_is_filled_in(run: Run, tmp_path: Path, contracts: Path) -> None:
+    file = written(tmp_path / "nav.csv", "aar;yrke;antall_soekende\n2023;A;1\n2024;A;2\n2024;B;*\n")
+    drafted = run("contracts", "new", "nav", "--from", file)
+    lines = (contracts / "nav.yml").read_text(encoding="utf-8").splitlines()
+    number = {key: next(n for n, line in enumerate(lines, 1) if text in line)
+              for key, text in {"agency": "agency: FILL IN", "sender.default": "default: someone",
+                                "concepts.nav_antall_soekende.definition": "FILL IN: what"}.items()}  # fmt: skip
+    tested, checked = run("contracts", "test", "nav"), run("check", file, "-c", "nav")
+    submitted = run("submit", file, "-c", "nav")
+    assert (tested.code, checked.code, submitted.code) == (0, 0, 0), "a draft reads deliveries"
+    for printed in (drafted.out, tested.out, checked.out, submitted.out):
+        assert [f"line {n}: {key}" in printed for key, n in number.items()] == [True] * 3
+    assert run("nightly").code == 0
+    assert "! contract 'nav' is a draft: 3 answers are open (agency, sender.default, concepts.nav" in run("status").out
+    filled_in(contracts / "nav.yml")
+    text = (contracts / "nav.yml").read_text(encoding="utf-8")
+    (contracts / "nav.yml").write_text(text.replace("version: 1\n", "version: 2\n", 1), encoding="utf-8")
+    assert run("contracts", "test", "nav").out == "1 examples of 1 contracts, 0 fail\n"
+    assert "is a draft" not in run("status").out
+
+
+def test_a_check_stores_nothing_and_counts_why_rows_are_ignored(run: Run, contracts: Path, tmp_path: Path) -> None:
+    changed(contracts, "{value: persons}", '{value: persons}\n    missing: skip\n    missing_values: ["*"]')
+    rows = "Sum;01.01.2024;alle;9;\n1121;01.01.2024;alle;;\n1121;01.01.2024;alle;*;\n1122;01.01.2024;alle;*;\n"
+    file = written(tmp_path / "f.csv", GOOD + rows)
+    head, row, *lines = run("check", file, "-c", "folketall", "-s", "kommunen").out.splitlines()
+    assert (head.split()[0], row.split()[:2]) == ("filename", ["f.csv", "registered"])
+    reasons = {
+        "no figure: a missing value ('*') in antall": 2,
+        "`ignore_rows` of column kommune ('Sum'): the sum of the rows above": 1,
+        "no figure: its cells are empty (`missing: skip`)": 1,
+    }
+    shown = [f"{n} {'row is' if n == 1 else 'rows are'} ignored: {reason}" for reason, n in reasons.items()]
+    counts = "6 delivered, 2 claims, 0 rejected, 4 ignored, 0 warnings"
+    assert lines == [f"this is a check: nothing is stored; {counts}", *shown]
+    (found,) = run("check", file, "-c", "folketall", "-s", "kommunen", "--json").json
+    assert (found["stored"], found["ignored"], found["ignored_by"]) == (False, 4, reasons)
+    assert set(shown) < set(run("submit", file, "-c", "folketall", "-s", "kommunen").out.splitlines())
+
+
 def test_a_contract_to_fill_in_is_right(run: Run, contracts: Path) -> None:
     assert run("contracts", "new", "tom").out.strip() == str(contracts / "tom.yml")
     assert "tom" in run("contracts", "list").out
-    assert run("contracts", "test", "tom").code == 0
+    tested = run("contracts", "test", "tom", "--json")
+    assert (tested.code, tested.json["examples"][0]["problems"]) == (0, [])
+    keys = ["title.nb", "title.nn", "title.en", "agency", "sender.default"]
+    assert [each["key"] for each in tested.json["open_answers"]["tom"]] == keys
     again = run("contracts", "new", "tom")
     assert (again.code, "exists: edit it" in again.err) == (2, True)
 

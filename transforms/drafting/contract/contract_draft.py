@@ -11,11 +11,10 @@ import polars as pl
 from schemas.concepts import Vocabulary
 from transforms.drafting.contract.column_roles import PERIOD_SEPARATOR, ColumnRoles
 from transforms.drafting.contract.draft_terms import DraftTerms
+from transforms.drafting.contract.evidence import LISTED_COLUMNS, draft_evidence
 from transforms.drafting.table.file_table import DraftSource
 from transforms.drafting.table.value_forms import SUPPRESSED, FigureCells, mark_status
 
-LISTED_COLUMNS: Final = 60
-"""Unused columns that a draft lists by name; of more it ignores the rest."""
 MOST_IGNORED: Final = 400
 """Texts of rows that are ignored because the register does not know them."""
 IGNORED_SHARE: Final = 0.4
@@ -50,7 +49,8 @@ def draft_contract(
     declared |= {"breakdown": breakdown} if breakdown else {}
     declared |= {"repeat": "sum" if roles.repeats else "error", "claims": claims}
     declared |= terms.declared()
-    return ContractDraft(declared, _evidence(source, roles, terms))
+    evidence = draft_evidence(source, roles, terms)
+    return ContractDraft(declared, {key: why for key, why in evidence.items() if key.split(".")[0] in declared})
 
 
 def head_of(name: str) -> dict[str, Any]:
@@ -136,46 +136,3 @@ def _claim(name: str, column: str, cells: Iterable[FigureCells], terms: DraftTer
         "flags": {mark: mark_status(mark) for mark in marks},
     }
     return claim | {key: value for key, value in optional.items() if value}
-
-
-def format_evidence(source: DraftSource) -> dict[str, list[str]]:
-    """Return the evidence for the file's form: of a key that the form does not have, at its type."""
-    found: dict[str, list[str]] = {}
-    for key, why in source.evidence.items():
-        place = key if key in source.form else "header_rows" if "header_rows" in source.form else "type"
-        found.setdefault(f"format.{place}", []).append(why)
-    return found
-
-
-def _evidence(source: DraftSource, roles: ColumnRoles, terms: DraftTerms) -> dict[str, list[str]]:
-    found = format_evidence(source)
-    if roles.numbers.decimal != "." or roles.numbers.thousands:
-        found["format.decimal"] = [roles.numbers.evidence]
-    found["unit"] = [roles.unit.evidence]
-    found |= _period_evidence(roles)
-    if roles.dimensions:
-        found["breakdown"] = ["rows of one unit and period differ in these columns", *terms.coded]
-    found["repeat"] = [
-        f"{roles.repeats} rows repeat the key of another one: they are taken for lines of one figure, and summed"
-        if roles.repeats
-        else "no two rows have the same unit, period and breakdown"
-    ]
-    found["ignore"] = ["columns that are no unit, period, figure or dimension: map what the obligation asks for"]
-    found["claims"] = [f"{name}: {why}" for name, why in roles.why.items()][:LISTED_COLUMNS] if not roles.series else []
-    found["claims"] += terms.known
-    if marks := sorted(set(chain.from_iterable(cells.marks for cells in roles.figures.values()))):
-        shown = ", ".join(map(repr, marks))
-        found["claims"].append(f"figures are followed by {shown}: state the status that each mark has (`flags`)")
-    return found
-
-
-def _period_evidence(roles: ColumnRoles) -> dict[str, list[str]]:
-    if roles.series:
-        written = roles.series_period.type.replace("_", "-")
-        return {
-            "period": [f"the names of the columns that become rows end with the {written}"],
-            "unpivot": [f"{sum(map(len, roles.series.values()))} columns hold one figure each for a {written}"],
-        }
-    if roles.period:
-        return {"period": [f"every text of {roles.period['column']!r} is written as a {roles.period['type']}"]}
-    return {"period": ["no column holds periods: state the period with each delivery (--period)"]}

@@ -14,7 +14,7 @@ SHORT: Final = 110
 """Characters up to which a value is written on one line."""
 CONTRACT_COMMENT: Final = """\
 # {contract}: drafted from {file}. Look at each guess; fill in who requires the report, and who delivers it.
-# Try it: `engang check FILE -c {contract}`{options}; `engang contracts test {contract}` reads its examples.
+# Try it: `engang check FILE -c {contract}`{options}; `engang contracts test {contract}` lists what is open.
 """
 
 

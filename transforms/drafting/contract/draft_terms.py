@@ -1,12 +1,19 @@
 """The terms of a drafted contract: of the vocabulary where names, titles or codes show them, else new ones."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import polars as pl
 
-from schemas.concepts import ANY_CURRENCY, Concept, Dimension, Vocabulary
+from schemas.concepts import ANY_CURRENCY, Dimension, Vocabulary
+from transforms.drafting.contract.concept_match import (
+    EXPLAINED_CONCEPTS,
+    contained_terms,
+    terms_by_words,
+    without_counting_words,
+    words_of,
+)
 
 TERM_LENGTH: Final = 60
 SUGGESTED_MEASURES: Final = (
@@ -35,32 +42,62 @@ class DraftTerms:
         self.concepts: dict[str, tuple[str, str]] = {}
         self.dimensions: dict[str, str] = {}
         self.used_dimensions: list[str] = []
-        self.titled = _by_name(vocabulary.concepts)
-        self.titled_dimensions = _by_name(vocabulary.dimensions)
+        self.used_concepts: list[str] = []
+        self.titled = terms_by_words(vocabulary.concepts)
+        self.titled_dimensions = terms_by_words(vocabulary.dimensions)
         self.known: list[str] = []
         self.coded: list[str] = []
 
     def concept(self, column: str) -> str:
         """Return the concept of a column: the vocabulary's of that name, else a new one that begins as the contract."""
-        plain = plain_name(column)
-        measure = self.measure(column)
-        known = self._known_concept(column)
-        if known is not None:
-            self.known.append(f"{known} is a concept of the vocabulary: is it the same?")
+        known, measure = self._known_concept(column), self.measure(column)
+        if known is not None and known not in self.used_concepts:
+            self.used_concepts.append(known)
+            self.known.append(self._evidence_of(column, known))
             return known
-        name = _distinct(_joined(self.contract, plain), self.concepts, self.vocabulary.concepts)
+        name = _distinct(_joined(self.contract, plain_name(column)), self.concepts, self.vocabulary.concepts)
         self.concepts[name] = (column, measure)
+        self.known += self._proposals(column, name)
         return name
+
+    def _evidence_of(self, column: str, known: str) -> str:
+        titles = self.vocabulary.concepts[known].title
+        return (
+            f"{column}: {known} is a concept of the vocabulary ({titles.nb}, {titles.en}), which other contracts may "
+            f"report too. If the column counts something else, write a name of your own in the place of {known}, and "
+            "declare it under `concepts:`"
+        )
+
+    def _proposals(self, column: str, name: str) -> Iterator[str]:
+        """Yield a sentence for each concept of the vocabulary that a column's name mentions, though not alone."""
+        for known in contained_terms(column, self.titled):
+            title = self.vocabulary.concepts[known].title.nb
+            use = f"if it counts that, write `concept: {known}` in the place of {name} and take {name} out below"
+            unfit = self._unfit(column, known)
+            yield (
+                f"{column}: its name has the title of {known} in the vocabulary ({title}): {use}"
+                + (f"; {known} {unfit}" if unfit else "")
+            )
 
     def _known_concept(self, column: str) -> str | None:
         """Return the vocabulary's concept of a name or title, unless it has another measure or other dimensions."""
-        name = self.titled.get(plain_name(column))
+        words = words_of(column)
+        name = self.titled.get(words)
         if name is None:
-            return None
+            name = self.titled.get(without_counting_words(words))
+            name = None if name in EXPLAINED_CONCEPTS else name
+        return name if name is not None and self._unfit(column, name) is None else None
+
+    def _unfit(self, column: str, name: str) -> str | None:
+        """Return why a concept is not what a column holds: its measures, or its dimensions; None if it may be."""
         suggested, concept = self._suggested(column), self.vocabulary.concepts[name]
-        fits = suggested in concept.measures or (suggested is None and ANY_CURRENCY not in concept.measures)
-        open_to = concept.dimensions == "any" or set(self.used_dimensions) <= set(concept.dimensions)
-        return name if fits and open_to else None
+        measures = set(concept.measures)
+        if ANY_CURRENCY in measures and name not in EXPLAINED_CONCEPTS:
+            measures |= self.vocabulary.currencies
+        if suggested not in measures if suggested else ANY_CURRENCY in measures:
+            return f"is measured in {', '.join(concept.measures)}"
+        lacking = [] if concept.dimensions == "any" else set(self.used_dimensions) - set(concept.dimensions)
+        return f"is not broken down by {', '.join(sorted(lacking))}" if lacking else None
 
     def measure(self, column: str) -> str:
         """Return the measure that a column's name suggests, else the first of the concept that has the name."""
@@ -82,7 +119,10 @@ class DraftTerms:
         if codes:
             self.coded.append(f"{texts.name}: its texts are codes of {name} in the vocabulary, or their titles")
         elif name:
-            self.coded.append(f"{texts.name}: {name} is a dimension of the vocabulary: is it the same?")
+            self.coded.append(
+                f"{texts.name}: {name} is a dimension of the vocabulary with this title. If the column holds something "
+                f"else, write a name of your own in the place of {name}, and declare it under `dimensions:`"
+            )
         dimension = name or self._new_dimension(texts.name)
         self.used_dimensions.append(dimension)
         return dimension, take
@@ -90,7 +130,7 @@ class DraftTerms:
     def _known_dimension(self, texts: pl.Series) -> tuple[str | None, dict[str, str]]:
         """Return the dimension whose codes a column's texts are, else an open one of its name; and text -> code."""
         distinct = texts.unique().sort().head(MOST_CODES + 1).to_list()
-        titled = self.titled_dimensions.get(plain_name(texts.name))
+        titled = self.titled_dimensions.get(words_of(texts.name))
         free = [name for name in self.vocabulary.dimensions if name not in self.used_dimensions]
         for name in sorted(free, key=lambda each: each != titled):
             codes = _codes_of(distinct, self.vocabulary.dimensions[name])
@@ -129,16 +169,6 @@ def _codes_of(texts: list[str], dimension: Dimension) -> dict[str, str]:
     } | {plain_name(code): code for code in dimension.codes}
     found = {text: text if text in dimension.codes else known.get(plain_name(text)) for text in texts}
     return {text: code for text, code in found.items() if code} if all(found.values()) else {}
-
-
-def _by_name(terms: Mapping[str, Concept] | Mapping[str, Dimension]) -> dict[str, str]:
-    """Return plain name -> term: the names of terms, then their titles where only one term has the title."""
-    titles: dict[str, set[str]] = {}
-    for name, term in terms.items():
-        for title in (term.title.nb, term.title.nn, term.title.en):
-            titles.setdefault(plain_name(title), set()).add(name)
-    unique = {title: names.pop() for title, names in titles.items() if len(names) == 1}
-    return unique | {name: name for name in terms}
 
 
 def _titles(column: str) -> dict[str, str]:

@@ -11,13 +11,17 @@ import polars as pl
 from schemas.errors import UsageError
 from schemas.kind import Kind
 from transforms.drafting.columns import KEY_NAMES
-from transforms.drafting.contract.contract_draft import ContractDraft, format_evidence, head_of
+from transforms.drafting.contract.contract_draft import ContractDraft, head_of
 from transforms.drafting.contract.draft_terms import plain_name
+from transforms.drafting.contract.evidence import format_evidence
 from transforms.drafting.table.file_table import DraftSource
 from transforms.drafting.table.value_forms import NumberForm, find_number_form, number_pattern, period_form
 
 LIKE_NAME: Final = 0.75
 """Likeness of two names from which a column is taken for a field."""
+LIKE_FIELD: Final = (
+    "its name is like the field's. If it holds something else, take this line out and put the column under `ignore:`"
+)
 MOST_KEY_COLUMNS: Final = 3
 MOST_TRIED: Final = 10
 """Columns, those with the most different texts, of which several together are tried as a key."""
@@ -47,7 +51,7 @@ def match_columns(texts: pl.DataFrame, kind: Kind) -> RecordColumns:
     for name in (n for n in kind.fields if n not in fields):
         near = difflib.get_close_matches(name, list(free), n=1, cutoff=LIKE_NAME)
         if near:
-            fields[name], why[name] = free.pop(near[0]), "its name is like the field's: is it the same?"
+            fields[name], why[name] = free.pop(near[0]), LIKE_FIELD
     if not fields:
         raise UsageError(f"no column has a name like a field of kind {kind.kind}: {', '.join(kind.fields)}")
     types = {name: kind.fields[name].type for name in fields}

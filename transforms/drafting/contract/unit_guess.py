@@ -65,7 +65,7 @@ def guess_unit(texts: pl.DataFrame, register: Register, column: str | None = Non
         found += _of_pairs(texts, register)
     if found:
         return max(found, key=lambda guess: guess.score)
-    return _by_name_only(texts, column)
+    return _by_name_only(texts, register, column)
 
 
 def _of_column(texts: pl.Series, register: Register) -> Iterator[UnitGuess]:
@@ -181,7 +181,7 @@ def _joined(
         yield UnitGuess({"columns": list(columns), **take}, columns, guess.evidence, guess.score, guess.unknown)
 
 
-def _by_name_only(texts: pl.DataFrame, column: str | None) -> UnitGuess:
+def _by_name_only(texts: pl.DataFrame, register: Register, column: str | None) -> UnitGuess:
     """Return a column of names that no register has, or the sender: then the whole file is about who delivers it."""
     likely = [n for n in texts.columns if NAME_COLUMNS.search(n) or UNIT_NAMES.search(n)]
     names = [column] if column else likely
@@ -192,5 +192,15 @@ def _by_name_only(texts: pl.DataFrame, column: str | None) -> UnitGuess:
             take = {"column": name, "kind": "organisation", "by": "name", "provisional": True}
             why = "no column fits a code or name of the register; this one has names, which become provisional units"
             return UnitGuess(take, (name,), why)
-    why = "no column names a unit: the figures are taken to be about the sender itself"
+    why = f"no column names a unit: the figures are taken to be about the sender itself. {_constant_unit(register)}"
     return UnitGuess({"option": "sender", "kind": "organisation", "by": "name", "provisional": True}, (), why)
+
+
+def _constant_unit(register: Register) -> str:
+    """Return how a contract states one unit for all rows, with a unit that is the only one of its kind as example."""
+    current = _current(register).units.filter(pl.col("code").is_not_null())
+    alone = current.filter(pl.col("code").n_unique().over("kind") == 1).sort("kind").head(1)
+    for kind, code, name in alone.select("kind", "code", "name").iter_rows():
+        example = f'`{{value: "{code}", kind: {kind}}}` is {name}'
+        return f"If all are about one other unit, write that one here as a constant: {example}"
+    return "If all are about one other unit, write that one here as a constant: `{value: CODE, kind: KIND}`"

@@ -17,7 +17,7 @@ NO_FIGURE_TEXTS: Final = {
 }  # fmt: skip
 """Texts that state that there is no figure, in small letters."""
 SUPPRESSED: Final = r"^[<≤] ?[0-9]+$"
-PERCENT: Final = "%"
+PERCENT_SIGN: Final = "%"
 MARK: Final = r"[ \u00a0\u202f]?([*†‡#]+|%|\(?[A-Za-zÀ-ÿ]{1,2}\)|[a-z])$"
 """What may follow a figure as a mark of its status or a footnote, `12*`, `3 (r)`, `4 p`, or of percent, `6,8 %`."""
 MARK_STATUS: Final = {"p": "P", "e": "E", "b": "B", "u": "U", "i": "I"}
@@ -77,7 +77,7 @@ def number_pattern(form: NumberForm) -> str:
 def find_number_form(texts: pl.DataFrame) -> NumberForm:
     """Return the marks by which the most cells of a table are numbers; of equals the one with the fewest marks."""
     cells = pl.concat([texts[name].alias("cell") for name in texts.columns]) if texts.width else pl.Series("cell", [""])
-    cells = cells.str.replace(rf"{SPACES}?{PERCENT}$", "")
+    cells = cells.str.replace(rf"{SPACES}?{PERCENT_SIGN}$", "")
     digits = cells.filter(cells.str.contains(rf"{MINUS}[0-9]") & ~cells.str.contains(r"\p{L}"))
     marked = digits.filter(digits.str.contains(rf"[.,']|[0-9]{SPACES}[0-9]"))
     if marked.is_empty():
@@ -103,13 +103,15 @@ def column_figures(texts: pl.Series, form: NumberForm) -> FigureCells | None:
     others = stated.filter(~is_number)
     codes, suppressed, marked, rest = _sort_texts(others.unique().sort().to_list(), form)
     marks = sorted(set(marked.values()))
-    if not is_number.any() and marks != [PERCENT]:  # other marks make codes of numbers: 1a, 1b
+    if not is_number.any() and marks != [PERCENT_SIGN]:  # other marks make codes of numbers: 1a, 1b
         return None
     known = int(is_number.sum()) + int(others.is_in([*codes, *suppressed, *marked]).sum())
-    percentages = others.is_in([text for text, mark in marked.items() if mark == PERCENT])
+    percentages = others.is_in([text for text, mark in marked.items() if mark == PERCENT_SIGN])
     if known < LEAST_NUMBERS * stated.len() or len(rest) > MOST_MISSING_CODES:
         return None
-    return FigureCells(int(is_number.sum()) + int(percentages.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest)
+    return FigureCells(
+        int(is_number.sum()) + int(percentages.sum()), texts.len() - stated.len(), codes, bool(suppressed), marks, rest
+    )
 
 
 def _sort_texts(texts: list[str], form: NumberForm) -> tuple[list[str], list[str], dict[str, str], list[str]]:

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.terminal import as_json, one_line, print_error, print_list, print_progress, print_table, print_text
+from flows.cli.printing.widths import LEAST_WIDTH
+from flows.cli.terminal import (
+    as_json,
+    one_line,
+    print_error,
+    print_fitted_table,
+    print_list,
+    print_progress,
+    print_table,
+    print_text,
+)
 
 CLI = Path(__file__).parents[4] / "flows" / "cli"
 HOSTILE = "a\x1b]0;eid\x07\x1b[31mRED\x9b2J\u202eevil\u2066\u200f\rx"
@@ -41,13 +51,37 @@ def test_a_list_is_printed_as_json_or_a_table(
     assert capsys.readouterr().out == expected
 
 
+LONG = {"id": "berries", "n": 12345678901234567890, "definition": "Wild berries that were picked and sold in a year"}
+
+
+@pytest.mark.parametrize("width", [200, 60, 40])
+def test_a_table_fits_the_terminal_and_loses_nothing(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_fitted_table([LONG, LONG])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= max(width, len("  ".join(["berries", str(LONG["n"]), "x" * LEAST_WIDTH])))
+    assert (len(lines) > 3) is (width < 100)
+    assert " ".join(lines).split().count("sold") == 2
+    print_fitted_table([LONG], shorten=["definition"])
+    shown = capsys.readouterr().out.splitlines()
+    assert (len(shown), shown[1].endswith("…"), str(LONG["n"]) in shown[1]) == (2, width < 100, True)
+
+
+def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_fitted_table([LONG], shorten=["definition"])
+    assert capsys.readouterr().out.splitlines()[1].endswith(str(LONG["definition"]))
+
+
 def test_lines_stay_lines() -> None:
     assert one_line("a\nb\tc") == "a b c"
 
 
 def test_commands_print_through_the_terminal_module_only() -> None:
     exact = {"query_output.py": 2}  # CSV is exact data where it goes to a file, and begins with its mark
-    for path in CLI.glob("*.py"):
+    for path in CLI.rglob("*.py"):
         if path.name != "terminal.py":
             calls = re.findall(r"typer\.s?echo\(|(?<!_)\bprint\(", path.read_text(encoding="utf-8"))
             assert len(calls) == exact.get(path.name, 0), path.name

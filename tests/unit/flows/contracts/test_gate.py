@@ -9,7 +9,7 @@ import pytest
 
 from flows.contracts import example_tests
 from flows.contracts.example_tests import read_contract_examples
-from flows.contracts.gate import unusable_contracts, unusable_reasons, usable_contract
+from flows.contracts.gate import draft_reasons, unusable_contracts, unusable_reasons, usable_contract
 from flows.installation import Installation
 from schemas.errors import ContractError, UsageError
 from tests.support.backfill_installation import FILES, V2, changed, opened, put_in_force, submit
@@ -108,6 +108,15 @@ def test_a_failing_example_is_an_error(home: Installation) -> None:
         usable_contract(home, "folketall")
     assert unusable_contracts(home) == ["folketall"]
     assert [problem for problem in unusable_reasons(home) if "fails its own example" in problem]
+
+
+def test_a_draft_reads_deliveries_and_is_named(home: Installation) -> None:
+    draft = rewritten(home, ("agency: A test's agency", "agency: FILL IN"))
+    assert usable_contract(draft, "folketall").agency == "FILL IN"
+    submit(draft, {"b.csv": FILES["b.csv"]})
+    assert unusable_contracts(draft) == []
+    (reason,) = draft_reasons(draft)
+    assert "'folketall' is a draft: 1 answer is open (agency)" in reason
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def request(register: Register | None, digest: str | None = "r1", *files: FileTo
 
 def test_files_are_read_from_where_they_begin(known: tuple[Path, Register], limited: list[int]) -> None:
     said, (counts, rejects, claims, first) = ask(Reader(), request(known[1]))
-    assert said == {"problems": {}, "failures": {}}
+    assert said == {"problems": {}, "failures": {}, "ignored": {}}
     assert counts.select("submission_id", "status", "delivered", "claims").rows() == [
         ("s1", "live", 1, 1), ("s2", "live", 2, 2),
     ]  # fmt: skip
@@ -78,9 +78,9 @@ def test_files_are_read_from_where_they_begin(known: tuple[Path, Register], limi
 
 def test_a_register_is_handed_over_once(known: tuple[Path, Register]) -> None:
     process = Reader()
-    assert ask(process, request(known[1]))[0] == {"problems": {}, "failures": {}}
+    assert ask(process, request(known[1]))[0] == {"problems": {}, "failures": {}, "ignored": {}}
     said, frames = ask(process, request(None))
-    assert (said, len(frames)) == ({"problems": {}, "failures": {}}, 4)
+    assert (said, len(frames)) == ({"problems": {}, "failures": {}, "ignored": {}}, 4)
     assert "no register was given" in ask(process, request(None, None))[0]["error"]
     assert "no register was given" in ask(Reader(), request(None))[0]["error"]
 

@@ -33,6 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(watch, "obligations", obligations)
     monkeypatch.setattr(watch, "publish_event", publish)
+    monkeypatch.setattr(watch, "page_note", lambda _, path: {"page": path})
     return found
 
 
@@ -41,7 +42,7 @@ def test_a_missed_deadline_is_announced_once(asked: list[Any], caplog: pytest.Lo
     with caplog.at_level("INFO"):
         assert watch.announce_overdue(HOME, day) == [("c", "2024", "a")]
     assert [(line.message, vars(line)["sender"]) for line in caplog.records] == [("a delivery is overdue", "a")]
-    data = {"contract": "c", "obligation": "o", "period": "2024", "sender": "a"}
+    data = {"contract": "c", "obligation": "o", "period": "2024", "sender": "a", "page": "coverage.html"}
     assert asked == [
         day,
         (events.SUBMISSION_OVERDUE, "c/2024/a", data, True),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.drafting.yaml_edits import scalars, set_value
+from transforms.drafting.yaml_edits import line_of, scalars, set_value
 
 TEXT = """\
 # what it is
@@ -58,3 +58,13 @@ def test_scalars_are_found_below_a_path_and_what_is_set_reads_as_it_was_given() 
     assert list(scalars(TEXT, ("none",), "breakdown")) == []
     with pytest.raises(KeyError):
         set_value(TEXT, ("claims", 7, "concept"), "c")
+
+
+def test_the_line_of_a_value_or_of_what_would_hold_it() -> None:
+    text = "# a comment\na: {b: 1}\nc:\n  d:\n    - e: x\n    - e: y\n"
+    assert [line_of(text, path) for path in (("a", "b"), ("c", "d", 1, "e"), ("c", "d", "f"), ("z",))] == [
+        2,
+        6,
+        5,
+        None,
+    ]

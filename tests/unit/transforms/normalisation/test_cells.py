@@ -12,7 +12,6 @@ from schemas.contract import Contract, Take, read_contract
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.normalisation.cells import (
     accuracy,
-    ignored_rows,
     instant_problems,
     read_cells,
     report_columns,
@@ -185,18 +184,6 @@ def test_an_unknown_code_is_told_with_the_codes_that_fit_a_line(count: int) -> N
 )
 def test_a_text_is_missing_or_unknown(take: Take, optional: bool, expected: list[tuple[int, str]]) -> None:
     assert [one[:2] for one in rejects(text_problems(take, optional=optional), x=["a", "", "b"])] == expected
-
-
-def test_rows_are_ignored_by_their_texts_or_a_pattern_of_the_whole_cell() -> None:
-    lines = "ignore_rows: [{column: unit, values: [' Sum\u00a0i alt', x], why: w}, "
-    lines += "{column: unit, pattern: 'a|b+', why: w}]"
-    conditions = ignored_rows(contract(lines))
-    texts = ["Sum i alt", "x", "xx", "a", "bbb", "ba", "ab", ""]
-    ignored = pl.DataFrame({"unit": texts}).select(pl.any_horizontal(conditions).alias("y"))["y"].to_list()
-    assert ignored == [True, True, False, True, True, False, False, False]
-    assert (
-        pl.DataFrame({"unit": texts}).select(pl.any_horizontal(ignored_rows(contract())).alias("y"))["y"].any() is False
-    )
 
 
 def test_a_row_is_ignored_if_its_one_figure_is_stated_to_be_missing() -> None:

@@ -65,7 +65,8 @@ def test_a_long_table(register: Register) -> None:
         "[<≤] ?[0-9]+",
     )
     assert contract.concepts["skjema_1_belop"].title.nb == "beløp"
-    assert "population is a concept of the vocabulary: is it the same?" in draft.evidence["claims"]
+    (known,) = [each for each in draft.evidence["claims"] if each.startswith("population: population is a concept")]
+    assert known.endswith("write a name of your own in the place of population, and declare it under `concepts:`")
     assert draft.evidence["format.delimiter"] == ["all records have it"]
     assert draft.evidence["format.type"] == ["row 1"]
 
@@ -79,12 +80,23 @@ def test_a_title_of_the_vocabulary_in_any_language_is_its_concept(register: Regi
     ]  # fmt: skip
 
 
+def test_a_concept_of_another_name_is_used_or_proposed_with_what_to_write(register: Register) -> None:
+    columns = ("antall_arbeidssokere", "arbeidssokere_menn", "budsjett", "antall_personer")
+    draft = drafted(register, {"kommune": UNITS, **{name: ["1", "2", "3"] for name in columns}})
+    assert [claim.concept for claim in completed(draft).claims] == [
+        "job_seekers", "skjema_1_arbeidssokere_menn", "budget", "skjema_1_antall_personer",
+    ]  # fmt: skip
+    (proposed,) = [each for each in draft.evidence["claims"] if "has the title of" in each]
+    assert proposed.startswith("arbeidssokere_menn: its name has the title of job_seekers in the vocabulary")
+    assert "write `concept: job_seekers` in the place of skjema_1_arbeidssokere_menn" in proposed
+
+
 def test_marks_after_figures_are_declared_for_a_person_to_explain(register: Register) -> None:
     draft = drafted(register, {"kommune": UNITS, "f 2019": ["1", "2*", "3"], "f 2020": ["4", "5", "6 (p)"]})
     assert completed(draft).claims[0].flags == {"(p)": "P", "*": "A"}
-    assert (
-        "figures are followed by '(p)', '*': state the status that each mark has (`flags`)" in draft.evidence["claims"]
-    )
+    assert [each.split(":")[:2] for each in draft.evidence["claims"][-1:]] == [
+        ["figures are followed by '(p)', '*'", " correct under `flags` the status that each mark has"]
+    ]
 
 
 def test_rows_that_no_register_has_are_ignored_by_name(register: Register) -> None:
