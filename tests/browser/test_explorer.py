@@ -127,6 +127,10 @@ def test_a_table_that_is_too_large_for_a_folder_is_named_as_such(page: Page, fol
     large.write_text(text.replace('"inline": true', '"inline": false'), encoding="utf-8")
     page.goto(large.as_uri())
     expect(page.locator("#explorer-status")).to_contain_text("too large to be explored from a folder")
+    large.write_text(text.replace('"rows": 120', '"rows": 20000000'), encoding="utf-8")
+    page.goto(large.as_uri())
+    page.get_by_label("Search in all columns").fill("klepp")
+    expect(page.locator("#explorer-status")).to_contain_text("more cells than a browser can read")
     large.unlink()
 
 

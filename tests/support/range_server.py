@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from os import SEEK_END
 from pathlib import Path
 
 RANGE = re.compile(r"bytes=([0-9]+)-([0-9]+)")
@@ -33,11 +34,14 @@ def serve_folder(folder: Path, *, ranges: bool = True) -> Iterator[ServedFolder]
                 asked.append((self.path, None))
                 super().do_GET()
                 return
-            content = Path(self.translate_path(self.path)).read_bytes()
-            part = content[int(wanted[1]) : int(wanted[2]) + 1]
+            first, last = int(wanted[1]), int(wanted[2])
+            with Path(self.translate_path(self.path)).open("rb") as file:
+                size = file.seek(0, SEEK_END)
+                file.seek(first)
+                part = file.read(last + 1 - first)
             asked.append((self.path, len(part)))
             self.send_response(HTTPStatus.PARTIAL_CONTENT)
-            self.send_header("Content-Range", f"bytes {wanted[1]}-{wanted[2]}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
             self.send_header("Content-Length", str(len(part)))
             self.end_headers()
             self.wfile.write(part)

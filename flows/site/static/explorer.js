@@ -2,7 +2,7 @@
 // needs, by range requests; from a folder, where a page may read no file, a script that holds the file.
 "use strict";
 {
-const PAGE_ROWS = 50, WAIT_MS = 250, SCALE = 18;
+const PAGE_ROWS = 50, WAIT_MS = 250, SCALE = 18, MOST_CELLS = 50_000_000; // what a browser has memory for
 const root = document.getElementById("explorer");
 const texts = JSON.parse(root.dataset.texts), tables = JSON.parse(root.dataset.tables);
 const data = new URL("../data/", location.href);
@@ -139,6 +139,7 @@ async function find(reader, view, progress) {
   const words = view.search.trim().toLowerCase();
   const searched = words ? columns.map(({ name }) => name) : [];
   const needed = [...new Set([...tests.map(([name]) => name), ...searched, ...(view.sort ? [view.sort.column] : [])])];
+  if (needed.length * reader.table.rows > MOST_CELLS) throw new RangeError(texts.too_many);
   const found = [], keys = [];
   for (const [part, group] of reader.groups.entries()) {
     if (needed.length) {
@@ -247,7 +248,9 @@ async function select(name) {
   } catch (error) { if (mine === run) fail(error); }
 }
 
-function fail(error) { status.textContent = fill(texts.failed, { why: error.message }); }
+function fail(error) {
+  status.textContent = error.message === texts.too_many ? error.message : fill(texts.failed, { why: error.message });
+}
 
 function columnBox({ name }) {
   const box = make("input", { type: "checkbox" });
