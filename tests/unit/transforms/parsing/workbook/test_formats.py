@@ -102,6 +102,7 @@ def test_the_decimal_mark_is_the_contracts() -> None:
     [
         (1, "1900-01-01"),
         (59, "1900-02-28"),
+        (60, "1900-02-28"),  # the day itself is the last that there was
         (61, "1900-03-01"),
         (2958465, "9999-12-31"),
         (2958466, "2958466"),

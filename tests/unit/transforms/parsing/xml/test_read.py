@@ -112,9 +112,10 @@ def test_an_element_that_is_ignored_keeps_what_of_it_the_contract_names() -> Non
     assert rows(f"<F>{many}</F>", contract) == [(n + 1, str(n), "", "1") for n in range(1000)]
 
 
-def test_a_document_of_which_every_row_is_rejected_is_read() -> None:
-    parsed = parse(f"{HEAD}<Row><unit>a</unit><unit>b</unit></Row></Form>".encode(), FORM)
-    assert (parsed.raw.height, parsed.rejects["row"].to_list(), parsed.delivered) == (0, [1], 1)
+def test_a_document_without_rows_is_empty_where_it_has_their_place_and_else_another_document() -> None:
+    contract = contract_of(("F.Rows.R[].unit", "F.Rows.R[].y", "F.Rows.R[].s"), type="xml", rows="F.Rows.R")
+    found = [error(text, contract) for text in ("<F><Rows/></F>", "<F></F>")]
+    assert [(each.code, each.found) for each in found] == [("empty-file", "no rows"), ("unreadable", "a document <F>")]
 
 
 @pytest.mark.parametrize(
