@@ -67,12 +67,11 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
     usable = usable[np.argsort(-shared[usable], kind="stable")][:MOST_PARTS]
     if usable.size < 2:  # noqa: PLR2004
         return None
-    filled = filled[np.ix_(rows, usable)]
-    tried = _sample(rows.size)
-    parts = _exact_parts(filled[tried], total[rows[tried]])
+    tried = rows[_sample(rows.size)]
+    parts = _exact_parts(filled[np.ix_(tried, usable)], total[tried])
     if len(parts) < 2:  # noqa: PLR2004
         return None
-    chosen = filled[:, parts]
+    chosen = filled[:, usable[parts]][rows]
     added = chosen.sum(axis=1)
     informative = (total[rows] != 0) | (chosen != 0).any(axis=1)
     several = (chosen != 0).sum(axis=1) > 1
