@@ -39,18 +39,27 @@ class FoundSum:
 def sums_of_series(placed: pl.DataFrame) -> Iterator[FoundSum]:
     """Yield the series that equal a sum of two or more others. placed: series, place, value and the series' names."""
     for _, group in placed.filter(pl.col("over") == "").group_by(["concept", "reporter"], maintain_order=True):
-        wide = group.pivot("series", index="place", values="value", sort_columns=True).sort("place").drop("place")
-        if wide.width > 2:  # noqa: PLR2004  a total and two parts
-            values = wide.to_numpy()
+        numbers = sorted(group["series"].unique().to_list(), key=str)
+        if len(numbers) > 2:  # noqa: PLR2004  a total and two parts
+            values = _matrix(group, numbers)
             filled = np.nan_to_num(values)
             shared = (~np.isnan(values)).astype(np.float64).T @ (filled != 0).astype(np.float64)
-            numbers = [int(name) for name in wide.columns]
-            for position in range(wide.width):
+            for position in range(len(numbers)):
                 found = _sum_at(values, filled, shared[position], position)
                 if found is not None:
                     parts, common, equal = found
                     bits = equal * _bits_of(values[:, position])
                     yield FoundSum(numbers[position], tuple(numbers[part] for part in parts), common, equal, bits)
+
+
+def _matrix(group: pl.DataFrame, numbers: list[int]) -> Values:
+    """Return the values of series as columns, one row for each place, NaN where a series has none."""
+    places = group["place"].unique().sort().to_numpy()
+    columns = np.zeros(max(numbers) + 1, dtype=np.int64)
+    columns[numbers] = np.arange(len(numbers))
+    values = np.full((places.size, len(numbers)), np.nan, order="F")
+    values[np.searchsorted(places, group["place"].to_numpy()), columns[group["series"].to_numpy()]] = group["value"]
+    return values
 
 
 def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tuple[list[int], int, int] | None:
