@@ -20,7 +20,7 @@ SUM_SHARE: Final = 0.8
 FEWEST_SUMS: Final = 20
 MOST_PARTS: Final = 50
 """A total is tried with so many other series of its concept or obligation at most, those that share most places."""
-MOST_TRIED: Final = 2_000
+PLACES_TRIED: Final = 2_000
 """The parts of a total are looked for at so many of its places at most; whether they add up is counted at all."""
 ROUNDING: Final = 1e-6
 
@@ -92,10 +92,10 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
 
 
 def _sample(size: int) -> NDArray[np.int64]:
-    """Return `MOST_TRIED` of so many places, always the same ones, or all."""
-    if size <= MOST_TRIED:
+    """Return `PLACES_TRIED` of so many places, always the same ones, or all."""
+    if size <= PLACES_TRIED:
         return np.arange(size)
-    return np.sort(np.random.default_rng(SEED).permutation(size)[:MOST_TRIED])
+    return np.sort(np.random.default_rng(SEED).permutation(size)[:PLACES_TRIED])
 
 
 def _exact_parts(parts: Values, total: Values) -> list[int]:
