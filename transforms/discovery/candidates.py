@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from transforms.discovery.series import later_period
+from transforms.discovery.series import PLACE_KEY, later_period
 
 EXACT_BELOW: Final = 200
 """Values below this count as close when they are equal, others when they differ by `CLOSE_SHARE` at most."""
@@ -34,7 +34,9 @@ def candidate_pairs(figures: pl.DataFrame) -> pl.DataFrame:
     """
     names = figures.select("series", "concept", "breakdown", "over").unique()
     rows = _sampled(figures).filter(pl.col("value") != 0)
-    found = pl.concat([_joined(_close_keys(rows)), _joined(_digit_keys(rows)), _shifted(rows)])
+    places = rows.select(PLACE_KEY).unique().with_row_index("place")
+    placed = rows.join(places, on=PLACE_KEY).select("series", "place", "value")
+    found = pl.concat([_joined(_close_keys(placed)), _joined(_digit_keys(placed)), _shifted(rows)])
     key = ["a", "b", "scale", "shift"]
     pairs = found.group_by(key).agg(pl.len().alias("close")).filter(pl.col("close") >= FEWEST_CLOSE)
     for side in ("a", "b"):
@@ -79,13 +81,13 @@ def _digit_keys(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _joined(keyed: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each two series that share a key at a unit and period: a < b, and the scale from b to a."""
-    place = ["unit_id", "period_start", "period_end", "large", "key"]
+    place = ["place", "large", "key"]
     rare = keyed.filter(pl.len().over(place) <= SHARED_BY).select(*place, "series", "scale", "near", "value")
     joined = rare.join(rare, on=place, suffix="_b").filter(pl.col("series") < pl.col("series_b"))
     scale = (pl.col("scale") - pl.col("scale_b")).cast(pl.Int8)
     return (
         joined.filter((pl.col("near") == 0) | (pl.col("near_b") == 0))  # two seconds are two firsts of the next step
-        .select(*place[:3], a="series", b="series_b", scale=scale, shift=pl.lit(0, pl.Int8))
+        .select("place", a="series", b="series_b", scale=scale, shift=pl.lit(0, pl.Int8))
         .unique()
         .select("a", "b", "scale", "shift")
     )
@@ -96,7 +98,7 @@ def _shifted(rows: pl.DataFrame) -> pl.DataFrame:
 
     A value that the series had in the period before is left out: figures that seldom change are equal at any shift.
     """
-    place = ["unit_id", "period_start", "period_end", "value"]
+    place = [*PLACE_KEY, "value"]
     reported = rows.filter(pl.col("over") == "", pl.col("step").is_not_null()).select("series", "step", *place)
     new = reported.join(later_period(reported), on=["series", *place], how="anti")
     rare = new.filter(pl.len().over(place) <= SHARED_BY)

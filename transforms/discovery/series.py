@@ -91,8 +91,8 @@ def later_period(figures: pl.DataFrame) -> pl.DataFrame:
     key = ["period_start", "period_end", "step"]
     periods = figures.select(key).unique().filter(pl.col("step").is_not_null())
     dates = [pl.col(name).dt.offset_by(pl.format("{}mo", "step")).alias(f"{name}_later") for name in key[:2]]
-    later = figures.join(periods.with_columns(dates), on=key, maintain_order="left")
-    return later.with_columns(pl.col(f"{name}_later").alias(name) for name in key[:2]).select(figures.columns)
+    shifted = figures.join(periods.with_columns(dates), on=key, maintain_order="left")
+    return shifted.with_columns(pl.col(f"{name}_later").alias(name) for name in key[:2]).select(figures.columns)
 
 
 def _with_steps(figures: pl.DataFrame) -> pl.DataFrame:

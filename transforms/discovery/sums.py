@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from transforms.discovery.evidence import SEED, Values
 
@@ -19,7 +20,7 @@ SUM_SHARE: Final = 0.8
 FEWEST_SUMS: Final = 20
 MOST_PARTS: Final = 50
 """A total is tried with so many other series of its concept or obligation at most, those that share most places."""
-MOST_PLACES: Final = 2_000
+PLACES_TRIED: Final = 2_000
 """The parts of a total are looked for at so many of its places at most; whether they add up is counted at all."""
 ROUNDING: Final = 1e-6
 
@@ -38,18 +39,27 @@ class FoundSum:
 def sums_of_series(placed: pl.DataFrame) -> Iterator[FoundSum]:
     """Yield the series that equal a sum of two or more others. placed: series, place, value and the series' names."""
     for _, group in placed.filter(pl.col("over") == "").group_by(["concept", "reporter"], maintain_order=True):
-        wide = group.pivot("series", index="place", values="value", sort_columns=True).sort("place").drop("place")
-        if wide.width > 2:  # noqa: PLR2004  a total and two parts
-            values = wide.to_numpy()
+        numbers = sorted(group["series"].unique().to_list(), key=str)
+        if len(numbers) > 2:  # noqa: PLR2004  a total and two parts
+            values = _matrix(group, numbers)
             filled = np.nan_to_num(values)
             shared = (~np.isnan(values)).astype(np.float64).T @ (filled != 0).astype(np.float64)
-            numbers = [int(name) for name in wide.columns]
-            for position in range(wide.width):
+            for position in range(len(numbers)):
                 found = _sum_at(values, filled, shared[position], position)
                 if found is not None:
                     parts, common, equal = found
                     bits = equal * _bits_of(values[:, position])
                     yield FoundSum(numbers[position], tuple(numbers[part] for part in parts), common, equal, bits)
+
+
+def _matrix(group: pl.DataFrame, numbers: list[int]) -> Values:
+    """Return the values of series as columns, one row for each place, NaN where a series has none."""
+    places = group["place"].unique().sort().to_numpy()
+    columns = np.zeros(max(numbers) + 1, dtype=np.int64)
+    columns[numbers] = np.arange(len(numbers))
+    values = np.full((places.size, len(numbers)), np.nan, order="F")
+    values[np.searchsorted(places, group["place"].to_numpy()), columns[group["series"].to_numpy()]] = group["value"]
+    return values
 
 
 def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tuple[list[int], int, int] | None:
@@ -66,12 +76,11 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
     usable = usable[np.argsort(-shared[usable], kind="stable")][:MOST_PARTS]
     if usable.size < 2:  # noqa: PLR2004
         return None
-    filled = filled[np.ix_(rows, usable)]
-    tried = _sample(rows.size)
-    parts = _exact_parts(filled[tried], total[rows[tried]])
+    tried = rows[_sample(rows.size)]
+    parts = _exact_parts(filled[np.ix_(tried, usable)], total[tried])
     if len(parts) < 2:  # noqa: PLR2004
         return None
-    chosen = filled[:, parts]
+    chosen = filled[:, usable[parts]][rows]
     added = chosen.sum(axis=1)
     informative = (total[rows] != 0) | (chosen != 0).any(axis=1)
     several = (chosen != 0).sum(axis=1) > 1
@@ -83,16 +92,14 @@ def _sum_at(values: Values, filled: Values, shared: Values, position: int) -> tu
 
 
 def _sample(size: int) -> NDArray[np.int64]:
-    """Return `MOST_PLACES` of so many places, always the same ones, or all."""
-    if size <= MOST_PLACES:
+    """Return `PLACES_TRIED` of so many places, always the same ones, or all."""
+    if size <= PLACES_TRIED:
         return np.arange(size)
-    return np.sort(np.random.default_rng(SEED).permutation(size)[:MOST_PLACES])
+    return np.sort(np.random.default_rng(SEED).permutation(size)[:PLACES_TRIED])
 
 
 def _exact_parts(parts: Values, total: Values) -> list[int]:
     """Return the parts of which the total is the sum, found robustly: places that do not add up lose their weight."""
-    from scipy.optimize import nnls  # readers of what was found need none of it
-
     weights = 1 / np.maximum(np.abs(total), 1.0)
     chosen: list[int] = []
     for _ in range(5):

@@ -72,11 +72,11 @@ def test_another_count_of_the_same_is_near(sizes: dict[str, int]) -> None:
     assert pairs(table, "near") == {("night", "final")}
 
 
-@pytest.mark.parametrize("tried", [sums.MOST_PLACES, 40])
+@pytest.mark.parametrize("tried", [sums.PLACES_TRIED, 40])
 def test_a_total_is_found_as_the_sum_of_its_parts_and_not_as_the_same_as_one(
     sizes: dict[str, int], tried: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sums, "MOST_PLACES", tried)
+    monkeypatch.setattr(sums, "PLACES_TRIED", tried)
     parts = [noisy(sizes, share, seed + 10) for seed, share in enumerate((0.6, 0.2, 0.1))]
     total = {unit: sum(part[unit] for part in parts) for unit in sizes}
     total["0101"] += 5
