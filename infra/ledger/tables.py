@@ -20,7 +20,7 @@ __all__ = [
     "tree_leaves",
 ]  # fmt: skip
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 """The newest migration: a ledger of this revision is opened as it is."""
 
 RUN_STATUS: Final = ("running", "done", "failed", "refused")

@@ -396,7 +396,9 @@ def test_a_release_is_published_whole(engine: Engine) -> None:
     ledger_releases.publish_release(
         engine, release(1), counted([("a", "published", 3), ("a", "rejected", 1)]), ["a"], []
     )
-    assert ledger_releases.current_release(engine) == {**release(1), "tree_head": None}
+    assert ledger_releases.current_release(engine) == {
+        **release(1), "tree_head": None, "removed_at": None, "rebuilt_at": None,
+    }  # fmt: skip
     rows = [("a", "duplicate", 4), ("b", "published", 4)]
     ledger_releases.publish_release(engine, release(2, counts={"items": 10}), counted(rows), ["b"], ["a"])
     assert (ledger_releases.current_release(engine) or {})["counts"] == {"items": 10}

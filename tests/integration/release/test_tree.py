@@ -200,7 +200,8 @@ def test_an_older_home_gets_its_tree_in_its_first_night(home: Installation, temp
 def test_a_ledger_of_the_release_before_is_migrated(home: Installation) -> None:
     with home.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE tree_leaves")
-        connection.exec_driver_sql("ALTER TABLE releases DROP COLUMN tree_head")
+        for column in ("tree_head", "removed_at", "rebuilt_at"):
+            connection.exec_driver_sql(f"ALTER TABLE releases DROP COLUMN {column}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
         connection.exec_driver_sql("UPDATE releases SET rules_digest = '2'")
     home.engine.dispose()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 import pytest
 
+from flows.installation import Presets
 from flows.release import build
 from flows.release.build import night, reached_claims, stage_observations, summarise_staged
 from flows.release.staged import Baseline, StagedRelease
@@ -115,7 +116,7 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Lake:
     return made
 
 
-HOME = cast("Installation", SimpleNamespace(engine="ledger", settings=SimpleNamespace(lake="lake")))
+HOME = cast("Installation", SimpleNamespace(engine="ledger", settings=SimpleNamespace(lake="lake"), presets=Presets()))
 BOTH = [claim("s1", "i1"), claim("s1", "i2", partition="2024-02"), claim("s2", "i1"), claim("s2", "i3")]
 
 
