@@ -68,6 +68,12 @@ def test_texts_and_names_of_several_words_are_compared_by_their_words() -> None:
     assert fields["municipality"]["compare"]["by"] != "first_of"
 
 
+def test_a_code_is_compared_without_punctuation_and_a_rare_contact_or_date_is_more_evidence() -> None:
+    fields = drafted(persons(docket=[f"({n % 70 + 1000})," for n in range(120)])).declared["fields"]
+    assert fields["docket"]["clean"] == ["punctuation"]
+    assert [fields[name]["term_frequency"] for name in ("docket", "email", "born")] == [True] * 3
+
+
 def test_a_name_and_its_code_count_once() -> None:
     fields = drafted(persons()).declared["fields"]
     assert fields["municipality"]["compare"] == {"by": "similarity", "levels": [0.92, 0.8]} or fields["municipality"][
