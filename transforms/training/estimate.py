@@ -103,10 +103,11 @@ def _by_rule(data: TrainingData) -> tuple[TrainingData, Estimate]:
     estimate = _from_chance(data, chance, least_u, start)
     likely = _likely_items(data, estimate.pairs)
     if _counts_again(data, likely):
-        data = counted_on(data.folded, data.kind, likely)
+        if not _expects_too_many(data, estimate):  # else its likely items are none to count
+            data = counted_on(data.folded, data.kind, likely)
         chance, least_u = chance_agreement(data, likely)
         estimate = _from_chance(data, chance, least_u, start)
-    if data.kind.one_report_per_item and expects_too_many(estimate.matches, data.possible_matches):
+    if _expects_too_many(data, estimate):
         preferred = _by_preference(data, chance, least_u)
         estimate = preferred or estimate
     if start is None:
@@ -135,6 +136,11 @@ def _from_chance(data: TrainingData, chance: ModelSettings, least_u: float, star
 def _first_share(data: TrainingData, sessions: list[Session]) -> float:
     matches = max((session.matches for session in sessions), default=data.compared.height / 2)
     return min(max(matches, 1.0) / max(data.pairs, 2), 0.5)
+
+
+def _expects_too_many(data: TrainingData, estimate: Estimate) -> bool:
+    """Return whether an estimate expects more matches than one report an item allows."""
+    return bool(data.kind.one_report_per_item) and expects_too_many(estimate.matches, data.possible_matches)
 
 
 def _by_preference(data: TrainingData, chance: ModelSettings, least_u: float) -> Estimate | None:
