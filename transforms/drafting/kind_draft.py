@@ -34,7 +34,7 @@ NAME_CLEANING: Final = ("accents", "punctuation")
 CODE_CLEANING: Final = ("punctuation",)
 """`(1990),` and `1990.` are one code."""
 FREQUENT: Final = ("category", "code", "name", "telephone")
-"""Contents of which a rare value is more evidence than a common one: a telephone may be a switchboard. A date of birth or
+"""Contents of which a rare value is more evidence than a common one: a telephone may be a switchboard. A birth date or
 an e-mail address is mostly repeated by reports of one person, which is no reason to trust it less."""
 BY_WORDS: Final[dict[str, Any]] = {"by": "cosine", "levels": [0.9, 0.75, 0.6, 0.45, 0.3, 0.15]}
 """How texts of several words are compared: what only one of two texts has counts too."""
