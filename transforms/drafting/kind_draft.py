@@ -31,8 +31,11 @@ COMPARISONS: Final[dict[ColumnContent, dict[str, Any]]] = {
     "name": {"by": "similarity", "levels": [0.92, 0.8]},
 }
 NAME_CLEANING: Final = ("accents", "punctuation")
-FREQUENT: Final = ("category", "code", "name")
-"""Contents of which a rare value is more evidence than a common one."""
+CODE_CLEANING: Final = ("punctuation",)
+"""`(1990),` and `1990.` are one code."""
+FREQUENT: Final = ("category", "code", "name", "telephone")
+"""Contents of which a rare value is more evidence than a common one: a telephone may be a switchboard. A birth date or
+an e-mail address is mostly repeated by reports of one person, which is no reason to trust it less."""
 BY_WORDS: Final[dict[str, Any]] = {"by": "cosine", "levels": [0.9, 0.75, 0.6, 0.45, 0.3, 0.15]}
 """How texts of several words are compared: what only one of two texts has counts too."""
 NAME_OF_WORDS: Final = (
@@ -214,6 +217,8 @@ def _field(profile: ColumnProfile, twin: str | None) -> dict[str, Any]:
     if content in {"text", "long_text"}:
         return spec | {"clean": ["html", "accents"], "compare": BY_WORDS}
     spec |= _name_comparison(profile) if content == "name" else {"compare": COMPARISONS[content]}
+    if content == "code":
+        spec["clean"] = [*CODE_CLEANING]
     frequency: str | bool = "near" if content == "name" else True
     return spec | ({"term_frequency": frequency} if content in FREQUENT else {})
 

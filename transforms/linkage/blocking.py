@@ -57,11 +57,11 @@ def prepare_comparison(reports: pl.DataFrame, kind: Kind, model: MatchModel | No
     numbers = [pl.col(name).cast(pl.Float64) for name, f in fields.items() if f.type in {"integer", "number"}]
     columns = [pl.col("report_id"), linked_reporter(kind), *map(pl.col, (*fields, *derived, *key_columns(kind)))]
     frame = folded.with_columns(numbers).select(columns).collect()
-    return frame if model is None else _with_learnt(frame, kind, model)
+    return frame if model is None else with_counted(frame, kind, model)
 
 
-def _with_learnt(frame: pl.DataFrame, kind: Kind, model: MatchModel) -> pl.DataFrame:
-    """Return the frame with what a model counted: weights of words, and frequencies of values."""
+def with_counted(frame: pl.DataFrame, kind: Kind, model: MatchModel) -> pl.DataFrame:
+    """Return a frame that was prepared without a model with what this one counted: weights of words, frequencies."""
     for name, field in kind.compared().items():
         if counts_words(field.compare):
             frame = _weighed_words(frame, name, words_column(name, field.compare), model)
@@ -185,5 +185,5 @@ __all__ = [
     "BLOCK_PREFIX", "FOLDED_TYPES", "FREQUENCY_PREFIX", "LIST_PREFIX", "MIN_WORD_BITS", "WORD_PATTERN",
     "WORD_STEPS_PER_BIT", "WORD_WEIGHT_SPAN", "block_sizes", "blocking_index", "blocking_keys", "comparison_fields",
     "declared_identities", "distinct_words", "key_columns", "key_values", "list_key_columns", "prepare_comparison",
-    "scored_key_columns", "without_capped_keys",
+    "scored_key_columns", "with_counted", "without_capped_keys",
 ]  # fmt: skip

@@ -68,6 +68,15 @@ def test_texts_and_names_of_several_words_are_compared_by_their_words() -> None:
     assert fields["municipality"]["compare"]["by"] != "first_of"
 
 
+def test_a_code_is_compared_without_punctuation_and_a_shared_telephone_is_less_evidence() -> None:
+    dockets = [f"({n % 70 + 1000})," for n in range(120)]
+    telephones = [f"22 33 4{n % 10} {n % 60 + 10}" for n in range(120)]
+    fields = drafted(persons(docket=dockets, phone=telephones)).declared["fields"]
+    assert fields["docket"]["clean"] == ["punctuation"]
+    frequent = [name for name in ("docket", "phone", "email", "born") if fields[name].get("term_frequency")]
+    assert frequent == ["docket", "phone"]
+
+
 def test_a_name_and_its_code_count_once() -> None:
     fields = drafted(persons()).declared["fields"]
     assert fields["municipality"]["compare"] == {"by": "similarity", "levels": [0.92, 0.8]} or fields["municipality"][
