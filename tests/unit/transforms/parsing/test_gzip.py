@@ -72,6 +72,14 @@ def test_a_file_is_bounded_by_what_it_holds(tmp_path: Path, monkeypatch: pytest.
         list(read_files(tmp_path / "a.csv.gz", read_settings(tmp_path)))
 
 
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [(PACKED, len(TEXT)), (TEXT, len(TEXT)), (b"", 0), (PACKED[:17], 17), (b"x" * 40, 40), (gzip.compress(b""), 20)],
+)
+def test_only_a_gzip_states_how_much_it_holds(data: bytes, size: int) -> None:
+    assert likely_size(data) == size
+
+
 def test_a_batch_is_bounded_by_what_its_files_hold() -> None:
     packed = gzip.compress(bytes(BATCH_BYTES // 2))
     assert likely_size(packed) == BATCH_BYTES // 2

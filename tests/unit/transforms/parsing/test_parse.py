@@ -355,3 +355,12 @@ def test_real_election_deliveries_parse_fast(year: int, capsys: pytest.CaptureFi
 
 def test_a_file_may_have_four_gibibytes_less_one_mebibyte() -> None:
     assert FILE_BYTES == 4095 * 2**20, "positions of bytes are numbers of 32 bits"
+
+
+def test_a_file_of_the_greatest_size_is_read_and_a_byte_more_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"unit;year;sum\nOs;2024;1\n"
+    monkeypatch.setattr("transforms.parsing.parse.FILE_BYTES", len(data))
+    assert parse(data, contract_of()).delivered == 1
+    with pytest.raises(SubmissionError) as error:
+        parse(data + b"\n", contract_of())
+    assert (error.value.code, error.value.found) == ("too-large", f"{len(data) + 1} bytes")

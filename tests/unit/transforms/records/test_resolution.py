@@ -1,9 +1,11 @@
 """Items of the reports that a night reaches: their ids, what became of old ones, and why."""
 
+from datetime import date
 from typing import Any
 
 import polars as pl
 
+from tests.support import incident_deliveries
 from tests.support.mishap_frames import KIND, deliveries
 from transforms.linkage.incremental import LinkageInputs, LinkedReports, ScoredPairs, each_alone
 from transforms.records.item_ids import ITEM_ASSIGNMENT
@@ -102,6 +104,16 @@ def test_a_decision_goes_before_a_submission_as_the_cause() -> None:
         counted, linked(frame, together=True), known({"a": "a", "b": "b"}),
     )  # fmt: skip
     assert found.history.select("cause", "cause_id").rows() == [("model", KIND.digest())]
+
+
+def test_a_pair_that_no_block_has_is_scored_within_its_component() -> None:
+    alike = {"place": "Vik", "day": date(2024, 1, 1)}
+    frame = rows(*({"report_id": report, **alike} for report in "abc"))
+    start = LinkageInputs(
+        incident_deliveries.KIND, incident_deliveries.model(), inputs().decisions, rematch=False, first=False
+    )
+    found = resolve_items(start, count_deliveries(frame), linked(frame, ("a", "b", 9.0), ("b", "c", 8.0)), known({}))
+    assert found.after["item_id"].to_list() == ["a", "a", "a"]
 
 
 def test_a_decision_that_was_taken_back_holds_no_item_together() -> None:

@@ -1,5 +1,6 @@
 """The published register: dates, the unit above each, and what follows a unit that ended."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def test_a_municipality_is_below_the_county_of_its_time(tmp_path: Path) -> None:
     ]
     assert found.filter(name="Trondheim")["unit_id"].n_unique() == 1, "it was renumbered: one unit"
     assert found["succession"].null_count() == found.height
+
+
+def test_a_unit_that_outlives_its_county_is_below_the_last_one(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(LIST)
+    (tmp_path / "changes.csv").write_text(CHANGES)
+    register = build_register(*read_codelists(tmp_path))
+    units = [
+        ("new", "county", "16", "Ny", date(1950, 1, 1), None),
+        ("old", "county", "16", "Gammel", date(1900, 1, 1), date(1950, 1, 1)),
+        ("unit", "municipality", "1601", "Trondheim", date(1940, 1, 1), None),
+    ]
+    found = unit_rows(replace(register, units=pl.DataFrame(units, register.units.schema, orient="row")))
+    assert found.filter(unit_id="unit")["parent_id"].to_list() == ["new"]
 
 
 def test_a_county_is_below_the_nation_and_what_ended_names_what_followed(tmp_path: Path) -> None:
