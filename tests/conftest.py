@@ -27,6 +27,9 @@ core.global_force_seed = TEST_SEED
 swiftness.keep_files_in_memory()
 swiftness.import_without_collections()
 
+for setting in [name for name in os.environ if name.startswith("ENGANG_")]:
+    del os.environ[setting]  # those of whoever runs the tests are about an installation that is no test's
+
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("PYTEST_ADDOPTS", None)  # they are options of this run, not of those that tests start
