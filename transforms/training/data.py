@@ -78,18 +78,10 @@ class TrainingData:
 
 def training_data(reports: pl.DataFrame, kind: Kind) -> TrainingData:
     """Return the training data of reports (`report_id`, `reported_by`, the kind's fields), whatever their order."""
-    return counted_on(prepare_comparison(reports.sort("report_id"), kind), kind)
-
-
-def counted_on(folded: pl.DataFrame, kind: Kind, only: pl.Series | None = None) -> TrainingData:
-    """Return the training data with the frequencies of values and words as these reports have them (default: all).
-
-    folded: as `TrainingData.folded`. only: ids of the reports to count. A value that one item's many reports repeat is
-    no common value: counted once an item, it is the evidence that it is.
-    """
-    counted = folded if only is None else folded.filter(pl.col("report_id").is_in(only.implode()))
-    frequencies, words = _frequencies(counted, kind), _word_weights(counted, kind)
-    bare = MatchModel(kind.kind, kind.match_digest(), {}, frequencies, words, 0, {})
+    folded = prepare_comparison(reports.sort("report_id"), kind)
+    bare = MatchModel(
+        kind.kind, kind.match_digest(), {}, _frequencies(folded, kind), _word_weights(folded, kind), 0, {}
+    )
     compared = with_counted(folded, kind, bare)
     compared = without_capped_keys(compared, blocks_over_limit(compared, kind), kind)
     return TrainingData(kind, folded, compared.sort("report_id"), bare)

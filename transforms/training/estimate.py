@@ -4,7 +4,7 @@
 2. Agreement of matches (m) comes from expectation maximisation in the blocks of each rule (`sessions`).
 3. The share of matches (lambda) starts from deterministic rules and is then what the model itself expects (`prior`).
 4. Steps 1 to 3 run once more on one report of each likely item: in a small register many random pairs are of one item,
-   and would make chance agreement too common; and what the many reports of one item repeat is no common value or word.
+   and would make chance agreement too common.
 5. The threshold is that of the best expected F1 of items (`threshold`).
 
 Where a kind measures chance among candidate pairs (`chance: blocked`), all rules are estimated together (`joint`).
@@ -23,7 +23,7 @@ from transforms.linkage.pairs import no_pairs
 from transforms.linkage.scoring import engine_version, score_groups, score_pairs
 from transforms.linkage.unblocked import groups_over
 from transforms.training.credibility import Outcome, doubts, expects_too_many
-from transforms.training.data import TrainingData, counted_on, training_data, training_data_digest
+from transforms.training.data import TrainingData, training_data, training_data_digest
 from transforms.training.joint import estimate_jointly
 from transforms.training.preferences import estimate_by_preference
 from transforms.training.prior import deterministic_share, expected_matches, expected_share, odds_bits
@@ -69,7 +69,7 @@ class TrainedModel:
 def estimate_model(reports: pl.DataFrame, kind: Kind) -> TrainedModel:
     """Estimate a model of a kind from its reports (`report_id`, `reported_by`, the kind's fields), without a truth."""
     data = training_data(reports, kind)
-    data, estimate = _jointly(data) if kind.chance == "blocked" else _by_rule(data)
+    estimate = _jointly(data) if kind.chance == "blocked" else _by_rule(data)
     chosen = _item_threshold(data, estimate)
     best = chosen.best if estimate.threshold is None else round(estimate.threshold, WEIGHT_DECIMALS)
     seen = {
@@ -93,27 +93,22 @@ def _expected(chosen: ItemThreshold) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _by_rule(data: TrainingData) -> tuple[TrainingData, Estimate]:
-    """Estimate rule by rule; by preference, where that expects more matches than one report an item allows.
-
-    Returns the data as the estimate counts it too.
-    """
+def _by_rule(data: TrainingData) -> Estimate:
+    """Estimate rule by rule; by preference, where that expects more matches than one report an item allows."""
     start = deterministic_share(data)
     chance, least_u = chance_agreement(data)
     estimate = _from_chance(data, chance, least_u, start)
     likely = _likely_items(data, estimate.pairs)
     if _counts_again(data, likely):
-        if not _expects_too_many(data, estimate):  # else its likely items are none to count
-            data = counted_on(data.folded, data.kind, likely)
         chance, least_u = chance_agreement(data, likely)
         estimate = _from_chance(data, chance, least_u, start)
-    if _expects_too_many(data, estimate):
+    if data.kind.one_report_per_item and expects_too_many(estimate.matches, data.possible_matches):
         preferred = _by_preference(data, chance, least_u)
         estimate = preferred or estimate
     if start is None:
         note = "no two fields agree on enough pairs for a deterministic rule: the share of matches is the model's own"
         estimate = replace(estimate, notes=[*estimate.notes, note])
-    return data, estimate
+    return estimate
 
 
 def _from_chance(data: TrainingData, chance: ModelSettings, least_u: float, start: float | None) -> Estimate:
@@ -138,11 +133,6 @@ def _first_share(data: TrainingData, sessions: list[Session]) -> float:
     return min(max(matches, 1.0) / max(data.pairs, 2), 0.5)
 
 
-def _expects_too_many(data: TrainingData, estimate: Estimate) -> bool:
-    """Return whether an estimate expects more matches than one report an item allows."""
-    return bool(data.kind.one_report_per_item) and expects_too_many(estimate.matches, data.possible_matches)
-
-
 def _by_preference(data: TrainingData, chance: ModelSettings, least_u: float) -> Estimate | None:
     found = estimate_by_preference(data, chance, least_u)
     if found is None:
@@ -157,11 +147,11 @@ def _by_preference(data: TrainingData, chance: ModelSettings, least_u: float) ->
     return Estimate(model, pairs, settings[SHARE_SETTING] * data.pairs, {*data.kind.compared()}, [note], threshold)
 
 
-def _jointly(data: TrainingData) -> tuple[TrainingData, Estimate]:
+def _jointly(data: TrainingData) -> Estimate:
     chance, _ = chance_agreement(data)
     model = data.model(estimate_jointly(data, chance))
     pairs = score_pairs(data.compared, data.kind, model, floor=LEAST_LIKELY)
-    return data, Estimate(model, pairs, expected_matches(pairs["weight"]), {*data.kind.compared()}, [])
+    return Estimate(model, pairs, expected_matches(pairs["weight"]), {*data.kind.compared()}, [])
 
 
 def _likely_items(data: TrainingData, pairs: pl.DataFrame) -> pl.Series:

@@ -9,7 +9,7 @@ import pytest
 from schemas.kind import Kind, read_kind
 from transforms.linkage.blocking import MIN_WORD_BITS
 from transforms.linkage.model import Frequencies, MatchModel, round_floats
-from transforms.training.data import TrainingData, count_pairs, counted_on, training_data, training_data_digest
+from transforms.training.data import TrainingData, count_pairs, training_data, training_data_digest
 
 KIND = """
 kind: thing
@@ -91,17 +91,6 @@ def test_a_value_that_one_report_has_counts_as_the_rarest() -> None:
     rows = [(f"r{n}", "a", value, None) for n, value in enumerate(["x", "x", "X ", "y", None])]
     frequencies = training_data(reports(*rows), kind(once=False)).bare.frequencies
     assert frequencies == {"name": Frequencies({"x": 0.75}, 0.25)}
-
-
-def test_what_one_item_repeats_is_rare_if_one_report_an_item_counts() -> None:
-    rows = [(f"r{n}", "a", "x" if n < 8 else f"y{n // 2}", "elm" if n < 8 else "oak") for n in range(16)]
-    data = training_data(reports(*rows), kind(once=False))
-    again = counted_on(data.folded, data.kind, pl.Series(["r0", *(f"r{n}" for n in range(8, 16))]))
-    assert data.bare.frequencies["name"].shares["x"] == 0.5
-    assert "x" not in again.bare.frequencies["name"].shares
-    assert again.bare.frequencies["name"].rarest == round_floats(1 / 9)
-    assert again.bare.words["story"].bits == {"oak": 0.2}
-    assert again.compared.select("report_id", "block_0").equals(data.compared.select("report_id", "block_0"))
 
 
 def test_shares_have_nine_digits_and_an_order() -> None:
