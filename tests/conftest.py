@@ -27,8 +27,11 @@ core.global_force_seed = TEST_SEED
 swiftness.keep_files_in_memory()
 swiftness.import_without_collections()
 
-for setting in [name for name in os.environ if name.startswith("ENGANG_")]:
-    del os.environ[setting]  # those of whoever runs the tests are about an installation that is no test's
+# Settings of whoever runs the tests are about an installation that is no test's. What is only read may be stated,
+# as the folder of contracts whose examples are tested.
+STATED = ("ENGANG_CONTRACTS", "ENGANG_KINDS", "ENGANG_CODELISTS")
+for setting in [name for name in os.environ if name.startswith("ENGANG_") and name not in STATED]:
+    del os.environ[setting]
 
 
 if "PYTEST_XDIST_WORKER" in os.environ:

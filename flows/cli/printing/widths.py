@@ -1,6 +1,7 @@
 """How wide the columns of a printed table are, so that it fits a terminal."""
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +14,7 @@ CUT: Final = "…"
 
 def terminal_width() -> int | None:
     """Return how many characters a line of the terminal has; None where nobody looks: in a file or a pipe."""
-    return shutil.get_terminal_size((0, 0)).columns or None
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def fitting_widths(widths: Sequence[int], may_shrink: Sequence[bool], room: int | None) -> list[int]:

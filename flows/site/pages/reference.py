@@ -93,7 +93,7 @@ def use_page(writer: SiteWriter) -> SitePage:
     """Return how to load the release, and how to cite it."""
     texts, release = writer.texts["use"], writer.content.release
     number, day, stated = release["release"], writer.content.day, writer.content.installation.settings.publication
-    source = {"publisher": stated.publisher or "Engang", "title": stated.title}
+    source = {"publisher": stated.publisher or texts["no_publisher"], "title": stated.title}
     cite = texts["citation"].format(number=number, day=writer.day(day), digest=release["digest"], **source)
     author, title = (text.translate(BIBTEX_BRACES) for text in source.values())
     bibtex = (

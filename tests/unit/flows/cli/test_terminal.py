@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli import terminal
 from flows.cli.printing.widths import LEAST_WIDTH
 from flows.cli.terminal import (
     as_json,
@@ -58,7 +59,7 @@ LONG = {"id": "berries", "n": 12345678901234567890, "definition": "Wild berries 
 def test_a_table_fits_the_terminal_and_loses_nothing(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(terminal, "terminal_width", lambda: width)
     print_fitted_table([LONG, LONG])
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= max(width, len("  ".join(["berries", str(LONG["n"]), "x" * LEAST_WIDTH])))
@@ -70,7 +71,7 @@ def test_a_table_fits_the_terminal_and_loses_nothing(
 
 
 def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
     print_fitted_table([LONG], shorten=["definition"])
     assert capsys.readouterr().out.splitlines()[1].endswith(str(LONG["definition"]))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 import pytest
 
-from flows import events
+from flows import events, releases
 from flows.intake import arrivals
 from flows.intake.arrivals import (
     NotificationCounts,
@@ -183,10 +183,12 @@ def test_a_queue_that_is_away_stops_neither_listing_nor_inbox(steps: SimpleNames
 def test_what_is_parked_is_announced_without_its_name(inbox: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[Any] = []
     monkeypatch.setattr(events, "publish_event", lambda _, *given, **how: published.append((*given, how)))
+    monkeypatch.setattr(releases, "page_note", lambda *_: {"page": "operations.html"})
     inbox.parked = [(1, "a", 5, NOW), (2, "b", 1, NOW)]
     assert arrivals.announce_parked(installation()) == 2
     assert published[0] == (
-        events.SUBMISSION_PARKED, "inbox/1", {"inbox": 1, "sender": "a", "attempts": 5}, {"key": str(NOW)},
+        events.SUBMISSION_PARKED, "inbox/1", {"inbox": 1, "sender": "a", "attempts": 5, "page": "operations.html"},
+        {"key": str(NOW)},
     )  # fmt: skip
     assert [subject for _, subject, _, _ in published] == ["inbox/1", "inbox/2"]
     assert inbox.since == [None]

@@ -46,11 +46,12 @@ def test_what_the_engine_could_not_evaluate_is_an_error(nested: bool) -> None:
         engine._raise_engine_error("w", info(raised=True))  # noqa: SLF001
 
 
-@pytest.mark.parametrize(("keys", "distinct"), [(["b", "a", "c"], 3), (["b", "a", "b"], 2)])
-def test_distinct_keys_are_distinct_numbers_below_the_height(keys: list[str], distinct: int) -> None:
-    numbers = engine._numbered(pl.Series(keys))  # noqa: SLF001  what the engine is given
-    assert (numbers.n_unique(), numbers.min(), numbers.dtype) == (distinct, 0, pl.Int32())
-    assert int(numbers.max()) < len(keys)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("keys", "times"), [(["b", "a", "c"], {1: 3}), (["b", "a", "b"], {1: 1, 2: 2}), (["b", None, None], {1: 1, 2: 2})]
+)
+def test_rows_are_counted_by_how_often_their_key_occurs(keys: list[str | None], times: dict[int, int]) -> None:
+    counted = engine._times(pl.Series("key", keys))  # noqa: SLF001  what the engine is given
+    assert dict(counted.rows()) == times
 
 
 @pytest.mark.parametrize(("removed", "least"), [({}, ["observations"]), ({"removed_submissions": 1}, [])])
