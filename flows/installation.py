@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from flows.process import close_to_others
 from infra import telemetry
 from infra.ledger.open import open_ledger
-from infra.settings import Settings, close_to_others, read_settings
+from infra.settings import Settings, read_settings
 from infra.storage import landing
 from infra.storage.places import Place, check_lake_place
 from infra.storage.store import Store

@@ -3,7 +3,9 @@
 It imports nothing heavy itself, so that `engang --help` answers at once.
 """
 
-from infra.settings import close_to_others, tune_allocator, tune_start
+import os
+
+from infra.settings import tune_allocator, tune_start
 
 
 def tune_process() -> None:
@@ -14,3 +16,11 @@ def tune_process() -> None:
     close_to_others()
     tune_allocator()
     tune_start()
+
+
+def close_to_others() -> None:
+    """Let no other user of the machine read what this process creates: folders get mode 0700, files 0600.
+
+    SQLite, Delta, Prefect and every child process create theirs under it too.
+    """
+    os.umask(0o077)

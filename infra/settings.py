@@ -89,8 +89,7 @@ class Settings:
     an analyst's package and the pages of its release, mart: the URL of the PostgreSQL database that it brings to its
     release; None for none. vocabulary: files besides the shipped ones. queue, dead_letters: URLs of the queue that
     announces arrivals, and of its dead-letter queue. discovery_figures: how many figures a night compares to find
-    double reporting that nobody declared; 0 for none. keep_releases: how many releases, the newest, can be read; 0 for
-    all.
+    double reporting that nobody declared; 0 for none. keep_releases: how many of the newest can be read, 0: all.
     """
 
     home: Path
@@ -393,18 +392,9 @@ def tune_start() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
-def close_to_others() -> None:
-    """Let no other user of the machine read what this process creates: folders get mode 0700, files 0600.
-
-    SQLite, Delta, Prefect and every child process create theirs under it too.
-    """
-    os.umask(0o077)
-
-
 def tune_allocator() -> None:
     """Let Polars hold freed memory for seven seconds before returning it; call it before Polars is imported.
 
-    The next batch needs the same memory: with five seconds, ten million claims took a fifth longer. The price is a
-    higher peak: a night of a million records takes 2.0 GB, and 2.7 GB with half a minute.
+    The next batch needs the same memory: with five seconds, ten million claims took a fifth longer.
     """
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:7000,muzzy_decay_ms:0")

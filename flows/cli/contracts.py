@@ -107,22 +107,26 @@ def run_examples_command(
     Exit code 1 if an example differs.
     """
     from flows.contracts.example_tests import read_contract_examples
-    from flows.contracts.open_answers import locate_open_answers
+    from flows.contracts.open_answers import open_answers_of
 
     installation = open_here()
     names = contracts or sorted(installation.contracts)
     results = [r for name in names for r in read_contract_examples(installation, installation.contract(name))]
     broken = {} if contracts else installation.broken_contracts
-    answers = {name: locate_open_answers(installation, installation.contract(name)) for name in names}
-    answers = {name: found for name, found in answers.items() if found}
+    answers = open_answers_of(installation, names)
     if json:
         print_json({"examples": [asdict(result) for result in results], "broken": broken, "open_answers": answers})
     else:
-        _print_examples(names, results, broken)
-        for name, found in answers.items():
-            print_open_answers(name, found)
+        _print_tested(names, results, broken, answers)
     if broken or any(result.problems for result in results):
         raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _print_tested(names: list[str], results: list[Any], broken: dict[str, str], answers: dict[str, Any]) -> None:
+    """Print what came of the examples of contracts, and which answers these lack."""
+    _print_examples(names, results, broken)
+    for name, found in answers.items():
+        print_open_answers(name, found)
 
 
 def _print_examples(names: list[str], results: list[Any], broken: dict[str, str]) -> None:

@@ -31,6 +31,8 @@ from flows.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flows.installation import Installation
     from flows.intake.receipt import Receipt
     from flows.release.erase import Erasure
@@ -92,23 +94,29 @@ def submit_command(
     found = deliveries_from_paths(installation, files, contract, sender=sender, period=period, refused=refused)
     if as_of or replaces:
         found = state(installation, found, as_of=as_of, replaces=replaces)
-    receipts: list[Receipt] = []
-    for batch in receive(installation, found):
-        receipts += batch
-        print_progress(f"registered {len(receipts)} files")
-    speaker = sender or installation.contract(contract).sender.default or ""
-    answers = tuple(locate_open_answers(installation, installation.contract(contract)))
-    receipts = _compared(installation, receipts) + _of_refused(refused, contract, speaker, period)
-    receipts = [replace(r, open_answers=answers) for r in receipts]
+    receipts = _received(receive(installation, found))
+    rules = installation.contract(contract)
+    answers = tuple(locate_open_answers(installation, rules))
+    over = _of_refused(refused, contract, sender or rules.sender.default or "", period)
+    receipts = [replace(r, open_answers=answers) for r in (*_compared(installation, receipts), *over)]
     if json:
         print_json([asdict(r) for r in receipts])
     else:
         print_receipts(receipts)
         print_faults(installation, receipts)
         print_open_answers(contract, answers)
-        print_page(installation, "obligations", installation.contract(contract).obligation, None)
+        print_page(installation, "obligations", rules.obligation, None)
     if any(r.has_problems for r in receipts):
         raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _received(batches: "Iterable[list[Receipt]]") -> "list[Receipt]":
+    """Return the receipts of all batches; print how many there are after each."""
+    receipts: list[Receipt] = []
+    for batch in batches:
+        receipts += batch
+        print_progress(f"registered {len(receipts)} files")
+    return receipts
 
 
 def _compared(installation: "Installation", receipts: "list[Receipt]") -> "list[Receipt]":

@@ -4,11 +4,12 @@ Results go to standard output, progress and errors to standard error.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.printing.widths import fitting_widths, shortened, terminal_width, wrapped
+from flows.cli.printing.widths import fitted_lines, fitting_widths, terminal_width
 
 if TYPE_CHECKING:
     from flows.installation import Installation
@@ -56,7 +57,7 @@ def print_warning(text: str) -> None:
 
 def print_table(rows: Sequence[dict[str, Any]], columns: Iterable[str] | None = None) -> None:
     """Print rows as an aligned table: text left, numbers right."""
-    names = list(columns or (rows[0] if rows else ()))
+    names = list(columns or next(iter(rows), {}))
     aligned = [_aligned(name, [row[name] for row in rows]) for name in names]
     for line in zip(*aligned, strict=True):
         print_text("  ".join(line).rstrip())
@@ -69,18 +70,14 @@ def print_fitted_table(
 
     In a file or a pipe each row is one whole line, as `print_table` prints it.
     """
-    names = list(columns or (rows[0] if rows else ()))
-    aligned = [_aligned(name, [row[name] for row in rows]) for name in names]
-    texts = [not _are_numbers([row[name] for row in rows]) for name in names]
-    widths = fitting_widths([len(cells[0]) for cells in aligned], texts, terminal_width())
-    for line in zip(*aligned, strict=True):
-        cells = [
-            [shortened(cell.rstrip(), width)] if name in shorten else wrapped(cell.rstrip(), width)
-            for name, cell, width in zip(names, line, widths, strict=True)
-        ]
-        for part in range(max(map(len, cells), default=0)):
-            shown = [cell[part] if part < len(cell) else "" for cell in cells]
-            print_text("  ".join(text.ljust(width) for text, width in zip(shown, widths, strict=True)).rstrip())
+    names = list(columns or next(iter(rows), {}))
+    values = {name: [row[name] for row in rows] for name in names}
+    aligned = [_aligned(name, cells) for name, cells in values.items()]
+    are_texts = [not _are_numbers(cells) for cells in values.values()]
+    widths = fitting_widths([len(cells[0]) for cells in aligned], are_texts, terminal_width())
+    cut = [name in shorten for name in names]
+    for shown in chain.from_iterable(fitted_lines(line, widths, cut) for line in zip(*aligned, strict=True)):
+        print_text(shown)
 
 
 def print_list(

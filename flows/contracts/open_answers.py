@@ -1,5 +1,6 @@
 """The open answers of an installation's contracts, each with its line in the contract's file."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
 from flows.installation import Installation
@@ -22,6 +23,12 @@ class LocatedAnswer(TypedDict):
 def locate_open_answers(installation: Installation, contract: "Contract") -> list[LocatedAnswer]:
     """Return the answers that a contract lacks, and where they stand in its file."""
     return answers_in(_text(installation, contract.contract), contract)
+
+
+def open_answers_of(installation: Installation, names: Iterable[str]) -> dict[str, list[LocatedAnswer]]:
+    """Return contract -> the answers that it lacks, of those of these contracts that lack any."""
+    found = {name: locate_open_answers(installation, installation.contract(name)) for name in names}
+    return {name: answers for name, answers in found.items() if answers}
 
 
 def answers_in(text: str | None, contract: "Contract") -> list[LocatedAnswer]:

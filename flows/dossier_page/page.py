@@ -68,12 +68,15 @@ def _shown(found: dict[str, Any], vocabulary: Vocabulary, language: Language) ->
     labels = [column_label(column, vocabulary, language) for column in columns]
 
     def number(value: Decimal | float) -> str:
+        """Return a number as the language writes it."""
         return _number(value, language)
 
     def labelled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return rows with the name of their column."""
         return [{**row, "label": column_label(row, vocabulary, language)} for row in rows]
 
     def figure(known: int, items: int) -> str:
+        """Return so many of so many, in words."""
         return str(texts["of"].format(k=number(known), n=number(items)))
 
     return {

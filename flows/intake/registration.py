@@ -287,16 +287,7 @@ def _store_and_register(
     normalised = reading.normalised
     if normalised is not None:
         append_batch(installation, contract, normalised, batch)
-    stored_notes = pl.DataFrame([asdict(note) for note in notes], infer_schema_length=None)
-    rows = stored_notes.join(reading.counts, on="submission_id").with_columns(
-        pl.col("received_at").str.to_datetime(time_zone="UTC").dt.replace_time_zone(None),
-        pl.col("period", "replaces").cast(pl.String),
-        pl.col("as_of").cast(pl.String).str.to_datetime(landing.AS_OF_FORMAT),
-        pl.lit(contract.digest()).alias("contract_digest"),
-        pl.lit(contract.obligation).alias("obligation"),
-        pl.lit(batch).alias("batch"),
-        pl.lit(False).alias("in_release"),
-    )
+    rows = _submission_rows(contract, notes, reading.counts, batch)
     engine = installation.engine
     ledger_submissions.register_contract(engine, contract.contract, contract.digest(), contract.model_dump_json())
     new = ledger_submissions.register_submissions(
@@ -318,6 +309,20 @@ def _store_and_register(
     for duplicate in receipts.keys() - set(new):
         receipts[duplicate] = replace(receipts[duplicate], status="redelivered")
     return receipts
+
+
+def _submission_rows(contract: Contract, notes: list[landing.Note], counts: pl.DataFrame, batch: str) -> pl.DataFrame:
+    """Return the rows of the ledger's table of submissions."""
+    stored_notes = pl.DataFrame([asdict(note) for note in notes], infer_schema_length=None)
+    return stored_notes.join(counts, on="submission_id").with_columns(
+        pl.col("received_at").str.to_datetime(time_zone="UTC").dt.replace_time_zone(None),
+        pl.col("period", "replaces").cast(pl.String),
+        pl.col("as_of").cast(pl.String).str.to_datetime(landing.AS_OF_FORMAT),
+        pl.lit(contract.digest()).alias("contract_digest"),
+        pl.lit(contract.obligation).alias("obligation"),
+        pl.lit(batch).alias("batch"),
+        pl.lit(False).alias("in_release"),
+    )
 
 
 def _receipt(row: dict[str, Any], problem: str | None = None, ignored: Mapping[str, int] | None = None) -> Receipt:

@@ -55,9 +55,7 @@ def _gives(installation: Installation, contract: Contract) -> dict[str, Any]:
     kind = installation.kind(contract.record.kind) if contract.record else None
     register = None if kind else installation.register
     result = read_example(installation.completed(contract), contract.examples[0], kind, register)
-    keys = _shown_keys(kind, len(result.made))
-    if contract.unit is not None and contract.unit.option == "sender":
-        keys = tuple(key for key in keys if key not in UNIT_KEYS)
+    keys = _without_unit(_shown_keys(kind, len(result.made)), contract)
     shown: dict[str, Any] = {}
     if result.made:
         shown["records" if kind else "claims"] = [_expected(row, keys) for row in result.made]
@@ -66,6 +64,13 @@ def _gives(installation: Installation, contract: Contract) -> dict[str, Any]:
     if result.ignored:
         shown["ignored"] = result.ignored
     return shown
+
+
+def _without_unit(keys: tuple[str, ...], contract: Contract) -> tuple[str, ...]:
+    """Return the keys without those of the unit where that is the sender, who is not known yet."""
+    if contract.unit is None or contract.unit.option != "sender":
+        return keys
+    return tuple(key for key in keys if key not in UNIT_KEYS)
 
 
 def _shown_keys(kind: Kind | None, made: int) -> tuple[str, ...]:

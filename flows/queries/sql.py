@@ -47,10 +47,9 @@ def query(
     """
     release = find_release(installation, number)
     stored = MEASURED_TABLES if measures_published(release) else {}
-    made = {name for name in OVERLAP_TABLES if name not in stored} | WITH_VERDICTS
+    made = set(OVERLAP_TABLES) - set(stored) | WITH_VERDICTS
     frames = {name: read(installation.engine) for name, read in LEDGER_TABLES.items() if name in sql.lower()}
-    computed = [name for name in OVERLAP_TABLES if name in made and name in sql.lower()]
-    if computed:
+    if computed := [name for name in OVERLAP_TABLES if name in made and name in sql.lower()]:
         from flows.overlap.tables import overlap_table  # most queries ask for what is published
 
         frames |= {name: overlap_table(installation, release, name) for name in computed}

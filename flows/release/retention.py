@@ -5,7 +5,7 @@ else of the past. What a backfill has read waits in the table of claims, of whic
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,22 +99,30 @@ def _removal(
 ) -> Removal:
     old, first = _old_releases(installation, keep)
     settings, staying = installation.settings, _releases_with_files(installation, first)
-    files = []
-    for name in versioned_tables(installation.kinds.values()):
-        oldest = next((each for each in staying if name in each["tables"]), None)
-        if oldest is not None:
-            files += files_of(settings.lake, name, oldest["tables"][name], oldest["published_at"]).every
-    for name in ("claims", *(f"{kind}_records" for kind in installation.kinds)):
-        if staying and lake.exists(settings.lake, name):
-            files += files_of(settings.lake, name, None, staying[0]["published_at"]).every
+    found = [files_of(settings.lake, *each) for each in _oldest_needed(installation, staying)]
+    files = [file for each in found for file in each.every]
     packaged = {place.rstrip("/").rpartition("/")[2] for place in list_packages(settings.packages)}
-    sites = (site_of(installation, number) for number in old)
-    exports = (settings.exports / str(number) for number in old)
     return Removal(
         releases=old,
         files=len(files),
         bytes=sum(each.bytes for each in files),
-        exports=[str(folder) for folder in exports if folder.is_symlink() or folder.exists()],
-        sites=[str(site) for site in sites if site is not None],
+        exports=_exports(installation, old),
+        sites=[str(site) for number in old if (site := site_of(installation, number)) is not None],
         packages=[number for number in old if str(number) in packaged],
     )
+
+
+def _exports(installation: Installation, numbers: list[int]) -> list[str]:
+    folders = (installation.settings.exports / str(number) for number in numbers)
+    return [str(folder) for folder in folders if folder.is_symlink() or folder.exists()]
+
+
+def _oldest_needed(installation: Installation, staying: list[Release]) -> Iterator[tuple[str, int | None, datetime]]:
+    """Yield each table with the oldest version that is needed, None where releases name none, and since when it is."""
+    for name in versioned_tables(installation.kinds.values()):
+        oldest = next((each for each in staying if name in each["tables"]), None)
+        if oldest is not None:
+            yield name, oldest["tables"][name], oldest["published_at"]
+    for name in ("claims", *(f"{kind}_records" for kind in installation.kinds)):
+        if staying and lake.exists(installation.settings.lake, name):
+            yield name, None, staying[0]["published_at"]

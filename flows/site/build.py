@@ -77,8 +77,7 @@ def write_site(
     current = current_release(installation.engine)
     is_current = current is not None and current["release"] == release["release"]
     places = (target, latest) if is_current else (target,)
-    for each in places:
-        _check_replaceable(each)
+    _check_replaceable(*places)
     writers = site_writers(installation, release, progress)
     progress("writing tables and pages")
     pages = size = 0
@@ -122,9 +121,10 @@ def site_writers(
     return tuple(SiteWriter(content, records, around, dossiers, language) for language in LANGUAGES)
 
 
-def _check_replaceable(folder: Path) -> None:
-    if folder.exists() and not (folder / SITE_MARK).is_file():
-        raise UsageError(f"{folder} already exists and holds no site: name another folder with --out")
+def _check_replaceable(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists() and not (folder / SITE_MARK).is_file():
+            raise UsageError(f"{folder} already exists and holds no site: name another folder with --out")
 
 
 def _dossiers(

@@ -217,10 +217,14 @@ def _field(profile: ColumnProfile, twin: str | None) -> dict[str, Any]:
     if content in {"text", "long_text"}:
         return spec | {"clean": ["html", "accents"], "compare": BY_WORDS}
     spec |= _name_comparison(profile) if content == "name" else {"compare": COMPARISONS[content]}
-    if content == "code":
-        spec["clean"] = [*CODE_CLEANING]
-    frequency: str | bool = "near" if content == "name" else True
-    return spec | ({"term_frequency": frequency} if content in FREQUENT else {})
+    spec |= {"clean": [*CODE_CLEANING]} if content == "code" else {}
+    return spec | _frequency(content)
+
+
+def _frequency(content: str) -> dict[str, Any]:
+    if content not in FREQUENT:
+        return {}
+    return {"term_frequency": "near" if content == "name" else True}
 
 
 def _name_comparison(profile: ColumnProfile) -> dict[str, Any]:

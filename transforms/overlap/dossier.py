@@ -144,9 +144,10 @@ def draw_verdict(
     units = marked.filter("compared").group_by("unit_id").agg(pl.col("agreeing").all())
     units_agreeing = int(units["agreeing"].sum())
     bounds = lower_bound(total["agreeing"], total["compared"]), lower_bound(units_agreeing, units.height)
+    lost = tuple(column.loss() for column in columns if column.agreeing < column.items or column.more_accurate)
     verdict = _verdict(total, columns)
     share = _freed_share(marked, columns, verdict, float(marked["weight"].sum()) if reports is None else reports)
-    freed = [None if share is None or each is None else round(each * share, 6) for each in hours]
+    freed = [_freed(each, share) for each in hours]
     return Dossier(
         obligation,
         verdict,
@@ -156,7 +157,7 @@ def draw_verdict(
         units_agreeing=units_agreeing,
         bound_items=bounds[0],
         bound_units=bounds[1],
-        bound=None if bounds[0] is None or bounds[1] is None else min(bounds[0], bounds[1]),
+        bound=_least(*bounds),
         columns_all=len(columns),
         columns_known=sum(column.known_elsewhere() for column in columns),
         hours_low=hours[0],
@@ -164,10 +165,18 @@ def draw_verdict(
         hours_freed_low=freed[0],
         hours_freed_high=freed[1],
         columns=columns,
-        lost=tuple(c.loss() for c in columns if c.agreeing < c.items or c.more_accurate),
+        lost=lost,
         differing_items=_differing(marked),
         replaced_by=_replaced_by(marked),
     )
+
+
+def _freed(hours: float | None, share: float | None) -> float | None:
+    return None if share is None or hours is None else round(hours * share, 6)
+
+
+def _least(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else min(a, b)
 
 
 def _marked(replaced: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 LEAST_WIDTH: Final = 12
@@ -29,6 +30,16 @@ def fitting_widths(widths: Sequence[int], may_shrink: Sequence[bool], room: int 
             break
         found[max(wide, key=lambda n: found[n])] -= 1
     return found
+
+
+def fitted_lines(line: Sequence[str], widths: Sequence[int], cut: Sequence[bool]) -> Iterator[str]:
+    """Yield the lines of a row of cells: those that are too long go on below, or are cut."""
+    parts = [
+        [shortened(cell.rstrip(), width)] if is_cut else wrapped(cell.rstrip(), width)
+        for cell, width, is_cut in zip(line, widths, cut, strict=True)
+    ]
+    for texts in zip_longest(*parts, fillvalue=""):
+        yield BETWEEN.join(text.ljust(width) for text, width in zip(texts, widths, strict=True)).rstrip()
 
 
 def wrapped(cell: str, width: int) -> list[str]:

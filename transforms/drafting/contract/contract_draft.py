@@ -35,12 +35,8 @@ def draft_contract(
     terms = DraftTerms(source.name, vocabulary)
     breakdown = dict(terms.breakdown(texts[name]) for name in roles.dimensions)
     claims = _claims(roles, terms)
-    form = dict(source.form)
-    if form["type"] not in {"json", "parquet"}:
-        form |= {"decimal": roles.numbers.decimal} if roles.numbers.decimal != "." else {}
-        form |= {"thousands": roles.numbers.thousands} if roles.numbers.thousands else {}
     unused = [*roles.unused, *_lost(texts, roles), *source.unmapped]
-    declared = head_of(source.name) | {"format": form}
+    declared = head_of(source.name) | {"format": _form(source, roles)}
     declared["ignore"] = unused if len(unused) <= LISTED_COLUMNS else "rest"
     ignored_rows = _ignored_rows(texts, roles)
     declared |= {"ignore_rows": ignored_rows} if ignored_rows else {}
@@ -51,6 +47,15 @@ def draft_contract(
     declared |= terms.declared()
     evidence = draft_evidence(source, roles, terms)
     return ContractDraft(declared, {key: why for key, why in evidence.items() if key.split(".")[0] in declared})
+
+
+def _form(source: DraftSource, roles: ColumnRoles) -> dict[str, Any]:
+    """Return the file's form with the marks of its numbers, where they are texts."""
+    form = dict(source.form)
+    if form["type"] not in {"json", "parquet"}:
+        form |= {"decimal": roles.numbers.decimal} if roles.numbers.decimal != "." else {}
+        form |= {"thousands": roles.numbers.thousands} if roles.numbers.thousands else {}
+    return form
 
 
 def head_of(name: str) -> dict[str, Any]:
