@@ -66,20 +66,29 @@ def macro_sql() -> list[str]:
 
 
 def dimension_columns(dimensions: Iterable[str]) -> dict[str, str]:
-    """Return dimension -> its column in `observations_wide`; one named like another column gets `dim_`."""
-    return {name: f"dim_{name}" if name.lower() in _TAKEN_NAMES else name for name in dimensions}
+    """Return dimension -> its column in `observations_wide`; one that is called as another in any case gets `dim_`."""
+    taken, columns = set(_TAKEN_NAMES), {}
+    for name in dimensions:
+        column = name
+        while column.lower() in taken:
+            column = f"dim_{column}"
+        taken.add(column.lower())
+        columns[name] = column
+    return columns
 
 
 def _view_statements(dimensions: Sequence[str]) -> list[str]:
     columns = dimension_columns(dimensions)
     wide = "".join(
-        f", json_extract_string(breakdown, {_text(_path(name))}) AS {_name(column)}" for name, column in columns.items()
+        f", json_extract_string(breakdown, {_text(_pointer(name))}) AS {_name(column)}"
+        for name, column in columns.items()
     )
     return [f"CREATE VIEW {WIDE_VIEW} AS SELECT *{wide} FROM observations", _FACTS, _REPORTED_TWICE]  # noqa: S608  names, quoted
 
 
-def _path(dimension: str) -> str:
-    return '$."' + dimension.replace('"', '\\"') + '"'
+def _pointer(dimension: str) -> str:
+    """Return a JSON pointer (RFC 6901): in a JSON path `*` and a backslash mean something else."""
+    return "/" + dimension.replace("~", "~0").replace("/", "~1")
 
 
 def _comment(what: str, name: str, means: str) -> str:

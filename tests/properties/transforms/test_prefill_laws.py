@@ -131,7 +131,7 @@ WORDS: Final = st.sampled_from(["x", "y", "x1", "01-002", "1, 2, 3", "01002"])
 
 @st.composite
 def takes(draw: st.DrawFn) -> Take:
-    """Draw where a text comes from: one column, several with or without a text between, a constant; with a map or not."""
+    """Draw where a text comes from: one column, several with or without a text between, a constant; a map or none."""
     spec: dict[str, Any] = draw(
         st.sampled_from([
             {"column": "a"}, {"value": "x1"}, {"columns": ["a", "b"], "between": "-"}, {"columns": ["a", "b", "c"],
