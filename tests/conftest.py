@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, core, settings
+from psycopg.conninfo import conninfo_to_dict
 
 from infra.storage.places import S3Place
 from tests.support import forked_queries, module_process, scheduling, swiftness, tiers
@@ -106,14 +107,14 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def new_postgresql() -> Iterator[Callable[[], str]]:
-    """Give what makes a database on this session's own PostgreSQL and returns its URL."""
+def new_postgresql() -> Iterator[Callable[..., str]]:
+    """Give what makes a database on this session's own PostgreSQL, as a copy if asked for, and returns its URL."""
     with postgresql() as url_of:
 
-        def new_database() -> str:
-            name = f"t_{uuid.uuid4().hex[:12]}"
+        def new_database(copied: str = url_of("template1")) -> str:
+            name, source = f"t_{uuid.uuid4().hex[:12]}", conninfo_to_dict(copied)["dbname"]
             with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}".encode())
+                connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
             return url_of(name)
 
         yield new_database

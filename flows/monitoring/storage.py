@@ -30,8 +30,11 @@ PARTITION_BYTES: Final = 16 * 2**20
 
 def check_storage(installation: Installation, progress: Callable[[str], None] = lambda _: None) -> list[str]:
     """Check lake and landing zone, record what is wrong, and return it: a sentence for each of them."""
-    problems = [*lake_problems(installation), *landing_problems(installation)]
-    problems += [*_sampled_lake_problems(installation), *_sample_problems(installation)]
+    from infra.lake import delta as lake
+
+    with lake.opened_once():
+        problems = [*lake_problems(installation), *landing_problems(installation)]
+        problems += [*_sampled_lake_problems(installation), *_sample_problems(installation)]
     for problem in problems:
         progress(problem)
     ledger_runs.record_check(installation.engine, STORAGE_CHECK, "\n".join(problems) or None)

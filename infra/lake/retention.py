@@ -42,16 +42,19 @@ def superseded_files(root: Place, name: str, oldest: int | None, since: datetime
 
     oldest: None for a table of which no release names a version: then commits only.
     """
+    until = since.replace(tzinfo=UTC) - GRACE
+    aged = [each for each in open_store(root).listing(f"{name}/") if each.modified <= until]
+    if not aged:  # as in a young installation: the table need not be opened, three times
+        return SupersededFiles([], [], 0)
     newest = open_table(root, name).version()
     first = max(0, min(newest if oldest is None else oldest, newest - COMMITS_KEPT))
     needed = set() if oldest is None else {*data_files(root, name, oldest), *data_files(root, name, newest)}
-    until = since.replace(tzinfo=UTC) - GRACE
     data, commits = [], []
-    for each in open_store(root).listing(f"{name}/"):
+    for each in aged:
         if each.key.startswith(f"{name}/_delta_log/"):
-            if each.modified <= until and _commit_of(each.key, newest) < first:
+            if _commit_of(each.key, newest) < first:
                 commits.append(each)
-        elif oldest is not None and each.modified <= until and each.key not in needed:
+        elif oldest is not None and each.key not in needed:
             data.append(each)
     return SupersededFiles(data, commits, first)
 

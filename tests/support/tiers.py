@@ -1,7 +1,7 @@
 """Which tests `.ci/run` and a plain `pytest` leave to `make thorough`: costly ones, each beside a cheaper of its kind.
 
-`thorough.txt` lists them, so that one look shows what a commit is not tested with: test functions of which a case
-takes more than half a processor second, but for one or two of each part that stay in every run.
+`thorough.txt` lists them, so that one look shows what a commit is not tested with: tests of more than half a processor
+second, but for those of each part that fit into the 20 processor minutes of a run (`tests/README.md`).
 """
 
 from pathlib import Path

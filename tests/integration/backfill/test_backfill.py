@@ -1,5 +1,6 @@
 """Old submissions read again by a new version of their contract: tried out, published, and all else as it was."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.support.backfill_installation import FILES, changed, nightly, opened,
 from tests.support.killable_process import balanced
 from tests.support.measured_tables import assert_from_scratch
 from tests.support.small_installation import HEADER
+from tests.support.temporary_installation import unchecked
 
 NO_GROUP = (
     ("version: 1", "version: 2"),
@@ -44,13 +46,25 @@ def _unchecked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(checks, "check_release", balanced)
 
 
-@pytest.fixture
-def home(tmp_path: Path, ledger_url: str) -> Installation:
-    """Give an installation with one release of `FILES`."""
-    made = opened(tmp_path / "home", ledger_url)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def released(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Make an installation with one release of `FILES` on each database, of which each test has a copy."""
+    folder = tmp_path_factory.mktemp("released") / "home"
+    on_server = request.param == "postgresql"
+    made = opened(folder, request.getfixturevalue("new_postgresql")() if on_server else None)
     submit(made, FILES)
-    assert nightly(made).counts["items"] == 5
+    with unchecked():
+        assert nightly(made).counts["items"] == 5
+    made.engine.dispose()
     return made
+
+
+@pytest.fixture
+def home(request: pytest.FixtureRequest, released: Installation, tmp_path: Path) -> Installation:
+    """Give an installation with one release of `FILES`."""
+    copy = Path(shutil.copytree(released.settings.home, tmp_path / "home"))
+    url = released.settings.ledger_url
+    return opened(copy, None if url.startswith("sqlite") else request.getfixturevalue("new_postgresql")(url))
 
 
 def begin(home: Installation, asked: BackfillRequest) -> int:

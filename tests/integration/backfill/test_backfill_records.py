@@ -1,5 +1,7 @@
 """Records reread: their items, their ids and item assignments; a model put in force in the same release."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from infra.ledger import models as ledger_models
 from infra.ledger import records as ledger_records
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
+from infra.ledger.open import open_ledger
 from schemas.errors import UsageError
 from tests.support.killable_process import balanced
 from tests.support.matching_installation import CONTRACT, HEADER, KIND, Small, as_csv, open_matching, send, small
+from tests.support.temporary_installation import unchecked
 from transforms.training import sessions
 
 NO_COST = CONTRACT.replace("    cost: {column: cost}\n", "").replace("examples:", "ignore: [cost]\nexamples:")
@@ -41,14 +45,36 @@ def _unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "check_release", balanced)
 
 
+def opened(folder: Path, contract: str = NO_COST) -> Installation:
+    """Open an installation with this contract."""
+    settings = open_matching(folder).settings
+    (folder / "contracts" / "mishaps.yml").write_text(contract, encoding="utf-8")
+    return Installation(settings, open_ledger(settings.ledger_url))
+
+
 def released(folder: Path, contract: str = NO_COST, mishaps: int = 12) -> Small:
     """Return an installation with one release, under this contract."""
     made = small(folder, mishaps)
-    (folder / "contracts" / "mishaps.yml").write_text(contract, encoding="utf-8")
-    home = Installation(made.home.settings, made.home.engine)
+    home = opened(folder, contract)
     send(home, *made.files.values())
-    steps.nightly(home, export="never")
+    with unchecked():
+        steps.nightly(home, export="never")
     return Small(home, made.truth, made.files)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Make an installation with one release of 12 mishaps, of which tests have copies."""
+    made = released(tmp_path_factory.mktemp("released") / "home")
+    made.home.engine.dispose()
+    return made
+
+
+@pytest.fixture
+def made(template: Small, tmp_path: Path) -> Small:
+    """Give an installation with one release of 12 mishaps."""
+    copy = Path(shutil.copytree(template.home.settings.home, tmp_path / "home"))
+    return replace(template, home=opened(copy))
 
 
 def rules(home: Installation, text: str) -> Path:
@@ -79,8 +105,8 @@ def item_assignments(home: Installation) -> list[tuple[str, str, int]]:
     return sorted(ledger_records.read_assignment_history(home.engine, "mishap").rows())
 
 
-def test_a_field_newly_read_changes_items_and_no_id(tmp_path: Path) -> None:
-    home = released(tmp_path / "home").home
+def test_a_field_newly_read_changes_items_and_no_id(made: Small) -> None:
+    home = made.home
     before = items(home)
     assert before["cost"].null_count() == before.height
     tried, _ = backfilled(home, V2)
@@ -97,8 +123,8 @@ def test_a_field_newly_read_changes_items_and_no_id(tmp_path: Path) -> None:
     assert set(ledger_submissions.read_submissions(home.engine)["first_release"]) == {2}
 
 
-def test_reports_under_another_key_are_new_and_the_old_ids_are_reported(tmp_path: Path) -> None:
-    home = released(tmp_path / "home").home
+def test_reports_under_another_key_are_new_and_the_old_ids_are_reported(made: Small) -> None:
+    home = made.home
     old = set(items(home)["item_id"])
     tried, _ = backfilled(home, BY_DAY)
     changes = {(c["table"], c["change"]): c["items"] for c in tried.diff["changes"]}
@@ -118,8 +144,7 @@ def test_reports_under_another_key_are_new_and_the_old_ids_are_reported(tmp_path
     assert renewed.rows() == [("renewed", len(old)), ("retired", len(old))]
 
 
-def test_a_reread_submission_is_withdrawn_and_comes_back_under_its_id(tmp_path: Path) -> None:
-    made = released(tmp_path / "home")
+def test_a_reread_submission_is_withdrawn_and_comes_back_under_its_id(made: Small) -> None:
     home = made.home
     backfilled(home, V2)
     before = items(home).drop("release")
@@ -141,8 +166,8 @@ def items_of_two_bodies(home: Installation) -> tuple[str, str]:
     return rows["item_id"][0], other["item_id"][0]
 
 
-def test_decisions_wait_for_the_night(tmp_path: Path) -> None:
-    home = released(tmp_path / "home").home
+def test_decisions_wait_for_the_night(made: Small) -> None:
+    home = made.home
     pair = items_of_two_bodies(home)
     decide(home, pair, "same", who="someone", why="one event")
     backfilled(home, V2)
@@ -192,10 +217,10 @@ def test_a_model_is_put_in_force_with_the_release(tmp_path: Path, monkeypatch: p
     assert not steps.nightly(home, export="never").published
 
 
-def test_a_kind_that_was_changed_since_asks_for_a_night_first(tmp_path: Path) -> None:
-    home = released(tmp_path / "home").home
+def test_a_kind_that_was_changed_since_asks_for_a_night_first(made: Small) -> None:
+    home = made.home
     changed = KIND.replace("survives: greatest", "survives: least")
-    (tmp_path / "home" / "kinds" / "mishap.yml").write_text(changed, encoding="utf-8")
+    (home.settings.home / "kinds" / "mishap.yml").write_text(changed, encoding="utf-8")
     fresh = Installation(home.settings, home.engine)
     number = start_backfill(fresh, BackfillRequest("mishaps", rules=rules(fresh, V2))).number
     assert number is not None
