@@ -108,6 +108,9 @@ def test_an_element_that_is_ignored_keeps_what_of_it_the_contract_names() -> Non
     contract = contract.model_copy(update={"ignore": ("F.R[].P",)})
     row = '<R><P unit="Os" other="x">text<y><m>2024</m></y><z><m>1</m></z></P><s>1</s></R>'
     assert rows(f"<F>{row}</F>", contract) == [(1, "Os", "2024", "1")]
+    deeper = contract_of(("F.R[].u", "F.R[].P.y.m", "F.R[].s"), type="xml", rows="F.R")
+    deeper = deeper.model_copy(update={"ignore": ("F.R[].P",)})
+    assert rows(f"<F>{row.replace('<R>', '<R><u>Os</u>')}</F>", deeper) == [(1, "Os", "2024", "1")]
     many = "".join(f'<R><P unit="{n}"/><s>1</s></R>' for n in range(1000))
     assert rows(f"<F>{many}</F>", contract) == [(n + 1, str(n), "", "1") for n in range(1000)]
 
