@@ -6,6 +6,7 @@ A test file is measured again when it has changed, or a module that it runs.
 import ast
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -104,7 +105,9 @@ class Measured:
         if self._folder is not None:
             path = _kept_path(self._folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(kept), encoding="utf-8")
+            part = path.with_suffix(f".{os.getpid()}")  # whole at once: several runs may share the folder
+            part.write_text(json.dumps(kept), encoding="utf-8")
+            part.replace(path)
 
     def _digest(self, name: str, answer: Answer) -> str:
         """Return the digest of a test file and of the modules that it ran."""

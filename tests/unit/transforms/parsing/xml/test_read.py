@@ -252,6 +252,13 @@ def test_rows_that_are_alike_are_read_the_fast_way(monkeypatch: pytest.MonkeyPat
     assert all(regular.read_regular(data, plan_of(contract), DEFAULT_LIMITS) for data, contract in files)
 
 
+@pytest.mark.parametrize("mark", ["<!-- a comment -->", "<?target an instruction?>"])
+def test_a_document_with_comments_or_instructions_is_walked(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regular, "LARGE", 0)
+    found = regular.read_regular(f"{HEAD}{mark}{plain(1) * 9}</Form>".encode(), plan_of(FORM), DEFAULT_LIMITS)
+    assert found is None
+
+
 def test_text_between_rows_is_not_lost_on_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regular, "LARGE", 0)
     assert error(f"{HEAD}{plain(1)}{plain(2)}stray{plain(3)}</Form>").found == "'Form'"
