@@ -106,7 +106,7 @@ def bound_rejects(rejects: pl.DataFrame, most: int = REJECTS_KEPT) -> pl.DataFra
 
     Each of its columns and reasons has one more reject that counts them, those that were counted before included.
     """
-    counted = pl.col("row").is_null() & pl.col("found").str.contains(_COUNTED_PATTERN).fill_null(False)
+    counted = pl.col("row").is_null() & pl.col("found").str.contains(_COUNTED_PATTERN)
     if rejects.height <= most and not rejects.select(counted.any()).item():
         return rejects
     more = pl.when(counted).then(pl.col("found").str.extract(_COUNTED_PATTERN).cast(pl.Int64, strict=False))

@@ -127,7 +127,7 @@ def read_isolated(installation: Installation, contract: Contract, files: Sequenc
 
 def _split(group: list[tuple[Note, Content]], suspect: int | None) -> list[list[tuple[Note, Content]]]:
     """Return the parts of a group to read next: the suspect alone and then the others, or two halves."""
-    if suspect is not None and suspect < len(group):
+    if suspect is not None:
         return [[group[suspect]], group[:suspect] + group[suspect + 1 :]]
     half = len(group) // 2
     return [group[:half], group[half:]]

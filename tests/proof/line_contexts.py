@@ -6,6 +6,7 @@ A test file is measured again when it has changed, or a module that it runs.
 import ast
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -67,12 +68,13 @@ class _Kept(NamedTuple):
 class Measured:
     """Measures the contexts of test files on first need, and leaves tests out that fail without any mutant.
 
-    Raises `RuntimeError` if more than `MOST_UNFIT` of a file do, or the file itself does.
+    kept: a folder that keeps what each test file gave in a file of its own, so that no file is read or written for
+    another. Raises `RuntimeError` if more than `MOST_UNFIT` of a file do, or the file itself does.
     """
 
     def __init__(self, server: ForkServer, tree: Path, kept: Path | None) -> None:
-        self._server, self._tree, self._path = server, tree, kept
-        self._kept = _read(kept)
+        self._server, self._tree, self._folder = server, tree, kept
+        self._kept: dict[str, _Kept] = {}
         self._contexts: dict[tuple[str, ...], Contexts] = {}
 
     def contexts(self, module: str, circle: int) -> Contexts:
@@ -83,13 +85,29 @@ class Measured:
         return self._contexts[files]
 
     def _answer(self, name: str) -> Answer:
-        kept = self._kept.get(name)
+        kept = self._kept.get(name) or self._read(name)
         if kept is None or kept.digest != self._digest(name, kept.answer):
             answer = self._fit(name)
             print(f"{name}: {len(answer.seconds)} tests {answer.fate}", flush=True)
-            kept = self._kept[name] = _Kept(self._digest(name, answer), answer)
-            _write(self._path, self._kept)
+            kept = _Kept(self._digest(name, answer), answer)
+            self._write(name, kept)
+        self._kept[name] = kept
         return kept.answer
+
+    def _read(self, name: str) -> _Kept | None:
+        """Return what the folder keeps of a test file."""
+        if self._folder is None or not (path := _kept_path(self._folder, name)).exists():
+            return None
+        digest, answer = json.loads(path.read_text(encoding="utf-8"))
+        return _Kept(digest, Answer(*answer))
+
+    def _write(self, name: str, kept: _Kept) -> None:
+        if self._folder is not None:
+            path = _kept_path(self._folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")  # whole at once: several runs may share the folder
+            part.write_text(json.dumps(kept), encoding="utf-8")
+            part.replace(path)
 
     def _digest(self, name: str, answer: Answer) -> str:
         """Return the digest of a test file and of the modules that it ran."""
@@ -163,13 +181,6 @@ def statement_lines(text: str, line: int) -> range:
     return range(smallest.lineno, max(end, smallest.lineno) + 1)
 
 
-def _read(kept: Path | None) -> dict[str, _Kept]:
-    if kept is None or not kept.exists():
-        return {}
-    rows = json.loads(kept.read_text(encoding="utf-8"))
-    return {name: _Kept(digest, Answer(*answer)) for name, (digest, answer) in rows.items()}
-
-
-def _write(kept: Path | None, rows: dict[str, _Kept]) -> None:
-    if kept is not None:
-        kept.write_text(json.dumps(rows), encoding="utf-8")
+def _kept_path(folder: Path, name: str) -> Path:
+    """Return where a folder keeps what a test file gave."""
+    return folder / f"{name}.json"

@@ -193,7 +193,7 @@ def copied_tree() -> Iterator[Path]:
 
 @contextmanager
 def course(kept: Path | None = None, *, near: bool = False) -> Iterator[Course]:
-    """Give the course, ready; `kept` is a file that keeps what ran without a mutant for the next time.
+    """Give the course, ready; `kept` is a folder that keeps what ran without a mutant for the next time.
 
     near: mutants meet the tests of their own folder alone.
     """
@@ -252,7 +252,9 @@ def main() -> int:
         "--seed", type=int, default=int(time.time()) % 10**6, help="draws the mutants; changes if left out"
     )
     parser.add_argument("--count", type=int, default=10, help="mutants of each module")
-    parser.add_argument("--contexts", type=Path, help="file that keeps which tests run which line for the next time")
+    parser.add_argument(
+        "--contexts", type=Path, metavar="FOLDER", help="folder that keeps which tests run which line for the next time"
+    )
     parser.add_argument("--again", type=Path, metavar="FILE", help="try what survived the run that printed this file")
     parser.add_argument("--near", action="store_true", help="only with the unit tests of the module's folder: quicker")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no module is begun after so many")

@@ -117,11 +117,11 @@ class FailingServer:
 
     def __init__(self, *failing: str) -> None:
         self.failing = failing
-        self.runs = 0
+        self.runs: list[str] = []
 
     def run(self, paths: list[str], *, but: list[str], measured: bool) -> Answer:
-        assert (paths, measured) == (["tests/unit/test_a.py"], True)
-        self.runs += 1
+        assert measured
+        self.runs += paths
         failed = next((test for test in self.failing if test not in but), None)
         return Answer(
             "passed" if failed is None else "failed", failed, {"sound": 0.1}, {"transforms/a.py": {"1": ["sound"]}}
@@ -148,23 +148,25 @@ def test_a_few_tests_that_fail_without_a_mutant_are_left_out(
 
 
 def test_a_file_is_measured_again_when_it_or_a_module_that_it_ran_changes(tmp_path: Path) -> None:
-    for name in ("tests/unit/test_a.py", "transforms/a.py", "transforms/b.py"):
+    files = ["tests/unit/test_a.py", "tests/unit/deep/test_a.py"]
+    for name in (*files, "transforms/a.py", "transforms/b.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    server = FailingServer()
 
-    def measure() -> int:
-        measured = Measured(server, tmp_path, tmp_path / "kept")  # type: ignore[arg-type]
-        measured._answer("tests/unit/test_a.py")  # noqa: SLF001  one file of those of a module
+    def measure(*names: str) -> list[str]:
+        server = FailingServer()
+        measured = Measured(server, tmp_path, tmp_path / "new/kept")  # type: ignore[arg-type]
+        answers = [measured._answer(name) for name in names for _ in range(2)]  # noqa: SLF001  files of a module
+        assert set(map(str, answers)) == {str(FailingServer().run([], but=[], measured=True))}
         return server.runs
 
-    assert [measure(), measure()] == [1, 1]
+    assert [measure(files[0]), measure(*files), measure(*files)] == [files[:1], files[1:], []]
     (tmp_path / "transforms/b.py").write_text("b = 1")
-    assert measure() == 1
+    assert measure(*files) == []
     (tmp_path / "transforms/a.py").write_text("a = 1")
-    assert measure() == 2
-    (tmp_path / "tests/unit/test_a.py").write_text("# another test")
-    assert measure() == 3
+    assert measure(*files) == files
+    (tmp_path / files[0]).write_text("# another test")
+    assert measure(*files) == files[:1]
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def _delivered(contract: Contract, claim: ClaimSpec) -> Iterator[tuple[Take, tup
     for name, take in breakdowns(contract, claim).items():
         if name in contract.terms.codes and stated_texts(take) is None:
             yield take, contract.terms.codes[name]
-    if claim.concept in contract.terms.measures and stated_texts(claim.unit_measure) is None:
+    if stated_texts(claim.unit_measure) is None:
         yield claim.unit_measure, contract.terms.measures[claim.concept]
 
 

@@ -22,8 +22,8 @@ _WRONG: Final = {
 """Encoding of DOS and of old Macs -> bytes that are letters in it, within a word; in cp1252 they never are there."""
 _ASCII: Final = bytes(range(0x80))
 _LETTERS_SAMPLE: Final = 1 << 20
-_MOST_LETTERS: Final = 0.9
-"""Share of the bytes beyond ASCII that are letters of the encoding, at least."""
+_OTHERS: Final = 10
+"""Of so many bytes beyond ASCII at most one is no letter of the encoding."""
 REPAIR_GROWTH: Final = 2
 REPAIR_BYTES: Final = 1 << 20
 """How much longer repairs may make a text: twice its size, or by this many bytes."""
@@ -121,7 +121,7 @@ def old_encoding(data: bytes) -> str | None:
     high = sample.translate(None, _ASCII)
     for encoding, wrong in _WRONG.items():
         others = len(high.translate(None, _LETTERS.encode(encoding)))
-        if high and others <= (1 - _MOST_LETTERS) * len(high) and wrong.search(sample):
+        if high and others * _OTHERS <= len(high) and wrong.search(sample):
             return encoding
     return None
 

@@ -230,7 +230,7 @@ def _percents(scan: SheetScan, names: list[str], contract: Contract, header_row:
 
 def _without_result(scan: SheetScan, names: list[str], contract: Contract, header_row: int) -> pl.DataFrame:
     """Return row and name of the mapped cells whose formula has no result."""
-    return _mapped(scan.all_formulas(), scan, names, contract, header_row).unique("row", keep="first").sort("row")
+    return _mapped(scan.all_formulas(), scan, names, contract, header_row).unique("row", keep="first")
 
 
 def _mapped(

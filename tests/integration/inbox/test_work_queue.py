@@ -292,6 +292,7 @@ def test_the_counts_say_what_waits_for_whom_since_when(engine: Engine) -> None:
     (mine,) = inbox.lease(engine, "w", 1)["id"]
     inbox.park(engine, "w", [mine], "unknown contract")
     counts = {(r["status"], r["sender"]): r for r in inbox.count_open(engine).to_dicts()}
+    assert list(counts) == sorted(counts)
     assert {key: row["objects"] for key, row in counts.items()} in (
         {("parked", "b"): 1, ("waiting", "a"): 3, ("waiting", "b"): 1},
         {("parked", "a"): 1, ("waiting", "a"): 2, ("waiting", "b"): 2},

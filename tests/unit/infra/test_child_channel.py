@@ -119,15 +119,12 @@ def test_a_message_of_which_a_part_is_missing_is_none(channel: Channel, sent: by
     assert receive_message(channel[1]) is None
 
 
-def test_a_header_that_comes_in_parts_is_read(channel: Channel) -> None:
-    def send_slowly() -> None:
-        for byte in HEADER + b"hello":
-            channel[0].sendall(bytes([byte]))
-
-    sender = threading.Thread(target=send_slowly)
-    sender.start()
-    assert receive_message(channel[1]) == (b"hello", [])
-    sender.join()
+def test_a_header_that_comes_in_parts_is_read() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # what is sent at once is received at once
+    with ours, theirs:
+        for part in (HEADER[:5], HEADER[5:9], HEADER[9:], b"he", b"llo"):
+            ours.sendall(part)
+        assert receive_message(theirs) == (b"hello", [])
 
 
 def test_sending_to_who_has_ended_is_an_error(channel: Channel) -> None:

@@ -63,6 +63,12 @@ def test_counts_of_several_steps_are_added_up() -> None:
     assert bound_rejects(rejects, most=4).equals(rejects)
 
 
+def test_a_delivered_text_that_looks_like_a_count_is_none() -> None:
+    given = rows(3).with_columns(cell=pl.Series(["7 more", None, "x"]))
+    assert bound_rejects(build_rejects(given, COLUMNS), most=3)["found"].to_list() == ["7 more", None, "x"]
+    assert counted(bound_rejects(build_rejects(given, COLUMNS), most=1)) == [("s", "n", "not-a-number", "2 more")]
+
+
 def test_any_number_of_unknown_columns_is_counted_in_one_line() -> None:
     names = pl.Series("cell", [f"c{i}" for i in range(50)])
     columns = reject_columns("unknown-column", found=pl.col("cell"), expected="e", hint="h", column=pl.col("cell"))

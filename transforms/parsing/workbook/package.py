@@ -96,7 +96,7 @@ class Package:
             yield piece
 
     def _check_kind(self, needed: str, expected: str) -> None:
-        spreadsheet = ODS_TYPE in self.part("mimetype")[:100]
+        spreadsheet = ODS_TYPE in self.part("mimetype")
         if needed in self._members and (spreadsheet or needed != "content.xml"):
             return
         found = "an archive without a workbook"

@@ -17,7 +17,6 @@ from schemas.reading_limits import ReadingLimits
 from transforms.parsing.raw_frame import (
     ParseResult,
     check_columns,
-    check_shape,
     check_width,
     finish_parsing,
     parser_rejects,
@@ -53,7 +52,6 @@ def read_xml(data: bytes, contract: Contract, limits: ReadingLimits) -> ParseRes
         raise SubmissionError("unreadable", root, f"rows at {rows!r}", hint)
     names = [*plan.names, *walker.unknown]
     check_width(len(names), limits)
-    check_shape(raw.height, len(plan.names), limits)
     warnings = check_columns(names, contract)
     raw, unfit = _without_unfit(raw)
     return finish_parsing(raw, [warnings, unfit], nul=False, rejected=unfit.height)

@@ -263,6 +263,21 @@ def test_a_queue_is_waited_for_by_itself_and_listed_every_five_minutes(watched: 
     assert watched.done.count("listing") == 2
 
 
+def test_a_queue_waits_two_seconds_for_a_message_and_in_a_backlog_not_at_all(
+    watched: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+
+    def receive(_: object, wait: int) -> NotificationCounts:
+        waits.append(wait)
+        return NotificationCounts(0, 0)
+
+    monkeypatch.setattr(arrivals, "receive_notifications", receive)
+    watched.receipts = iter([["a"], [], []])
+    watch(watched, installation(BUCKET, "q"), 2)
+    assert waits == [2, 0, 2]
+
+
 def test_the_first_round_lists_even_where_the_machine_has_just_started(watched: SimpleNamespace) -> None:
     watched.clock.seconds = 0.0
     watch(watched, installation(BUCKET, "q"), 1)

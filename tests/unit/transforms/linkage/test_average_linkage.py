@@ -8,6 +8,7 @@ import pytest
 
 from transforms.linkage.average_linkage import (
     ConstrainedGroups,
+    MeanLinkage,
     cannot_link_marks,
     connected_nodes,
     link_by_mean_weight,
@@ -94,6 +95,15 @@ def test_the_heaviest_pair_goes_first_under_a_constraint() -> None:
 def test_of_equal_means_the_pair_with_the_least_last_nodes_goes_first() -> None:
     groups = ConstrainedGroups(cannot_link_marks([1, None, 1], []))
     assert linked(groups, 3, {(1, 2): 5, (0, 1): 5}, 4) == [0, 0, 2]
+
+
+def test_a_weight_that_lacks_less_than_a_float_shows_waits_for_a_lower_level() -> None:
+    groups, least = free(2), 2**60
+    linkage = MeanLinkage(groups, [(0, 1)], [least - 1], 1)
+    linkage.join_down_to(least)
+    assert groups.find(1) == 1
+    linkage.join_down_to(least - 1)
+    assert groups.find(1) == 0
 
 
 def test_nothing_to_link() -> None:

@@ -40,18 +40,18 @@ def inputs(decisions: pl.DataFrame | None = None, *, scored: bool = False) -> Li
     return LinkageInputs(KIND, model() if scored else None, frame, rematch=False, first=False)
 
 
-def reports(days: Days) -> pl.DataFrame:
-    """Return standing deliveries, one a report."""
-    rows = [{"report_id": r, "place": f"at {r}", "day": dt.date(2024, 1, day)} for r, day in days.items()]
+def reports(days: Days, **fields: object) -> pl.DataFrame:
+    """Return standing deliveries, one a report; all have these fields, if any."""
+    rows = [{"report_id": r, "place": f"at {r}", "day": dt.date(2024, 1, day), **fields} for r, day in days.items()]
     return deliveries(rows, KIND)
 
 
-def change_of(before: Days, after: Days) -> tuple[IndexChange, pl.DataFrame]:
+def change_of(before: Days, after: Days, **fields: object) -> tuple[IndexChange, pl.DataFrame]:
     """Return the change between two sets of reports, and the index rows that stay."""
     ids = {r for r in before.keys() | after.keys() if before.get(r) != after.get(r)}
-    sides = [reports({r: day for r, day in side.items() if r in ids}) for side in (before, after)]
+    sides = [reports({r: day for r, day in side.items() if r in ids}, **fields) for side in (before, after)]
     change = index_change(*sides, KIND)
-    stays = blocking_index(reports(before), KIND).join(change.leaving, on="report_id", how="anti")
+    stays = blocking_index(reports(before, **fields), KIND).join(change.leaving, on="report_id", how="anti")
     return change, stays
 
 
@@ -190,19 +190,21 @@ def test_without_a_model_nothing_is_scored_and_large_blocks_are_named() -> None:
         ({"a": 1, "b": 1, "c": 2}, {"a": 1, "b": 1, "c": 1, "d": 2}),
         ({"a": 1, "b": 1, "c": 2}, {"b": 2, "c": 2}),
         (dict.fromkeys("abcde", 1), dict.fromkeys("abcdef", 1)),
-        (dict.fromkeys("abcdef", 1), dict.fromkeys("abcde", 1) | {"g": 1, "f": 2}),
+        (dict.fromkeys("abcdef", 1), dict.fromkeys("abcde", 1) | {"g": 1, "f": 2, "h": 2}),
         (dict.fromkeys("abcdef", 1), dict.fromkeys("abcd", 1)),
     ],
 )
 def test_scoring_what_changed_gives_what_scoring_everything_does(before: Days, after: Days) -> None:
-    start = inputs(scored=True)
-    old = score_everything(pl.Series("report_id", [], dtype=pl.String), reports(before), start)
-    new = score_everything(pl.Series("report_id", list(before)), reports(after), start)
-    change, stays = change_of(before, after)
+    start, alike = inputs(scored=True), {"place": None, "speed": 50}
+    old = score_everything(pl.Series("report_id", [], dtype=pl.String), reports(before, **alike), start)
+    new = score_everything(pl.Series("report_id", list(before)), reports(after, **alike), start)
+    change, stays = change_of(before, after, **alike)
     blocks = affected_blocks(change, stays, KIND)
     blocks = reread_blocks(change, blocks, stays, KIND) if blocks.reactivated.height else blocks
     wanted = {*change.entering["report_id"], *candidates_of(change, blocks, KIND)}
-    scored = score_changed(change, blocks, reports({r: day for r, day in after.items() if r in wanted}), start)
+    compared = reports({r: day for r, day in after.items() if r in wanted}, **alike)
+    scored = score_changed(change, blocks, compared, start)
+    assert max(old.edges.height, new.edges.height) > 0
     assert same(scored.update_edges(old.edges), new.edges)
     assert same(scored.update_index(old.index), new.index)
 

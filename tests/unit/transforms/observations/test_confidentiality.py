@@ -33,7 +33,8 @@ def consolidated(*rows: dict[str, Any]) -> ConsolidatedClaims:
 
 def fact(*rows: dict[str, Any]) -> tuple[Any, ...]:
     names = ["value", "decimals", "obs_status", "conf_status", "agreement"]
-    return consolidated(*rows).observations.select(names).row(0)
+    (found,) = consolidated(*rows).observations.select(names).rows()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,7 @@ def fact(*rows: dict[str, Any]) -> tuple[Any, ...]:
         ([SECRET], (None, None, "Q", "C", "single")),
         ([{"value": 7}], (7, None, "A", "F", "single")),
         ([SECRET, {"value": 31415}], (31415, None, "A", "F", "complete")),
+        ([SECRET, {"value": 31415}, {"value": 31415}], (31415, None, "A", "F", "complete")),
         ([SECRET, SECRET], (None, None, "Q", "C", "complete")),
         ([SECRET, {"value": 31000, "decimals": -3}], (None, None, "Q", "C", "consistent")),
         ([{**SECRET, "decimals": 0}, {"value": 31415}], (31415, None, "A", "F", "consistent")),

@@ -54,6 +54,11 @@ def test_what_is_cut_off_or_altered_is_unreadable(data: bytes) -> None:
     assert size_within(data, 1 << 20) <= len(TEXT)
 
 
+def test_a_gzip_file_is_packed_once() -> None:
+    with pytest.raises(SubmissionError, match="a gzip file in a gzip file"):
+        unpack_gzip(gzip.compress(PACKED), 1 << 20)
+
+
 def test_more_than_the_most_is_too_large() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     assert len(bomb) < 1 << 17

@@ -101,6 +101,11 @@ def test_an_element_above_the_rows_that_cannot_be_read_is_one_rejected_row() -> 
     assert parsed.rejects["row"].to_list() == [2, 3, 4, 5]
 
 
+def test_a_key_that_an_object_has_twice_is_named() -> None:
+    with pytest.raises(SubmissionError, match="key 'b' twice in one object"):
+        parse(b'{"meta": {"y": 2024, "b": 1, "c": 2, "b": 3, "c": 4}, "r": [{"u": "a", "s": 1}]}', contract())
+
+
 def test_each_line_may_be_a_document_and_a_broken_one_costs_one_row() -> None:
     asked = contract_of(("u", "u", "s.n"), type="json", lines=True)
     parsed = parse(b'\xef\xbb\xbf{"u":"a","s":{"n":1}}\r\n\n{"u":"b","s":{"n":\n[1]\n{"u":"c","s":{"n":2.50}}', asked)

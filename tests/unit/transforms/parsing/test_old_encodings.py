@@ -31,6 +31,13 @@ def test_other_text_is_not(data: bytes) -> None:
     assert old_encoding(data) is None
 
 
+@pytest.mark.parametrize("encoding", ["cp865", "mac-roman"])
+def test_nine_of_ten_bytes_beyond_ascii_are_letters_of_it(encoding: str) -> None:
+    text, mark = "Hår".encode(encoding), "¿".encode(encoding)
+    assert [old_encoding(text * letters + mark) for letters in (8, 9)] == [None, encoding]
+    assert [old_encoding(text * letters + mark * 2) for letters in (17, 18)] == [None, encoding]
+
+
 @pytest.mark.parametrize("declared", ["cp1252", "latin-1"])
 def test_the_declared_encoding_counts_and_a_warning_names_the_likely_one(declared: str) -> None:
     data = "unit;year;sum\nHå;2024;1\nBø;2024;2\nLærdal;2024;3\n".encode("mac-roman").replace(b"\x8c", b"\xbf")

@@ -21,6 +21,13 @@ def test_a_cell_with_nul_rejects_its_row() -> None:
     assert rejects.select("row", "column", "reason").rows() == [(2, "unit", "unreadable")]
 
 
+def test_a_file_that_states_more_rows_than_its_columns_have_is_unreadable() -> None:
+    data, stated = written(37), b"\x16\x4a\x19"  # the file's count of rows as the footer writes it, before its groups
+    assert data.count(stated) == 1
+    error = refusal(data.replace(stated, b"\x16\x4c\x19"), PARQUET)
+    assert (error.code, error.found) == ("unreadable", "columns that do not all have 38 rows")
+
+
 def test_a_file_of_any_format_has_a_greatest_size(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"unit;year;sum\na;1;2\n"
     monkeypatch.setattr(parse, "FILE_BYTES", len(data))

@@ -48,6 +48,12 @@ def test_code_is_the_unit_of_its_date_and_a_renumbering_keeps_the_unit(demo: Reg
     assert found["reason"].null_count() == found["expected"].null_count() == 4
 
 
+def test_blanks_around_a_code_of_another_system_do_not_count() -> None:
+    units = units_of(("county", "03", "Oslo", Y2020, None)).with_columns(codes=pl.lit("code:iso=NO-03"))
+    found = ask(build_register(units, changes_of()), "county", "code:iso", (" NO-03 ", Y2020), ("03", Y2020))
+    assert found["unit_code"].to_list() == ["03", None]
+
+
 @pytest.mark.parametrize(
     ("code", "day", "reason", "expected"),
     [

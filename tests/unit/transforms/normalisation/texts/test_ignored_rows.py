@@ -59,6 +59,17 @@ def test_each_ignored_row_is_counted_under_one_reason() -> None:
     }
 
 
+def test_a_claim_of_every_row_lacks_its_figure() -> None:
+    texts = {"submission_id": ["s"] * 3, "row": [2, 3, 4], "unit": ["0301"] * 3, "kind": ["other"] * 3}
+    cells = pl.DataFrame({**texts, "_ignored": [True] * 3, "_missing_0": [True, False, False]})
+    assert joined_counts([count_ignored(cells, contract("", NOTHING))]) == {
+        "s": {
+            "no figure: its cells are empty (`missing: skip`)": 2,
+            "no figure: a missing value ('*') in n": 1,
+        }
+    }
+
+
 def test_a_row_of_cells_is_ignored_where_all_its_cells_are() -> None:
     cells = pl.DataFrame(
         {

@@ -108,6 +108,9 @@ def test_an_element_that_is_ignored_keeps_what_of_it_the_contract_names() -> Non
     contract = contract.model_copy(update={"ignore": ("F.R[].P",)})
     row = '<R><P unit="Os" other="x">text<y><m>2024</m></y><z><m>1</m></z></P><s>1</s></R>'
     assert rows(f"<F>{row}</F>", contract) == [(1, "Os", "2024", "1")]
+    deeper = contract_of(("F.R[].u", "F.R[].P.y.m", "F.R[].s"), type="xml", rows="F.R")
+    deeper = deeper.model_copy(update={"ignore": ("F.R[].P",)})
+    assert rows(f"<F>{row.replace('<R>', '<R><u>Os</u>')}</F>", deeper) == [(1, "Os", "2024", "1")]
     many = "".join(f'<R><P unit="{n}"/><s>1</s></R>' for n in range(1000))
     assert rows(f"<F>{many}</F>", contract) == [(n + 1, str(n), "", "1") for n in range(1000)]
 
@@ -247,6 +250,13 @@ def test_rows_that_are_alike_are_read_the_fast_way(monkeypatch: pytest.MonkeyPat
     assert [regular.read_regular(data, plan_of(contract), DEFAULT_LIMITS) for data, contract in files] == [None, None]
     monkeypatch.setattr(regular, "LARGE", 0)
     assert all(regular.read_regular(data, plan_of(contract), DEFAULT_LIMITS) for data, contract in files)
+
+
+@pytest.mark.parametrize("mark", ["<!-- a comment -->", "<?target an instruction?>"])
+def test_a_document_with_comments_or_instructions_is_walked(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regular, "LARGE", 0)
+    found = regular.read_regular(f"{HEAD}{mark}{plain(1) * 9}</Form>".encode(), plan_of(FORM), DEFAULT_LIMITS)
+    assert found is None
 
 
 def test_text_between_rows_is_not_lost_on_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
