@@ -205,12 +205,12 @@ def read_settings(home: Path | None = None) -> Settings:
     """
     env = os.environ
     _share_region()
-    home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
+    home = (home or Path(env.get("ENGANG_HOME") or ".engang")).absolute()
     contracts, kinds, vocabulary = (env.get(f"ENGANG_{name}") for name in ("CONTRACTS", "KINDS", "VOCABULARY"))
     return Settings(
         home=home,
-        ledger_url=env.get("ENGANG_LEDGER", f"sqlite:///{home / 'ledger.db'}"),
-        codelists=Path(env.get("ENGANG_CODELISTS", DEMO_CODELISTS)),
+        ledger_url=env.get("ENGANG_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
+        codelists=Path(env.get("ENGANG_CODELISTS") or DEMO_CODELISTS),
         contracts=Path(contracts) if contracts else None,
         kinds=Path(kinds) if kinds else None,
         vocabulary=Path(vocabulary) if vocabulary else None,
@@ -349,10 +349,14 @@ def _address(name: str) -> str | None:
     value = os.environ.get(name) or None
     if value is None:
         return None
-    url = urlsplit(value)
-    if url.hostname is None or url.scheme not in ({"https", "http"} if url.hostname in LOCAL_HOSTS else {"https"}):
-        shown = f"{url.scheme}://{url.hostname}"  # the path may be a secret
-        raise UsageError(f"{name}: found {shown}, expected https://host/path (http only on this machine)")
+    expected = "expected https://host/path (http only on this machine)"
+    try:
+        url = urlsplit(value)
+        host, port = url.hostname, url.port
+    except ValueError:  # not chained: its text quotes a part of the URL, which may be a secret
+        raise UsageError(f"{name}: found a host or port that there cannot be, {expected}") from None
+    if host is None or port == 0 or url.scheme not in ({"https", "http"} if host in LOCAL_HOSTS else {"https"}):
+        raise UsageError(f"{name}: found {url.scheme}://{host}, {expected}")  # no path either
     return value
 
 
