@@ -43,6 +43,9 @@ def unusable_contracts(installation: Installation, progress: Callable[[str], Non
 
 def unusable_reasons(installation: Installation) -> Iterator[str]:
     """Yield a sentence for each contract that reads no delivery; examples are not read for it, only their results."""
+    folder = installation.settings.contracts
+    if folder is not None and not installation.contracts and not installation.broken_contracts:
+        yield f"ENGANG_CONTRACTS: {folder} holds no contract: expected files NAME.yml"
     if installation.settings.kinds is not None and not installation.kinds:
         yield f"ENGANG_KINDS: {installation.settings.kinds} holds no record kind: expected files NAME.yml"
     yield from (f"contract {name!r} cannot be used: {why}" for name, why in installation.broken_contracts.items())
