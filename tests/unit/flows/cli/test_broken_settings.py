@@ -28,7 +28,7 @@ def _files(folder: Path) -> None:
     [
         ("HOME", "file", 1, "file: File exists; check what is at that path, "),
         ("HOME", "file/below", 1, "file/below: Not a directory; check what is at that path, "),
-        ("LEDGER", "sqlite:///bad.db", 1, "the ledger sqlite:///bad.db cannot be opened: file is not a database. Chec"),
+        ("LEDGER", "sqlite:///bad.db", 1, "the ledger sqlite:///bad.db cannot be opened: file is not a database"),
         ("LEDGER", "sqlite:///plain", 1, "the ledger sqlite:///plain cannot be opened: unable to open database file"),
         ("LEDGER", f"mysql://a:{HIDDEN}@b/c", 1, "no ledger in mysql: expected sqlite:///<file> or postgresql://..."),
         ("LEDGER", "sqlite://", 1, "no ledger in sqlite: expected sqlite:///<file> or postgresql://..."),
