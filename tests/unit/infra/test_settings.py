@@ -201,9 +201,12 @@ def test_each_limit_is_read_from_its_own_variable(monkeypatch: pytest.MonkeyPatc
 def test_a_limit_has_at_most_eighteen_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGANG_QUERY_ROWS", "9" * 18)
     assert read_settings().query.rows == 10**18 - 1
-    monkeypatch.setenv("ENGANG_QUERY_ROWS", "1" + "0" * 5000)
-    with pytest.raises(UsageError, match=r"ENGANG_QUERY_ROWS: found '10{17}', expected a whole number below 10\^18$"):
-        read_settings()
+    for zeros in (18, 5000):
+        monkeypatch.setenv("ENGANG_QUERY_ROWS", "1" + "0" * zeros)
+        with pytest.raises(
+            UsageError, match=r"^ENGANG_QUERY_ROWS: found '10{17}', expected a whole number below 10\^18$"
+        ):
+            read_settings()
 
 
 @pytest.mark.parametrize("name", ["WEBHOOK", "OPENLINEAGE"])

@@ -104,6 +104,7 @@ def test_what_a_delivery_changes_of_earlier_ones(
     found = [line.removeprefix("a.csv: ") for line in lines(capsys)[3:]]
     assert len(found) == len(expected)
     assert all(line.startswith(start) for line, start in zip(found, expected, strict=True))
+    assert found[1:] == expected[1:]
 
 
 def test_one_fault_is_printed_once_with_its_first_rows(capsys: pytest.CaptureFixture[str]) -> None:

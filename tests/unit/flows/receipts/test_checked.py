@@ -78,10 +78,15 @@ def test_the_later_leaf_adds_to_the_one_before(tmp_path: Path) -> None:
 
 
 def test_a_whole_leaf_replaces_what_was_stated_before_it() -> None:
-    head = {"size": 1, "root": leaf_hash(leaf(1, "P", None, whole=True, rest="withdrawn").encode()).hex()}
-    stated = {"index": 0, "leaf": leaf(1, "P", None, whole=True, rest="withdrawn"), "path": []}
-    found = offline.check_leaves([stated], head)
-    assert (found["rows"], found["rest"]) == ({2: "published"}, "withdrawn")
+    leaves = [leaf(1, "PD", None), leaf(2, "A", 0, whole=True, rest="withdrawn", first=3)]
+    levels = subtree_levels([leaf_hash(text.encode()) for text in leaves])
+    head = {"size": 2, "root": root_of(append_leaves([], 0, levels[0])).hex()}
+    stated = [
+        {"index": at, "leaf": text, "path": [node.hex() for node in inclusion_path(levels, at, 2)]}
+        for at, text in enumerate(leaves)
+    ]
+    found = offline.check_leaves(stated, head)
+    assert (found["rows"], found["rest"]) == ({3: "additive"}, "withdrawn")
 
 
 def test_a_head_alone_proves_no_submission(tmp_path: Path) -> None:

@@ -81,9 +81,11 @@ def test_what_a_killed_night_left_is_a_package_too_and_what_others_put_there_is_
     for name in (".2.partial", ".1.previous", "3", "notes", ".hidden", ".x.partial"):
         (tmp_path / name).mkdir()
     (tmp_path / "4").write_text("a file", encoding="utf-8")
+    (tmp_path / "notes" / DESCRIPTOR).write_text("{}", encoding="utf-8")
+    (tmp_path / "5").symlink_to("notes")
     assert place.list_packages(tmp_path) == [f"{tmp_path}/{name}/" for name in (".1.previous", ".2.partial", "1")]
     place.remove_packages(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".x.partial", "3", "4", "notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".x.partial", "3", "4", "5", "notes"]
 
 
 def test_a_listed_package_whose_descriptor_was_lost_is_removed_with_the_others(tmp_path: Path) -> None:
