@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 BUCKET_NAMES = ("published", "duplicate", "additive", "superseded", "withdrawn", "conflict", "rejected", "ignored")
-HEAD_FORMAT = "engang tree head 1"
+SIGNED_FORMAT = "engang tree head 1"
 BUCKET_BY_LETTER = dict(zip("PDASWCRI", BUCKET_NAMES, strict=True))
 
 
@@ -41,7 +41,7 @@ def read_head(signed: dict[str, str]) -> dict[str, Any]:
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signed["public_key"]))
     key.verify(bytes.fromhex(signed["signature"]), signed["head"].encode())
     head = dict(json.loads(signed["head"]))
-    if head["format"] != HEAD_FORMAT:
+    if head["format"] != SIGNED_FORMAT:
         raise ValueError("what is signed is no head of a tree")
     return head
 

@@ -74,7 +74,7 @@ def test_accuracies_that_are_some(decimals: str) -> None:
         ),
         ("{type: csv}", "{type: xlsx, sheets: '('}", "'(' is not a regular expression"),
         ("{type: csv}", "{type: xlsx, sheets: {a: {plasser: x}}}", "format.sheets: the contract has no column 'plass"),
-        ("kind: municipality", "kind: {value: muncipality}", "unknown kind 'muncipality'; did you mean 'municipality'"),
+        ("kind: municipality", "kind: {value: municpality}", "unknown kind 'municpality'; did you mean 'municipality'"),
         (
             "kind: municipality",
             "kind: {column: k, map: {a: school}, unmapped: keep}",

@@ -97,7 +97,7 @@ def test_a_head_alone_proves_no_submission(tmp_path: Path) -> None:
 def test_letters_are_those_that_a_night_writes() -> None:
     assert {letter: bucket for bucket, letter in BUCKET_LETTERS.items()} == offline.BUCKET_BY_LETTER
     assert UNSTATED == "."
-    assert offline.HEAD_FORMAT == HEAD_FORMAT
+    assert offline.SIGNED_FORMAT == HEAD_FORMAT
 
 
 def _changed(path: tuple[Any, ...], value: object) -> Callable[[], Receipt]:
