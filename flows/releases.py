@@ -67,11 +67,11 @@ def find_release(installation: Installation, number: int | None = None) -> Relea
             raise UsageError("nothing is released yet: `engang submit` some files, then `engang nightly`")
         return current
     oldest = oldest_readable_release(installation.engine)
-    if number < oldest:
+    if 0 < number < oldest:
         reason = "a submission was erased, or the lake rebuilt"
         raise UsageError(f"release {number} cannot be read any more: {reason}; the oldest is {oldest}")
     oldest = ledger_releases.oldest_kept_release(installation.engine)
-    if number < oldest:
+    if 0 < number < oldest:
         raise UsageError(f"release {number} was removed (ENGANG_KEEP_RELEASES): the oldest that is kept is {oldest}")
     return published_release(installation, number)
 

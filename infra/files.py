@@ -109,6 +109,17 @@ def check_input(file: Path, most: int | None = None) -> None:
         raise UsageError(f"{file} is larger than {most} bytes, the limit for such a file")
 
 
+def input_text(file: Path) -> str:
+    """Return the text of an input; `UsageError` for one that is no plain file, or no UTF-8."""
+    try:
+        check_input(file)
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} cannot be read: it is no text in UTF-8") from error
+
+
 def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a frame to a Parquet file, in place, with key-value metadata.
 

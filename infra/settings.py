@@ -203,17 +203,15 @@ def read_settings(home: Path | None = None) -> Settings:
     PREFECT_API_URL   events are emitted to Prefect too; OTEL_EXPORTER_OTLP_ENDPOINT gets traces and metrics
     ENGANG_S3_ENDPOINT  an S3 service other than AWS; region and credentials come from the AWS variables, files or role
     """
-    env = os.environ
     _share_region()
-    home = (home or Path(env.get("ENGANG_HOME", ".engang"))).absolute()
-    contracts, kinds, vocabulary = (env.get(f"ENGANG_{name}") for name in ("CONTRACTS", "KINDS", "VOCABULARY"))
+    home = (home or Path(_text("ENGANG_HOME") or ".engang")).absolute()
     return Settings(
         home=home,
-        ledger_url=env.get("ENGANG_LEDGER", f"sqlite:///{home / 'ledger.db'}"),
-        codelists=Path(env.get("ENGANG_CODELISTS", DEMO_CODELISTS)),
-        contracts=Path(contracts) if contracts else None,
-        kinds=Path(kinds) if kinds else None,
-        vocabulary=Path(vocabulary) if vocabulary else None,
+        ledger_url=_text("ENGANG_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
+        codelists=_folder("ENGANG_CODELISTS") or DEMO_CODELISTS,
+        contracts=_folder("ENGANG_CONTRACTS"),
+        kinds=_folder("ENGANG_KINDS"),
+        vocabulary=_folder("ENGANG_VOCABULARY"),
         core_units=_is_on("ENGANG_CORE_UNITS", "on"),
         max_file_bytes=_limit("ENGANG_MAX_FILE_BYTES", 5 * 2**30),
         max_archive_files=_limit("ENGANG_MAX_ARCHIVE_FILES", 1_000_000),
@@ -223,44 +221,53 @@ def read_settings(home: Path | None = None) -> Settings:
         lake_at=_place("ENGANG_LAKE"),
         packages_at=_place("ENGANG_EXPORTS"),
         publication=_publication(),
-        queue=env.get("ENGANG_QUEUE") or None,
-        dead_letters=env.get("ENGANG_DEAD_LETTERS") or None,
+        queue=_text("ENGANG_QUEUE"),
+        dead_letters=_text("ENGANG_DEAD_LETTERS"),
         observability=_observability(),
         query=_query_limits(),
         check_page=_check_page(),
         pseudonym_key=_pseudonym_key(),
         signing_key=_signing_key(),
         discovery_figures=_limit("ENGANG_DISCOVERY_FIGURES", DISCOVERY_FIGURES),
-        mart=env.get("ENGANG_MART") or None,
-        site=Path(env["ENGANG_SITE"]) if env.get("ENGANG_SITE") else None,
+        mart=_text("ENGANG_MART"),
+        site=_folder("ENGANG_SITE"),
         keep_releases=_limit("ENGANG_KEEP_RELEASES", KEEP_RELEASES),
     )
 
 
+def _text(name: str) -> str | None:
+    """Return a setting; one that is set to nothing is not set, as Compose and CI set what they do not know."""
+    return os.environ.get(name) or None
+
+
+def _folder(name: str) -> Path | None:
+    value = _text(name)
+    return Path(value) if value else None
+
+
 def _publication() -> Publication:
-    env, default = os.environ, Publication()
-    address = env.get("ENGANG_EXPORTS_URL") or None
+    address = _text("ENGANG_EXPORTS_URL")
     if address is not None and not address.startswith(("https://", "http://")):
         raise UsageError(f"ENGANG_EXPORTS_URL: found {address!r}, expected https://host/path")
     return Publication(
-        title=env.get("ENGANG_TITLE") or default.title,
-        publisher=env.get("ENGANG_PUBLISHER") or None,
-        publisher_id=env.get("ENGANG_PUBLISHER_ID") or None,
-        contact=env.get("ENGANG_CONTACT") or None,
-        licence=env.get("ENGANG_LICENCE") or None,
+        title=_text("ENGANG_TITLE") or Publication().title,
+        publisher=_text("ENGANG_PUBLISHER"),
+        publisher_id=_text("ENGANG_PUBLISHER_ID"),
+        contact=_text("ENGANG_CONTACT"),
+        licence=_text("ENGANG_LICENCE"),
         address=address.rstrip("/") if address else None,
     )
 
 
 def _pseudonym_key() -> str | None:
-    key = os.environ.get("ENGANG_PSEUDONYM_KEY") or None
+    key = _text("ENGANG_PSEUDONYM_KEY")
     if key is not None and len(key) < SHORTEST_KEY:
         raise UsageError(f"ENGANG_PSEUDONYM_KEY: found {len(key)} characters, expected {SHORTEST_KEY} or more, random")
     return key
 
 
 def _signing_key() -> str | None:
-    key = os.environ.get("ENGANG_SIGNING_KEY") or None
+    key = _text("ENGANG_SIGNING_KEY")
     if key is not None and re.fullmatch(r"[0-9a-f]{64}", key) is None:
         raise UsageError(f"ENGANG_SIGNING_KEY: found {len(key)} characters, expected 64 hex digits, random")
     return key
@@ -277,7 +284,7 @@ def _query_limits() -> QueryLimits:
 
 def _check_page() -> CheckPageSettings:
     default = CheckPageSettings()
-    value = os.environ.get("ENGANG_CHECK_PAGE") or f"{default.host}:{default.port}"
+    value = _text("ENGANG_CHECK_PAGE") or f"{default.host}:{default.port}"
     address = re.fullmatch(r"(.+):([0-9]{1,5})", value)
     if value != "off" and (address is None or int(address[2]) > HIGHEST_PORT):
         raise UsageError(f"ENGANG_CHECK_PAGE: found {value!r}, expected HOST:PORT or off")
@@ -293,7 +300,7 @@ def _check_page() -> CheckPageSettings:
 
 
 def _is_on(name: str, default: str = "off") -> bool:
-    value = os.environ.get(name) or default
+    value = _text(name) or default
     if value not in {"on", "off"}:
         raise UsageError(f"{name}: found {value!r}, expected on or off")
     return value == "on"
@@ -323,36 +330,40 @@ def _share_region() -> None:
 
 
 def _place(name: str) -> Place | None:
-    value, endpoint = os.environ.get(name), os.environ.get("ENGANG_S3_ENDPOINT") or None
+    value, endpoint = _text(name), _text("ENGANG_S3_ENDPOINT")
     if endpoint is not None and not endpoint.startswith(("https://", "http://")):
         raise UsageError(f"ENGANG_S3_ENDPOINT: found {endpoint!r}, expected https://host[:port]")
     return read_place(value, name, endpoint) if value else None
 
 
 def _observability() -> ObservabilitySettings:
-    env, log = os.environ, os.environ.get("ENGANG_LOG") or None
+    log = _text("ENGANG_LOG")
     if log not in {None, "json", "text"}:
         raise UsageError(f"ENGANG_LOG: found {log!r}, expected json or text")
     return ObservabilitySettings(
         webhook=_address("ENGANG_WEBHOOK"),
-        webhook_secret=env.get("ENGANG_WEBHOOK_SECRET") or None,
+        webhook_secret=_text("ENGANG_WEBHOOK_SECRET"),
         lineage=_address("ENGANG_OPENLINEAGE"),
-        lineage_key=env.get("ENGANG_OPENLINEAGE_KEY") or None,
-        source=env.get("ENGANG_SOURCE") or ObservabilitySettings.source,
-        prefect_api=env.get("PREFECT_API_URL") or None,
+        lineage_key=_text("ENGANG_OPENLINEAGE_KEY"),
+        source=_text("ENGANG_SOURCE") or ObservabilitySettings.source,
+        prefect_api=_text("PREFECT_API_URL"),
         log=log,
-        traces_to=env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+        traces_to=_text("OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
 
 
 def _address(name: str) -> str | None:
-    value = os.environ.get(name) or None
+    value = _text(name)
     if value is None:
         return None
-    url = urlsplit(value)
-    if url.hostname is None or url.scheme not in ({"https", "http"} if url.hostname in LOCAL_HOSTS else {"https"}):
-        shown = f"{url.scheme}://{url.hostname}"  # the path may be a secret
-        raise UsageError(f"{name}: found {shown}, expected https://host/path (http only on this machine)")
+    expected = "expected https://host/path (http only on this machine)"
+    try:
+        url = urlsplit(value)
+        host, port = url.hostname, url.port
+    except ValueError:  # not chained: its text quotes a part of the URL, which may be a secret
+        raise UsageError(f"{name}: found a host or port that there cannot be, {expected}") from None
+    if host is None or port == 0 or url.scheme not in ({"https", "http"} if host in LOCAL_HOSTS else {"https"}):
+        raise UsageError(f"{name}: found {url.scheme}://{host}, {expected}")  # no path either
     return value
 
 

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from schemas.contract_parts import Strict, Titles
 from schemas.errors import ContractError
-from schemas.strict_yaml import read_declared
+from schemas.strict_yaml import declaring_text, read_declared
 from schemas.suggestions import did_you_mean
 from schemas.unit_kinds import UnitKind
 
@@ -281,11 +281,7 @@ def _read_folder(folder: Path) -> Vocabulary:
         raise ContractError(f"{folder}: expected a folder of vocabulary files: check ENGANG_VOCABULARY")
     vocabulary = Vocabulary()
     for path in sorted(folder.glob("*.yml")):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise ContractError(f"{path.name}: not UTF-8: {error}") from error
-        found = terms_of(read_declared(text, path.name, VocabularyFile), path.name)
+        found = terms_of(read_declared(declaring_text(path), path.name, VocabularyFile), path.name)
         for (kind, name), owner in found.owners.items():
             if (kind, name) in vocabulary.owners:
                 other = vocabulary.owners[kind, name]

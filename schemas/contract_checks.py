@@ -159,8 +159,11 @@ def _needed_map(take: Take, allowed: tuple[str, ...]) -> str:
 
 
 def _bad_accuracies(decimals: int | str | Take | None) -> list[str]:
-    texts = decimals.map.values() if isinstance(decimals, Take) and decimals.map else ()
-    return [f"{t!r} is neither a whole number nor `exact`" for t in texts if not re.fullmatch("-?[0-9]+|exact", t)]
+    if not isinstance(decimals, Take):
+        return []
+    texts = [decimals.value] if decimals.map is None else [*decimals.map.values(), decimals.map_default]
+    wrong = [t for t in texts if t is not None and not re.fullmatch("-?[0-9]+|exact", t)]
+    return [f"{t!r} is neither a whole number nor `exact`" for t in wrong]
 
 
 def _has_one_group(pattern: str) -> bool:

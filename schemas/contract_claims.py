@@ -31,7 +31,7 @@ class ClaimSpec(Strict):
     """What the value counts: an ISO 4217 currency, `persons`, ..."""
     scale: Decimal = Field(default=Decimal(1), gt=0)
     """The factor: 1000 when the form is filled in thousands."""
-    decimals: int | Literal["exact", "as_written"] | Take | None = None
+    decimals: Annotated[int, Field(ge=-28, le=28)] | Literal["exact", "as_written"] | Take | None = None
     """Accuracy; by default that of the scale (1000 -> -3), exact for scale 1. A cell has a whole number or `exact`."""
     missing: Literal["skip", "reject"] = "reject"
     """What an empty cell gives: no claim, or a reject. A row whose cells are all empty is ignored."""

@@ -91,12 +91,18 @@ def load_declared(
 
 
 def _load_file(path: Path, read: Callable[[str, str], Declared], key: str) -> Declared:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ContractError(f"{path.name}: not UTF-8: {error}") from error
-    declared = read(text, path.name)
+    declared = read(declaring_text(path), path.name)
     name = getattr(declared, key)
     if name != path.stem:
         raise ContractError(f"{path.name}: {key}: found {name!r}, expected the file's own name")
     return declared
+
+
+def declaring_text(path: Path) -> str:
+    """Return the text of a file that declares something; `ContractError` if it cannot be read, or is no UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path.name}: not UTF-8: {error}") from error
+    except OSError as error:
+        raise ContractError(f"{path.name}: cannot be read: {error.strerror}") from error

@@ -20,7 +20,7 @@ from flows.intake.previous_period import with_change_warnings
 from flows.intake.registration import append_batch, partitions_of
 from flows.known_units import now_known_units
 from flows.matching.models import model_by_digest
-from infra.files import check_input
+from infra.files import input_text
 from infra.ledger import backfills as ledger_backfills
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
@@ -91,12 +91,7 @@ def requested_contract(installation: Installation, request: BackfillRequest) -> 
     own = installation.contract(request.contract)
     if request.rules is None:
         return own
-    check_input(request.rules)
-    try:
-        text = request.rules.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{request.rules} cannot be read as a contract: {error}") from error
-    new = installation.completed(read_contract(text, request.rules.name))
+    new = installation.completed(read_contract(input_text(request.rules), request.rules.name))
     check_records(new, installation.kinds)
     if new.contract != own.contract:
         raise UsageError(f"{request.rules}: found contract {new.contract!r}, expected {own.contract!r}")

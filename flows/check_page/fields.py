@@ -11,7 +11,10 @@ from schemas.contract import IDENTIFIER, Contract
 MOST_CHARACTERS: Final = 64
 """The longest text of a field."""
 EXAMPLE_DAY: Final = date(2025, 1, 31)
-EXAMPLES: Final = {"year": "2025", "quarter": "2025-Q1", "month": "2025-01", "day": "2025-01-31"}
+EXAMPLES: Final[dict[str, str]] = {
+    "year": "2025", "half_year": "2025-H1", "quarter": "2025-Q1", "month": "2025-01", "week": "2025-W05",
+    "day": "2025-01-31", "school_year": "2024/25",
+}  # fmt: skip
 """How a period is written where the contract gives no format of its own."""
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "csv": (".csv", ".txt", ".tsv", ".gz"),

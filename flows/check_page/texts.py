@@ -31,8 +31,8 @@ def choose_language(wanted: str | None, accepted: str | None) -> Language:
         if wanted == known:
             return known
     wishes = [_wish(part) for part in (accepted or "").split(",")[:MOST_WISHES]]
-    for _, name in sorted(wishes, key=lambda wish: -wish[0]):
-        if name in LANGUAGE_OF:
+    for weight, name in sorted(wishes, key=lambda wish: -wish[0]):
+        if name in LANGUAGE_OF and weight:  # with 0 a browser refuses the language
             return LANGUAGE_OF[name]
     return "nb"
 

@@ -73,7 +73,7 @@ def show_contract_command(contract: str, *, json: JsonOption = False) -> None:
     uses = _column_uses(found)
     rows = [{"column": c, "use": use} for c, use in uses.items()]
     rows += [{"column": c, "use": "identity or rule"} for c in found.columns() if c not in uses]
-    print_table(rows + [{"column": c, "use": "ignored"} for c in found.ignore])
+    print_table(rows + [{"column": c, "use": "ignored"} for c in found.ignored_columns()])
     print_text("")
     rules = [{"rule": r.id, "check": r.check, "severity": r.severity} for r in found.rules]
     print_table(rules, ["rule", "check", "severity"])

@@ -78,7 +78,8 @@ def _print_csv(result: Frame, *, spreadsheet: bool) -> None:
         text = io.StringIO()
         cells = ([_csv_cell(cell, spreadsheet=spreadsheet, safe=safe) for cell in row] for row in rows)
         csv.writer(text, delimiter=";" if spreadsheet else ",", lineterminator="\n").writerows(cells)
-        typer.echo(text.getvalue(), nl=False)
+        # With `color` nothing is taken for a terminal's colours and left out.
+        typer.echo(text.getvalue(), nl=False, color=True)
 
 
 def _csv_cell(cell: object, *, spreadsheet: bool, safe: bool) -> str:

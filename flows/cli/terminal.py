@@ -128,18 +128,20 @@ def is_number(value: object) -> bool:
 
 
 def plain_text(value: object) -> str:
-    """Return a value as text: decimals without trailing zeros, nothing for null."""
+    """Return a value as text: decimals without trailing zeros, bytes in hex, nothing for null."""
     from decimal import Decimal
 
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, Decimal):
         return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def as_json(value: object) -> str:
-    """Return JSON: exact decimals, ISO 8601 dates, null for NaN, and the text of any type that JSON lacks.
+    """Return JSON: exact decimals, ISO 8601 dates, null for NaN, hex for bytes, the text of what else JSON lacks.
 
     Characters that a terminal could act on are escaped: a reader of JSON gets them as they were delivered.
     """
@@ -161,6 +163,8 @@ def _json_value(value: object) -> object:
         return {k: _json_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_json_value(v) for v in value]
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else Decimal(plain_text(value))
     return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value

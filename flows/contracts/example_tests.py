@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from flows.installation import Installation
 from infra.codelists import codelists_fingerprint, read_codelists
 from infra.files import write_atomic
+from infra.ledger.runs import run_message
 from infra.settings import DEMO_CODELISTS
 from transforms.rules_version import RULES_DIGEST
 
 if TYPE_CHECKING:
-    from schemas.contract import Contract
+    from schemas.contract import Contract, Example
     from schemas.kind import Kind
     from transforms.examples.example_results import ExampleResult
     from transforms.register.lookup import Register
@@ -25,13 +26,29 @@ if TYPE_CHECKING:
 
 def read_contract_examples(installation: Installation, contract: "Contract") -> "list[ExampleResult]":
     """Return the result of each example of a contract that expects anything, read now; the results are kept."""
-    from transforms.examples.example_results import read_examples  # it loads all readers
-
     register = None if contract.record else _register(installation)
-    results = read_examples(contract, _kind(installation, contract), register)
+    results = [
+        result for example in contract.examples for result in _read_example(installation, contract, example, register)
+    ]
     failed = {each.example: list(each.problems) for each in results if each.problems}
     _remember(installation, contract, failed)
     return results
+
+
+def _read_example(
+    installation: Installation, contract: "Contract", example: "Example", register: "Register | None"
+) -> "list[ExampleResult]":
+    """Return the result of one example. An error that nobody foresaw is its problem, and stops no other contract."""
+    from polars.exceptions import PanicException
+
+    from transforms.examples.example_results import ExampleResult, read_examples  # it loads all readers
+
+    alone = contract.model_copy(update={"examples": (example,)})
+    try:
+        return read_examples(alone, _kind(installation, contract), register)
+    except (Exception, PanicException) as error:  # noqa: BLE001  any fault of ours
+        problem = f"it cannot be read: {run_message(error)}"
+        return [ExampleResult(contract.contract, example.name, (problem,))]
 
 
 def failed_example(installation: Installation, contract: "Contract") -> str | None:

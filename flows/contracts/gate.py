@@ -43,8 +43,7 @@ def unusable_contracts(installation: Installation, progress: Callable[[str], Non
 
 def unusable_reasons(installation: Installation) -> Iterator[str]:
     """Yield a sentence for each contract that reads no delivery; examples are not read for it, only their results."""
-    if installation.settings.kinds is not None and not installation.kinds:
-        yield f"ENGANG_KINDS: {installation.settings.kinds} holds no record kind: expected files NAME.yml"
+    yield from _empty_folders(installation)
     yield from (f"contract {name!r} cannot be used: {why}" for name, why in installation.broken_contracts.items())
     if installation.presets.contracts is not None:
         return
@@ -54,6 +53,14 @@ def unusable_reasons(installation: Installation) -> Iterator[str]:
         problem = problem or known_failure(installation, contract)
         if problem is not None:
             yield problem
+
+
+def _empty_folders(installation: Installation) -> Iterator[str]:
+    contracts, kinds = installation.settings.contracts, installation.settings.kinds
+    if contracts is not None and not {*installation.contracts, *installation.broken_contracts}:
+        yield f"ENGANG_CONTRACTS: {contracts} holds no contract: expected files NAME.yml"
+    if kinds is not None and not installation.kinds:
+        yield f"ENGANG_KINDS: {kinds} holds no record kind: expected files NAME.yml"
 
 
 def _problem(installation: Installation, name: str) -> str | None:

@@ -132,11 +132,17 @@ def import_model(installation: Installation, file: Path) -> tuple[MatchModel, bo
 def _read(file: Path) -> MatchModel:
     try:
         check_input(file, MAX_MODEL_BYTES)
-        return parse_model(file.read_bytes().decode("utf-8"))
+        text = file.read_bytes().decode("utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise UsageError(f"{file} is no match model: expected JSON in UTF-8 that `engang train` wrote") from error
+    try:
+        return parse_model(text)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{file} is no match model: its lists are nested too deeply") from error
 
 
 def _in_bounds(model: MatchModel) -> bool:

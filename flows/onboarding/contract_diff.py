@@ -12,7 +12,7 @@ from flows.intake.archives import read_files
 from flows.intake.deliveries import landing_note, make_delivery
 from flows.intake.isolation import read_isolated
 from flows.intake.reading import Reading
-from infra.files import check_input
+from infra.files import input_text
 from infra.storage import landing
 from schemas.contract import Contract, read_contract
 from schemas.errors import UsageError
@@ -89,12 +89,7 @@ def contract_from(installation: Installation, name: str) -> Contract:
     path = Path(name)
     if path.suffix not in {".yml", ".yaml"} and not path.is_file():
         return installation.contract(name)
-    check_input(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as a contract: {error}") from error
-    contract = installation.completed(read_contract(text, path.name))
+    contract = installation.completed(read_contract(input_text(path), path.name))
     check_records(contract, installation.kinds)
     return contract
 

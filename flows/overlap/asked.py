@@ -8,6 +8,7 @@ import polars as pl
 from flows.installation import Installation
 from flows.overlap.tables import overlap_table
 from flows.releases import find_release
+from infra.files import input_text
 from infra.lake import access as lake_access
 from schemas.contract import ClaimSpec, Contract, read_contract
 from schemas.errors import UsageError
@@ -23,11 +24,7 @@ def asked_already(installation: Installation, file: Path) -> list[dict[str, Any]
     contract, and contracts of its obligation, do not count. Raises `UsageError` if the file cannot be read,
     `ContractError` if it is no contract.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}") from None
-    planned = installation.completed(read_contract(text, str(file)))
+    planned = installation.completed(read_contract(input_text(file), str(file)))
     others = [c for c in installation.contracts.values() if c.obligation != planned.obligation]
     reported = _reported(installation)
     if planned.record is not None:

@@ -47,10 +47,9 @@ def import_obligations(
     if source not in READERS or not re.fullmatch(_NAME, import_name):
         names = ", ".join(READERS)
         raise UsageError(f"an import is from one of {names}, and its name is of small letters, digits, '.', '_', '-'")
-    data = _bytes_of(file)
-    found = READERS[source](data, import_name)
-    if found.is_empty() or found["obligation"].is_duplicated().any():
-        raise UsageError(f"{file}: no obligation in it, or one twice")
+    found = _read(file, source, import_name)
+    if found.is_empty() or found["obligation"].is_duplicated().any() or found["register_id"].null_count():
+        raise UsageError(f"{file}: no obligation in it, one twice, or one without a number")
     if not dry_run:
         write_import(installation.settings.home, import_name, found)
     asked = items_of_agencies(found)
@@ -63,6 +62,18 @@ def import_obligations(
         "contained": contained_elsewhere(found).height,
         "stored": not dry_run,
     }
+
+
+def _read(file: Path, source: str, import_name: str) -> pl.DataFrame:
+    """Return the obligations of a file, which others wrote: whatever its reader fails by is an error of the file."""
+    data = _bytes_of(file)
+    try:
+        return READERS[source](data, import_name)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error
+    except (ArithmeticError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        problem = f"found a value that no file of {source} has ({type(error).__name__})"
+        raise UsageError(f"{file}: {problem}: import it as its register gives it") from error
 
 
 def _bytes_of(file: Path) -> bytes:

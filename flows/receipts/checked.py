@@ -25,10 +25,12 @@ def check_receipt_file(file: Path) -> tuple[dict[str, Any] | None, str]:
 
     Raises `UsageError` for a file that is no receipt.
     """
-    check_input(file, LARGEST_RECEIPT)
     try:
+        check_input(file, LARGEST_RECEIPT)
         receipt = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no receipt: expected the file that `engang receipt --out` writes") from error
     try:
         return {"public_key": receipt["head"]["public_key"], **check_receipt(receipt)}, ""

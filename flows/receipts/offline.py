@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 BUCKET_NAMES = ("published", "duplicate", "additive", "superseded", "withdrawn", "conflict", "rejected", "ignored")
+SIGNED_FORMAT = "engang tree head 1"
 BUCKET_BY_LETTER = dict(zip("PDASWCRI", BUCKET_NAMES, strict=True))
 
 
@@ -39,7 +40,10 @@ def read_head(signed: dict[str, str]) -> dict[str, Any]:
     """Return the head of a release's tree, whose signature is good."""
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signed["public_key"]))
     key.verify(bytes.fromhex(signed["signature"]), signed["head"].encode())
-    return dict(json.loads(signed["head"]))
+    head = dict(json.loads(signed["head"]))
+    if head["format"] != SIGNED_FORMAT:
+        raise ValueError("what is signed is no head of a tree")
+    return head
 
 
 def check_extends(first: dict[str, Any], second: dict[str, Any], path: list[str]) -> None:

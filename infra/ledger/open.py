@@ -50,8 +50,8 @@ def open_ledger(url: str) -> Engine:
 def _engine(url: str) -> Engine:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise StoreError("ENGANG_LEDGER is no database URL: expected sqlite:///<file> or postgresql://...") from error
+    except (sa.exc.ArgumentError, ValueError):  # not chained: its text may quote a part of a password
+        raise StoreError("ENGANG_LEDGER is no database URL: expected sqlite:///<file> or postgresql://...") from None
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         server = sa.create_engine(parsed.set(drivername="postgresql+psycopg"))
         sa.event.listen(server, "connect", _configure_postgresql)

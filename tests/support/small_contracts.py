@@ -1,4 +1,4 @@
-"""Small contracts: the beginning of those that tests write themselves, and one with a rule about the period before."""
+"""Small contracts: the beginning of those that tests write themselves, one whole, one about the period before."""
 
 from typing import Final
 
@@ -31,4 +31,30 @@ claims:
 rules:
   - {id: jump, check: change, concept: beds, max_share: "0.5", severity: warning}
 examples: [{name: none, given: "u;p;v"}]
+"""
+SMALL_CONTRACT: Final = """
+contract: small
+version: 1
+obligation: small
+title: {nb: Lite, nn: Lite, en: Small}
+agency: Statens prøvetilsyn
+legal_basis: none
+rhythm: monthly
+hours_per_report: 1.5
+sender: {default: agency}
+format: {type: csv}
+ignore: [remark]
+unit: {column: kommune, kind: municipality}
+period: {column: month, type: month}
+repeat: error
+claims:
+  - concept: places
+    column: places
+    reported_by: {option: sender}
+    unit_measure: {value: places}
+rules:
+  - {id: r1, check: range, column: places, min: 0}
+examples:
+  - name: none
+    given: ""
 """

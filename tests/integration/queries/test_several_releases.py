@@ -6,9 +6,8 @@ import pytest
 
 from flows.installation import Installation
 from flows.queries.sql import query
-from infra.lake import delta
-from infra.storage.places import Place
 from schemas.errors import UsageError
+from tests.support.opened_tables import count_openings
 from tests.support.sites import make_home
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -44,16 +43,9 @@ def test_releases_are_compared_in_one_query(home: Installation) -> None:
 
 
 def test_only_what_is_named_is_opened(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = []
-    open_version = delta._open_version  # noqa: SLF001
-
-    def counted(root: Place, name: str, version: int | None) -> object:
-        opened.append(name)
-        return open_version(root, name, version)
-
-    monkeypatch.setattr(delta, "_open_version", counted)
+    opened = count_openings(monkeypatch)
     query(home, "SELECT count(*) FROM conflicts_at_1, conflicts_at_2")
-    assert set(opened) <= {"conflicts", "conflicts_retired", "retired"}
+    assert opened == {"conflicts": 2, "retired": 2}, "each once a release"
 
 
 @pytest.mark.parametrize("number", [3, 999_999_999])

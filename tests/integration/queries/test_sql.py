@@ -1,5 +1,6 @@
 """What a query reads: the tables that it names, each opened once."""
 
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -10,9 +11,8 @@ from flows.intake.deliveries import Delivery
 from flows.intake.registration import receive
 from flows.queries.sql import query
 from flows.release.build import night
-from infra.lake import delta
-from infra.storage.places import Place
 from tests.support import wreck_installation
+from tests.support.opened_tables import count_openings
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -45,18 +45,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def test_a_query_opens_each_table_that_it_names_once(
     home: Installation, sql: str, tables: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = []
-    open_version = delta._open_version  # noqa: SLF001
-
-    def counted(root: Place, name: str, version: int | None) -> object:
-        opened.append(name)
-        return open_version(root, name, version)
-
-    monkeypatch.setattr(delta, "_open_version", counted)
+    opened = count_openings(monkeypatch)
     found = query(home, sql)
     assert found.height == 1
     assert found.row(0)[0] not in (0, None)
-    assert sorted(opened) == tables
+    assert opened == Counter(tables)
 
 
 def test_a_table_that_is_not_named_still_has_its_columns(home: Installation) -> None:

@@ -6,42 +6,16 @@ import pytest
 
 from schemas.contract import CONTRACT_FOLDER, RESERVED_COLUMNS, Contract, load_contracts, read_contract
 from schemas.errors import ContractError
-
-SMALL = """
-contract: small
-version: 1
-obligation: small
-title: {nb: Lite, nn: Lite, en: Small}
-agency: Statens prøvetilsyn
-legal_basis: none
-rhythm: monthly
-hours_per_report: 1.5
-sender: {default: agency}
-format: {type: csv}
-ignore: [remark]
-unit: {column: kommune, kind: municipality}
-period: {column: month, type: month}
-repeat: error
-claims:
-  - concept: places
-    column: places
-    reported_by: {option: sender}
-    unit_measure: {value: places}
-rules:
-  - {id: r1, check: range, column: places, min: 0}
-examples:
-  - name: none
-    given: ""
-"""
+from tests.support.small_contracts import SMALL_CONTRACT
 
 
 def changed(old: str, new: str) -> str:
-    assert old in SMALL
-    return SMALL.replace(old, new)
+    assert old in SMALL_CONTRACT
+    return SMALL_CONTRACT.replace(old, new)
 
 
 def test_a_sound_contract_is_read() -> None:
-    contract = read_contract(SMALL)
+    contract = read_contract(SMALL_CONTRACT)
     assert contract.columns() == ["kommune", "month", "places"]
     assert contract.options() == []
     assert str(contract.hours_per_report) == "1.5"
@@ -116,7 +90,7 @@ def test_scalars_stay_what_they_are() -> None:
 
 
 def test_a_file_bears_its_contracts_name(tmp_path: Path) -> None:
-    (tmp_path / "other.yml").write_text(SMALL)
+    (tmp_path / "other.yml").write_text(SMALL_CONTRACT)
     with pytest.raises(ContractError, match=r"other\.yml: contract: found 'small', expected the file's own name"):
         load_contracts(tmp_path)
 
@@ -125,9 +99,9 @@ def test_the_digest_is_of_what_decides_how_a_delivery_is_read() -> None:
     def digest(text: str) -> str:
         return read_contract(text).digest()
 
-    assert digest(changed("en: Small", "en: Little")) == digest(SMALL)
-    assert digest(changed("min: 0", "min: 1")) != digest(SMALL)
-    assert digest(changed("{type: csv}", "{type: csv, decimal: ','}")) != digest(SMALL)
+    assert digest(changed("en: Small", "en: Little")) == digest(SMALL_CONTRACT)
+    assert digest(changed("min: 0", "min: 1")) != digest(SMALL_CONTRACT)
+    assert digest(changed("{type: csv}", "{type: csv, decimal: ','}")) != digest(SMALL_CONTRACT)
 
 
 def test_every_contract_of_the_product_has_its_titles() -> None:
@@ -149,7 +123,7 @@ def test_a_column_that_would_be_overwritten_is_refused(name: str) -> None:
 def test_somebody_must_be_able_to_deliver() -> None:
     for sender in ("sender: {default: null}\n", "", "sender: {speaks_for: {a: any}}\n"):
         with pytest.raises(ContractError, match="nobody may deliver: give `default`, or list the senders in `allowed`"):
-            read_contract(SMALL.replace("sender: {default: agency}\n", sender))
+            read_contract(SMALL_CONTRACT.replace("sender: {default: agency}\n", sender))
 
 
 @pytest.mark.parametrize(
@@ -163,17 +137,20 @@ def test_somebody_must_be_able_to_deliver() -> None:
     ],
 )
 def test_who_may_deliver(sender: str, may: set[str], may_not: set[str], known: tuple[str, ...]) -> None:
-    rules = read_contract(SMALL.replace("{default: agency}", sender)).sender
+    rules = read_contract(SMALL_CONTRACT.replace("{default: agency}", sender)).sender
     assert {s for s in "abc" if rules.may_deliver(s)} >= may
     assert not any(rules.may_deliver(s) for s in may_not)
     assert rules.known() == known
 
 
 def test_keys_that_came_later_change_no_digest_until_they_are_used() -> None:
-    plain = read_contract(SMALL)
-    assert plain.digest() == read_contract(SMALL + "correction: item\n").digest()
-    assert plain.digest() != read_contract(SMALL + "correction: whole\n").digest()
-    assert plain.digest() != read_contract(SMALL.replace("default: agency", "default: agency, speaks_for: {}")).digest()
+    plain = read_contract(SMALL_CONTRACT)
+    assert plain.digest() == read_contract(SMALL_CONTRACT + "correction: item\n").digest()
+    assert plain.digest() != read_contract(SMALL_CONTRACT + "correction: whole\n").digest()
+    assert (
+        plain.digest()
+        != read_contract(SMALL_CONTRACT.replace("default: agency", "default: agency, speaks_for: {}")).digest()
+    )
 
 
 @pytest.mark.parametrize("form", ["%m.%Y", "%b %Y", "%y%m", "%Y-%m"])

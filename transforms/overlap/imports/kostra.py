@@ -38,12 +38,19 @@ def _forms(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _row(form: dict[str, Any]) -> dict[str, Any]:
-    name = str(form.get("id") or form["title"])
+    name = _text(form.get("id") or form["title"])
     return {
         "register_id": name,
-        "title": str(form["title"] or name),
+        "title": _text(form["title"] or name),
         "agency": PUBLISHER,
         "purpose": form.get("description"),
         "rhythm": "yearly",
-        "items": sorted({str(field["name"]) for field in form["fields"]}),
+        "items": sorted({_text(field["name"]) for field in form["fields"]}),
     }
+
+
+def _text(value: object) -> str:
+    """Return a plain value as text. A list may name itself again and again, and would be written out each time."""
+    if isinstance(value, list | dict):
+        raise ValueError("a list or mapping where a text is expected")  # noqa: TRY004  as any other wrong value
+    return str(value)

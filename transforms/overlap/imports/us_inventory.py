@@ -11,6 +11,7 @@ from transforms.overlap.imports.declared import declared_frame
 from transforms.parsing.xml.walk import check_well_formed, new_parser
 
 _SCHEME: Final = "us-icr"
+_BEYOND_COUNTS: Final = 10**18
 _RECORD: Final = "InformationCollectionRequest"
 
 
@@ -94,8 +95,16 @@ def _row(record: _Element) -> dict[str, Any]:
         "hours_high": max(hours, default=None),
         "hours_basis": "declared" if hours else None,
         "hours_source": "reginfo.gov: burden of each instrument" if hours else None,
-        "reports_a_year": None if responses is None else int(Decimal(responses)),
+        "reports_a_year": None if responses is None else _whole(responses),
     }
+
+
+def _whole(text: str) -> int:
+    """Return a count; one that is none is refused before its digits are written out: `1E+999999999` has a billion."""
+    number = Decimal(text)
+    if not abs(number) < _BEYOND_COUNTS:
+        raise ValueError(f"a record counts {text[:20]!r}")
+    return int(number)
 
 
 def _hours(instrument: _Element) -> Decimal | None:

@@ -43,7 +43,7 @@ def _plain_period(text: str) -> tuple[dt.date, dt.date]:
     try:
         start = dt.date(year, first, int(found["day"] or 1))
         return start, _end(start, quarter=bool(quarter), month=bool(month), day=bool(day))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # no such day, or none after it
         raise UsageError(f"period {text!r}: {error}") from None
 
 

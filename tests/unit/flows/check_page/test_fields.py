@@ -5,10 +5,14 @@ from typing import get_args
 
 import pytest
 
-from flows.check_page.fields import SUFFIXES, field_problems, fields_of
+from flows.check_page.fields import EXAMPLES, SUFFIXES, field_problems, fields_of
 from schemas.contract import Contract, read_contract
 from schemas.contract_parts import FileType
+from schemas.contract_place import PeriodType
 from tests.support.check_page import ASKING, PLAIN
+from transforms.prefill.texts.period_texts import period_asked
+
+DAYS = {"year": 365, "half_year": 181, "quarter": 90, "month": 31, "week": 7, "day": 1, "school_year": 365}
 
 
 def contract(text: str = PLAIN) -> Contract:
@@ -28,11 +32,26 @@ def test_only_what_the_contract_needs_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "example"), [("year", "2025"), ("quarter", "2025-Q1"), ("month", "2025-01"), ("day", "2025-01-31")]
+    ("declared", "example", "days"),
+    [
+        *((f"type: {kind}", EXAMPLES[kind], days) for kind, days in DAYS.items()),
+        ('type: month, format: "%m.%Y"', "01.2025", 31),
+        ('type: month, format: "%b %y", century: 2000', "Jan 25", 31),
+        ('type: day, format: "%d/%m/%Y"', "31/01/2025", 1),
+        ('type: year, starts: "07-01"', "2025", 365),
+        ('type: year, as_of: "07-01"', "2025", 1),
+    ],
 )
-def test_the_period_is_shown_as_the_contract_reads_it(kind: str, example: str) -> None:
-    text = ASKING.replace('type: month, format: "%m.%Y"', f"type: {kind}")
-    assert fields_of(contract(text)).period_example == example
+def test_the_period_is_shown_as_the_contract_reads_it(declared: str, example: str, days: int) -> None:
+    text = ASKING.replace('type: month, format: "%m.%Y"', declared)
+    shown = fields_of(contract(text)).period_example
+    assert shown == example
+    start, end = period_asked(shown, contract(text).place()[1], contract(text).format)
+    assert (end - start).days == days
+
+
+def test_every_type_of_period_has_an_example() -> None:
+    assert EXAMPLES.keys() == set(get_args(PeriodType)) == DAYS.keys()
 
 
 def test_what_is_missing_or_wrong_is_found() -> None:

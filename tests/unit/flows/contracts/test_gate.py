@@ -6,13 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from polars.exceptions import PanicException
 
 from flows.contracts import example_tests
 from flows.contracts.example_tests import read_contract_examples
 from flows.contracts.gate import draft_reasons, unusable_contracts, unusable_reasons, usable_contract
 from flows.installation import Installation
+from schemas.contract import Contract
 from schemas.errors import ContractError, UsageError
 from tests.support.backfill_installation import FILES, V2, changed, opened, put_in_force, submit
+from transforms.examples import example_results
 
 SCALED, NEW_EXAMPLE = V2[1:]
 
@@ -108,6 +111,21 @@ def test_a_failing_example_is_an_error(home: Installation) -> None:
         usable_contract(home, "folketall")
     assert unusable_contracts(home) == ["folketall"]
     assert [problem for problem in unusable_reasons(home) if "fails its own example" in problem]
+
+
+def test_an_error_that_nobody_foresaw_costs_its_own_contract_only(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(contract: Contract, *_: object) -> object:
+        if contract.contract == "folketall":
+            raise PanicException("quotes 4711")
+        return []
+
+    monkeypatch.setattr(example_results, "read_examples", broken)
+    lines: list[str] = []
+    assert unusable_contracts(home, lines.append) == ["folketall"]
+    assert "fails its own example 'One row': it cannot be read: PanicException: unforeseen, at test_gate" in lines[0]
+    assert "4711" not in lines[0]
 
 
 def test_a_draft_reads_deliveries_and_is_named(home: Installation) -> None:

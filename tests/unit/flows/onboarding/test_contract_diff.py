@@ -64,7 +64,7 @@ def test_without_files_the_examples_are_read(home: Installation) -> None:
 def test_wrong_use_is_named(home: Installation, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no contract 'nothing'"):
         diff(home, "nothing")
-    with pytest.raises(UsageError, match="cannot be read as a contract"):
+    with pytest.raises(UsageError, match="cannot be read"):
         diff(home, tmp_path / "absent.yml")
     with pytest.raises(ContractError, match="did you mean 'rhythm'"):
         diff(home, changed(home, ("rhythm: daily", "rythm: daily")))

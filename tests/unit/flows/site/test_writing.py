@@ -1,17 +1,20 @@
 """How the site writes numbers, dates and periods in each language, names its files, and draws its charts."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from flows.check_page.texts import Language
+from flows.check_page.texts import LANGUAGES, Language
+from flows.dossier_page import page
 from flows.dossier_page.drawings import BarRow, draw_bars, draw_heat, draw_steps
 from flows.site.find import page_path
 from flows.site.render import MENU, render_drawing
-from flows.site.writer import SiteWriter, site_texts
+from flows.site.writer import EXACT, SiteWriter, site_texts
 
 TITLES: Final = ("Title", "Text")
 NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
@@ -35,6 +38,52 @@ def test_numbers_are_exact_and_in_the_readers_form(value: Decimal | None, langua
     assert writer(language).number(value) == text
 
 
+def read_back(text: str, language: Language) -> Decimal:
+    """Return the number that a reader of the language sees."""
+    separator, mark = (",", ".") if language == "en" else (NARROW, ",")
+    return EXACT.create_decimal(text.replace(separator, "").replace(mark, ".").replace("\N{MINUS SIGN}", "-"))
+
+
+@given(st.decimals(places=9, min_value=-(10**28), max_value=10**28, allow_nan=False), st.sampled_from(LANGUAGES))
+def test_a_number_is_read_back_from_each_language(value: Decimal, language: Language) -> None:
+    assert read_back(writer(language).number(value), language) == value
+    assert read_back(page._number(value, language), language) == page._EXACT.quantize(value, Decimal("1E-6"))  # noqa: SLF001
+
+
+@given(st.dates(date(1000, 1, 1), date(9998, 12, 31)), st.integers(1, 800), st.sampled_from(LANGUAGES))
+def test_periods_that_differ_have_names_that_differ(start: date, days: int, language: Language) -> None:
+    end = start + timedelta(days=days)
+    name = writer(language).period(start, end)
+    assert str(start.year) in name
+    others = {
+        writer(language).period(start, end + timedelta(days=1)),
+        writer(language).period(start - timedelta(days=1), end),
+    }
+    assert name not in others
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(None, 1.0, "unknown"), (1.0, None, "unknown"), (1.04, 0.96, "1"), (1.0, 2.25, "1 to 2.3"), (0.0, 0.0, "0")],
+)
+def test_hours_are_a_range_or_not_known(low: float | None, high: float | None, text: str) -> None:
+    assert writer("en").hours(low, high) == text.replace("unknown", writer("en").texts["unknown"])
+
+
+@pytest.mark.parametrize(("shown", "every", "is_noted"), [(5, 5, False), (6, 5, False), (4, 5, True), (0, 1, True)])
+def test_what_is_left_out_is_noted(shown: int, every: int, *, is_noted: bool) -> None:
+    for language in LANGUAGES:
+        note = writer(language).left_out(shown, every)
+        assert (note is not None) is is_noted
+        assert note is None or (str(shown) in note and str(every) in note)
+
+
+def test_what_is_not_known_is_in_words() -> None:
+    for language in LANGUAGES:
+        unknown = writer(language).texts["unknown"]
+        assert {writer(language).day(None), writer(language).moment(None), writer(language).percent(None)} == {unknown}
+
+
 def test_a_half_is_rounded_up() -> None:
     assert writer("en").number(19.25, 1) == "19.3"
     assert writer("nb").percent(0.5945) == "59,5\N{NO-BREAK SPACE}%"
@@ -48,6 +97,9 @@ def test_a_half_is_rounded_up() -> None:
         (date(2025, 12, 1), date(2026, 1, 1), "desember 2025"),
         (date(2025, 5, 17), date(2025, 5, 18), "17. mai 2025"),
         (date(2025, 3, 1), date(2025, 5, 1), "1. mars 2025 til 30. april 2025"),
+        (date(2025, 3, 1), date(2025, 6, 1), "1. mars 2025 til 31. mai 2025"),
+        (date(2025, 5, 1), date(2026, 5, 1), "1. mai 2025 til 30. april 2026"),
+        (date(2025, 3, 15), date(2025, 4, 15), "15. mars 2025 til 14. april 2025"),
     ],
 )
 def test_periods_have_their_names(start: date, end: date, text: str) -> None:
