@@ -149,8 +149,8 @@ def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
 def _observations(judged: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
     """Return one row per item: identity and unit of the representing claim, value and accuracy if one is chosen.
 
-    order: the rows of the judged claims in the order of their items' ids, which is that of the result. An item is then
-    in one small row group of its month's file.
+    order: the rows of the judged claims in the order of their items' ids. The result is in the order of months, then
+    of items: an item is in one small row group of its month's file.
     """
     chosen = pl.col("chosen") & ~pl.col(HIDDEN)
     fact = {
@@ -165,6 +165,8 @@ def _observations(judged: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
     marked = mark_hidden(judged)
     rows = order.filter(marked["represents"].gather(order))
     needed = dict.fromkeys((*names, "chosen", HIDDEN))
+    months = marked["partition"].gather(rows)
+    rows = pl.select(rows, months.cast(pl.Enum(months.unique().sort()))).sort("partition", maintain_order=True)["at"]
     return marked.select(n for n in needed if n in marked.columns)[rows].with_columns(**fact).select(names)
 
 
