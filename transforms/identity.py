@@ -13,9 +13,10 @@ import polars_hash as plh
 from schemas.claims import IDENTITY
 
 SEPARATOR: Final = "\x1f"
-FIRST_BYTES: Final = 8
 ID_DIGITS: Final = 24
 """96 bits: among a thousand million items the probability that two share an id is 6e-12."""
+NUMBER_DIGITS: Final = 15
+"""So many hex digits are a number of 60 bits, which Int64 holds."""
 
 
 def _sha(*parts: pl.Expr) -> pl.Expr:
@@ -69,13 +70,19 @@ def record_digest(text: pl.Expr) -> pl.Expr:
     return _sha(text).alias("content")
 
 
-def text_sort_keys(column: str) -> list[pl.Expr]:
-    """Return sort keys with the order of a text column, at a tenth of the cost: its first bytes, then the whole text.
+def order_ids(ids: pl.Series) -> pl.DataFrame:
+    """Return the rows of ids in the order of the ids: `at` (UInt32, the row), `first` (Boolean, the first of its id).
 
-    Shorter texts are padded with the least byte: where the first bytes are equal, the whole text decides.
+    Ids are sorted by the number that their first digits are, at a fifth of the cost. Where that is not the order of the
+    texts, the texts decide: two ids may agree so far, and a sender can search for two that do.
     """
-    first = pl.concat_str(pl.col(column).str.slice(0, FIRST_BYTES), pl.lit("\0" * FIRST_BYTES)).cast(pl.Binary)
-    return [first.bin.slice(0, FIRST_BYTES).bin.reinterpret(dtype=pl.UInt64, endianness="big"), pl.col(column)]
+    numbers = ids.str.head(NUMBER_DIGITS).str.to_integer(base=16, strict=False)
+    at = numbers.arg_sort()
+    texts = ids.gather(at)
+    if numbers.null_count() or (texts < texts.shift()).any():
+        at = ids.arg_sort()
+        texts = ids.gather(at)
+    return pl.DataFrame({"at": at, "first": texts.ne_missing(texts.shift())})
 
 
 def count_distinct(ids: pl.Series) -> int:

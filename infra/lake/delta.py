@@ -7,14 +7,16 @@ nobody: the next writer restores the tables first. `infra.lake.item_tables` deci
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from infra.lake.access import single_writer, storage_options, store_errors, table_address
+from infra.lake.appended_files import KEEP_LOG, append_files
 from infra.lake.integrity import all_damage, refuse_damage
 from infra.lake.parquet_options import WRITER, writer_of
 from infra.storage.places import Place, check_lake_place
@@ -42,7 +44,6 @@ MANY_FILES: Final = 100
 SMALL_FILE: Final = 2**24
 """This many files of fewer bytes in a partition are merged: each commit reads the list of all files."""
 FILE_SCHEME: Final = "file://"
-KEEP_LOG: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 def open_lake(root: Place) -> None:
@@ -150,11 +151,14 @@ def signed_by(run: str) -> Iterator[None]:
 
 def _commit_options() -> dict[str, Any]:
     """Return what every commit is given: its run, and that commits of older versions stay in the log."""
-    # By default Delta deletes them after 30 days, and the older releases could not be read any more; which may go is
-    # for `infra.lake.retention` to decide.
-    run = _run.get()
-    signature = None if run is None else CommitProperties(custom_metadata={RUN_PROPERTY: run})
+    # By default Delta deletes them after 30 days, and the older releases could not be read any more.
+    signature = CommitProperties(custom_metadata=_signature()) if _signature() else None
     return {"commit_properties": signature, "post_commithook_properties": KEEP_LOG}
+
+
+def _signature() -> dict[str, str]:
+    run = _run.get()
+    return {} if run is None else {RUN_PROPERTY: run}
 
 
 def _create(root: Place, name: str, schema: pl.Schema) -> None:
@@ -241,6 +245,8 @@ def _append(root: Place, name: str, rows: pl.DataFrame) -> None:
         try:
             if name not in TABLES:
                 _create_or_check(root, name, rows.schema)
+            elif isinstance(root, Path) and _append_to_folder(root, name, rows):
+                return
             writer = WRITER if name in TABLES else writer_of(rows)
             _write(root, name, rows, mode="append", schema_mode="merge", writer_properties=writer)
         except CommitFailedError:
@@ -248,6 +254,17 @@ def _append(root: Place, name: str, rows: pl.DataFrame) -> None:
                 raise
         else:
             return
+
+
+def _append_to_folder(root: Path, name: str, rows: pl.DataFrame) -> bool:
+    """Append rows to a table in a folder and return true; do nothing where either has other columns than declared."""
+    with store_errors(root, name):
+        table, declared = open_table(root, name), frame_schema(TABLES[name])
+        # Delta's own writer converts what is of another type, and adds columns to what an older version created.
+        if rows.schema != declared or {field.name for field in table.schema().fields} != set(declared):
+            return False
+        append_files(root / name, table, rows, _signature())
+    return True
 
 
 def _create_or_check(root: Place, name: str, schema: pl.Schema) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import polars as pl
 from deltalake import DeltaTable
 
+from infra.lake.appended_files import FILES_PROPERTY
 from infra.storage.landing import open_store
 from infra.storage.places import Place
 from infra.storage.store import DamagedFile
@@ -87,7 +88,10 @@ def _commit_damage(name: str, commit: Path) -> Iterator[DamagedFile]:
 def _stated(line: bytes) -> dict[str, int]:
     """Return the metrics of a commit, of its first line; none if that is not what we write."""
     try:
-        return dict(json.loads(line)["commitInfo"]["operationMetrics"])
+        commit = json.loads(line)["commitInfo"]
+        if FILES_PROPERTY in commit:
+            return {_METRICS["add"][0]: int(commit[FILES_PROPERTY])}
+        return dict(commit["operationMetrics"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
 

@@ -55,6 +55,8 @@ def _engine(url: str) -> Engine:
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         server = sa.create_engine(parsed.set(drivername="postgresql+psycopg"))
         sa.event.listen(server, "connect", _configure_postgresql)
+        for index in (index for table in t.metadata.tables.values() for index in table.indexes):
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
         return server
     if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
         raise StoreError(f"no ledger in {parsed.drivername}: expected sqlite:///<file> or postgresql://...")

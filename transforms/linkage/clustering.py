@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from transforms.identity import text_sort_keys
+from transforms.identity import order_ids
 from transforms.linkage.average_linkage import (
     ConstrainedGroups,
     NodeArray,
@@ -193,7 +193,7 @@ def _ends(reports: pl.DataFrame, *pairs: pl.DataFrame) -> list[tuple[NodeArray, 
 def _in_order(reports: pl.DataFrame, places: NodeArray) -> pl.DataFrame:
     """Return the reports at these places as nodes, numbered in the order of their ids."""
     known = reports[places].with_columns(place=pl.lit(pl.Series(places, dtype=pl.Int64)))
-    return known.sort(text_sort_keys("report_id")).with_columns(node=pl.int_range(pl.len()))
+    return known[order_ids(known["report_id"])["at"]].with_columns(node=pl.int_range(pl.len()))
 
 
 def _nodes(reports: pl.DataFrame, places: NodeArray, rule: LinkageRule) -> pl.DataFrame:

@@ -57,11 +57,13 @@ def consolidate(claims: pl.DataFrame) -> ConsolidatedClaims:
     statements = _statements(live)
     copies = is_copy(statements)
     if copies is None:
-        judged = agreement.judge_claims(statements, items if statements is claims else None)
+        items = items if statements is claims else agreement.group_by_item(statements)
+        judged, order = agreement.judge_claims(statements, items), items["at"]
     else:
         judged = _with_copies(agreement.judge_claims(statements.filter(~copies)), statements.filter(copies))
+        order = identity.order_ids(judged["item_id"])["at"]
     sources = _sources(live, judged)
-    observations = _observations(judged)
+    observations = _observations(judged, order)
     rows = _row_buckets(claims, sources)
     names = [n for n in frame_schema(SOURCE).names() if n != "release"]
     return ConsolidatedClaims(
@@ -144,8 +146,12 @@ def _sources(live: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     return shown.select(*(n for n in frame_schema(SOURCE).names() if n != "release"), "lead", "arrival").collect()
 
 
-def _observations(judged: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per item: identity and unit of the representing claim, value and accuracy if one is chosen."""
+def _observations(judged: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
+    """Return one row per item: identity and unit of the representing claim, value and accuracy if one is chosen.
+
+    order: the rows of the judged claims in the order of their items' ids. The result is in the order of months, then
+    of items: an item is in one small row group of its month's file.
+    """
     chosen = pl.col("chosen") & ~pl.col(HIDDEN)
     fact = {
         "value": pl.when(chosen).then("value"),
@@ -156,9 +162,12 @@ def _observations(judged: pl.DataFrame) -> pl.DataFrame:
         "reporters": pl.col("reporters").cast(pl.Int32),
     }
     names = [n for n in frame_schema(OBSERVATION).names() if n != "release"]
-    facts = mark_hidden(judged).lazy().filter("represents").with_columns(**fact).select(names).collect()
-    # An item is then in one small row group of its month's file. Rows are taken from one chunk at a tenth of the cost.
-    return facts.rechunk().sort(identity.text_sort_keys("item_id"))
+    marked = mark_hidden(judged)
+    rows = order.filter(marked["represents"].gather(order))
+    needed = dict.fromkeys((*names, "chosen", HIDDEN))
+    months = marked["partition"].gather(rows)
+    rows = pl.select(rows, months.cast(pl.Enum(months.unique().sort()))).sort("partition", maintain_order=True)["at"]
+    return marked.select(n for n in needed if n in marked.columns)[rows].with_columns(**fact).select(names)
 
 
 def _conflicts(judged: pl.DataFrame) -> pl.DataFrame:

@@ -32,7 +32,8 @@ def corrected_buckets(claims: pl.DataFrame, items: pl.DataFrame) -> pl.Series:
     names = ("stream", "arrival", "reported_by", "slot_id", "additive", *STATED)
     several = items.filter(pl.col("reports") > 1)
     stream = claims["stream"].gather(several["at"])
-    repeated = several.with_columns(stream).filter(pl.struct("group", "stream").is_duplicated())
+    pair = pl.col("group").cast(pl.UInt64) * 2**32 + pl.col("stream")
+    repeated = several.with_columns(stream).filter(pair.is_duplicated())
     buckets = [_by_item(claims.select(names)[repeated["at"]].hstack(repeated.select("at", "group")))]
     if claims["slot_id"].count():
         buckets.append(_in_slots(claims.select("slot_id", "version", "arrival").with_row_index("at")))

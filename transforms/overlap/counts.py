@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from schemas.overlap import REPORT_KEY
+from transforms.identity import order_ids
 from transforms.overlap.statements import interval_width
 
 OVERLAP_KEY: Final = ("obligation_a", "obligation_b", "concept", "period_start")
@@ -31,6 +32,7 @@ ROW_KEYS: Final = {**KEYS, "scope_reports": ("scope", "name", "obligation")}
 """The same, and of the reports of scopes (`transforms.overlap.measures.scope_reports`)."""
 _NAMES: Final = ("obligation", "sender", "reported_by", "unit_id", "unit_kind", "concept")
 _SINGLE: Final = ("obligation", "concept", "period_start")
+_CELL: Final = ("item", "obligation", "reported_by")
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,10 @@ def count_statements(statements: pl.DataFrame) -> OverlapCounts:
     several, once = (coded.filter(reports) for reports in (pl.col("reports") > 1, pl.col("reports") == 1))
     numbered = _numbered(several.drop("reports"))
     alone, shared = _by_obligations(numbered)
-    single = pl.concat([rows.select(_SINGLE) for rows in (once, alone.unique("item", keep="any"))])
+    single = pl.concat([rows.select(_SINGLE) for rows in (once, alone.filter(_begins("item")))])
     counts = OverlapCounts(
         pairs=_dated(_pairs(shared, "obligation", OVERLAP_KEY)),
-        reporter_pairs=_dated(_pairs(_of_reporters(numbered), "reported_by", REPORTER_KEY)),
+        reporter_pairs=_dated(_pairs(numbered, "reported_by", REPORTER_KEY, most=MOST_REPORTERS)),
         reports=_dated(_summed(list(_reports(once, alone, shared)), REPORT_KEY[:-1])),
         sets=_dated(_summed([_single_sets(single), _shared_sets(shared)], KEYS["sets"][:-1])),
         scopes=_summed(list(_scopes(once, alone, shared)), KEYS["scopes"]),
@@ -113,23 +115,22 @@ def _coded(statements: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbered(several: pl.DataFrame) -> pl.DataFrame:
-    """Return statements with the number of their item instead of its id: grouping by it is cheaper."""
-    items = several.select("item_id").unique().with_row_index("item")
-    return several.join(items, on="item_id").drop("item_id")
+    """Return statements with the number of their item instead of its id, sorted by item, obligation and reporter."""
+    order = order_ids(several["item_id"])
+    item = order["first"].cum_sum().cast(pl.UInt32).alias("item")
+    return several.drop("item_id")[order["at"]].with_columns(item).sort(_CELL)
+
+
+def _begins(*columns: str) -> pl.Expr:
+    """Mark the rows, sorted by these columns, that differ in one of them from the row before."""
+    return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in columns)
 
 
 def _by_obligations(several: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the statements of items that one obligation has, and of those that several have."""
-    ends = several.group_by("item").agg(least=pl.col("obligation").min(), greatest=pl.col("obligation").max())
-    shared = ends.filter(pl.col("least") != pl.col("greatest")).select("item")
-    return several.join(shared, on="item", how="anti"), several.join(shared, on="item", how="semi")
-
-
-def _of_reporters(several: pl.DataFrame) -> pl.DataFrame:
-    """Return the statements of items that several reporters state, but not more than `MOST_REPORTERS`."""
-    reporters = several.group_by("item").agg(reporters=pl.col("reported_by").n_unique())
-    chosen = reporters.filter(pl.col("reporters").is_between(2, MOST_REPORTERS)).select("item")
-    return several.join(chosen, on="item", how="semi")
+    changes = several.select("item", "obligation").filter(~_begins("item") & _begins("obligation"))
+    shared = pl.col("item").is_in(changes["item"].unique().implode())
+    return several.filter(~shared), several.filter(shared)
 
 
 def _count(name: str) -> pl.Expr:
@@ -145,38 +146,59 @@ def _reports(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> I
     figures = once.group_by(place).agg(_count("figures"))
     yield figures.with_columns(figures_elsewhere=pl.lit(0, pl.Int64), items=pl.col("figures"))
     for rows, elsewhere in ((alone, False), (shared, True)):
-        cell = ["item", "obligation", "reported_by"]
-        others = [name for name in place if name not in {*cell, "sender"}]
-        cells = rows.group_by(cell).agg(pl.col(others).first(), pl.col("sender").min())
-        first = cells.group_by("item", "obligation").agg(first=pl.col("reported_by").min())
-        cells = cells.join(first, on=["item", "obligation"])
-        earliest = (pl.col("reported_by") == pl.col("first")).sum().cast(pl.Int64)
-        counts = cells.group_by(place).agg(_count("figures"), earliest.alias("items"))
+        cells = _cells(rows.select("item", *place))
+        counts = cells.group_by(place).agg(_count("figures"), pl.col("earliest").sum().cast(pl.Int64).alias("items"))
         part = pl.col("figures") if elsewhere else pl.lit(0, pl.Int64)
         yield counts.select(*place, "figures", part.alias("figures_elsewhere"), "items")
 
 
-def _pairs(shared: pl.DataFrame, who: str, key: tuple[str, ...]) -> pl.DataFrame:
+def _cells(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one row for each item, obligation and reporter, the first sender's; `earliest`: the first reporter's."""
+    if not rows.select(_begins(*_CELL).all()).item():
+        others = [name for name in rows.columns if name not in {*_CELL, "sender"}]
+        rows = rows.group_by(_CELL).agg(pl.col(others).first(), pl.col("sender").min()).sort(_CELL)
+    return rows.with_columns(_begins("item", "obligation").alias("earliest"))
+
+
+def _pairs(rows: pl.DataFrame, who: str, key: tuple[str, ...], most: int | None = None) -> pl.DataFrame:
     """Return the counts of each two obligations, or reporters (`who`), that state the same items.
 
     agreeing: all claims of both have one value; consistent: their intervals share a number; an item of which a value is
-    withheld is counted in `items` only.
+    withheld is counted in `items` only. most: items of which more of them state are left out.
     """
-    stated = shared.group_by("item", who).agg(
-        pl.col("concept", "period_start").first(),
-        known=pl.col("value").is_not_null().all(),
-        least=pl.col("value").min(),
-        greatest=pl.col("value").max(),
-        lower=pl.col("lower").max(),
-        upper=pl.col("upper").min(),
-    )
-    pairs = stated.join(stated, on="item", suffix="_b").filter(pl.col(who) < pl.col(f"{who}_b"))
+    stated = _stated_by(rows, who)
+    several = pl.len().over("item")
+    stated = stated.filter(several > 1, *([] if most is None else [several <= most]))
+    one, other = _pair_rows(stated["item"])
+    pairs = stated[one].hstack(stated.drop("item", "concept", "period_start")[other].select(pl.all().name.suffix("_b")))
     known = pl.col("known") & pl.col("known_b")
     agreeing = known & (pl.min_horizontal("least", "least_b") == pl.max_horizontal("greatest", "greatest_b"))
     meets = pl.max_horizontal("lower", "lower_b") <= pl.min_horizontal("upper", "upper_b")
     kinds = {"agreeing": agreeing, "consistent": known & ~agreeing & meets, "conflicting": known & ~agreeing & ~meets}
     counts = [rows.sum().cast(pl.Int64).alias(name) for name, rows in kinds.items()]
     return pairs.rename({who: key[0], f"{who}_b": key[1]}, strict=False).group_by(key).agg(_count("items"), *counts)
+
+
+def _stated_by(rows: pl.DataFrame, who: str) -> pl.DataFrame:
+    """Return what each obligation or reporter (`who`) states of each item, in order: the ends of its claims."""
+    ordered = rows.select("item", who, "concept", "period_start", "value", "lower", "upper").sort("item", who)
+    known, value = pl.col("value").is_not_null(), pl.col("value")
+    if ordered.select(_begins("item", who).all()).item():  # each states an item once, as most do: there is no group
+        return ordered.select(pl.exclude("value"), known=known, least=value, greatest=value)
+    ends = {"lower": pl.col("lower").max(), "upper": pl.col("upper").min()}
+    ends |= {"known": known.all(), "least": value.min(), "greatest": value.max()}
+    return ordered.group_by("item", who, maintain_order=True).agg(pl.col("concept", "period_start").first(), **ends)
+
+
+def _pair_rows(items: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return the row numbers of each two rows of one item; rows of an item are neighbours."""
+    found: list[pl.Series] = []
+    same = items == items.shift(-1)
+    while same.any():  # once for each distance of two rows of an item
+        found.append(same.arg_true())
+        same = items == items.shift(-len(found) - 1)
+    none = pl.Series([], dtype=pl.UInt32)
+    return pl.concat([none, *found]), pl.concat([none, *(rows + distance for distance, rows in enumerate(found, 1))])
 
 
 def _single_sets(single: pl.DataFrame) -> pl.DataFrame:
@@ -215,9 +237,13 @@ def _scopes(once: pl.DataFrame, alone: pl.DataFrame, shared: pl.DataFrame) -> It
     """Yield the counts of senders and units."""
     for scope, column in (("sender", "sender"), ("unit", "unit_id")):
         name = [pl.lit(scope).alias("scope"), pl.col(column).cast(pl.String).alias("name")]
-        for rows in (once, alone.unique(["item", column], keep="any")):
-            counts = rows.group_by(column).agg(_count("items"))
-            yield counts.select(*name, "items", figures="items", figures_elsewhere=pl.lit(0, pl.Int64))
+        for items in (once.group_by(column).agg(_count("items")), _distinct_items(alone, column)):
+            yield items.select(*name, "items", figures="items", figures_elsewhere=pl.lit(0, pl.Int64))
         items = shared.group_by("item", column).agg(pl.col("obligation").n_unique().cast(pl.Int64).alias("figures"))
         counts = items.group_by(column).agg(_count("items"), pl.col("figures").sum())
         yield counts.select(*name, "items", "figures", figures_elsewhere="figures")
+
+
+def _distinct_items(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Return the number of items of each value of a column."""
+    return rows.group_by(column).agg(pl.col("item").n_unique().cast(pl.Int64).alias("items"))

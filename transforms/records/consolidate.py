@@ -13,7 +13,7 @@ import polars as pl
 from schemas.claims import ACTION_RANK, Column, empty, frame_schema
 from schemas.kind import Kind
 from schemas.record_tables import CONFLICT_RECORD, SINGLE_PARTITION, item_columns, source_table_columns
-from transforms.identity import count_distinct, text_sort_keys
+from transforms.identity import count_distinct, order_ids
 from transforms.observations.confidentiality import conf_status, without_confidential
 from transforms.receipts.fates import BUCKET_CODES, NO_FATES, bucket_code, fate
 from transforms.records.survivorship import conflicting_items, equality_value, surviving_value, value_text
@@ -82,7 +82,7 @@ def _numbered_by_item(marked: pl.DataFrame, chosen: pl.Series | None) -> tuple[p
     """
     rows = marked.select("item_id", "standing").with_row_index("_n")
     rows = rows.filter(pl.col("item_id").is_not_null(), *([] if chosen is None else [chosen]))
-    ordered = rows.sort(text_sort_keys("item_id"))
+    ordered = rows[order_ids(rows["item_id"])["at"]]
     runs = ordered["item_id"].rle().struct.unnest()
     number = ordered["item_id"].rle_id()
     only = runs["len"].gather(number) == 1

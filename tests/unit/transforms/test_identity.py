@@ -16,12 +16,12 @@ from transforms.identity import (
     frame_lanes,
     item_id,
     lanes,
+    order_ids,
     record_digest,
     refounded_item_id,
     report_id,
     slot_id,
     submission_id,
-    text_sort_keys,
 )
 
 ROWS = pl.DataFrame({"a": ["x", "Ålesund", None], "b": [1, None, 3]})
@@ -117,10 +117,27 @@ TEXTS: Final = (
 )
 
 
-def test_the_sort_keys_give_the_order_of_the_texts() -> None:
-    for texts in (TEXTS, TEXTS[::-1]):
-        frame = pl.DataFrame({"t": texts})
-        assert frame.sort(text_sort_keys("t"))["t"].to_list() == sorted(texts, key=str.encode)
+ALIKE: Final = "0123456789abcde"
+"""The digits of an id that are sorted as one number."""
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        TEXTS,
+        ("f" * 24, "0" * 24, "e" * 23 + "f", "0" * 24),
+        (f"{ALIKE}1", f"{ALIKE}0", f"{ALIKE}1", f"{ALIKE}0"),
+        ("+1", "1", "-1", "F0", "f0"),
+        (),
+    ],
+    ids=["any text", "ids", "ids that begin alike", "numbers in another order than the texts", "none"],
+)
+def test_rows_are_ordered_by_their_ids(texts: tuple[str, ...]) -> None:
+    for ids in (texts, texts[::-1]):
+        order = order_ids(pl.Series(ids, dtype=pl.String))
+        ordered = [ids[at] for at in order["at"]]
+        assert ordered == sorted(ids, key=str.encode)
+        assert order["first"].to_list() == [i == 0 or ordered[i - 1] != ordered[i] for i in range(len(ids))]
 
 
 @pytest.mark.parametrize(("texts", "count"), [([], 0), (["a"], 1), (["a", "b", "c"], 3), (["a", "b", "a"], 2)])
