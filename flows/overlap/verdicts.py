@@ -18,6 +18,7 @@ from schemas.overlap import SUSPECTED_VERDICTS
 from schemas.suggestions import did_you_mean
 from transforms.discovery.exceptions import differing_places
 from transforms.discovery.series import series_of
+from transforms.discovery.series_figures import SeriesFigures
 from transforms.discovery.suspected import suspected_overlap
 from transforms.discovery.verdicts import last_verdicts, suspected_row, with_verdicts
 
@@ -33,7 +34,7 @@ class SuspectedQueue:
     """
 
     suspected: pl.DataFrame
-    figures: pl.DataFrame
+    figures: SeriesFigures
     closed: dict[str, list[str]]
 
     def questions(self, limit: int | None = None) -> list[dict[str, Any]]:
@@ -59,7 +60,7 @@ def open_suspected(installation: Installation, number: int | None = None) -> Sus
     """Return what is suspected of a release, the current one by default."""
     figures = series_of(figures_of(installation, find_release(installation, number)))
     found = with_verdicts(suspected_overlap(figures), read_overlap_verdicts(installation.engine))
-    obligations = figures["obligation"].unique().sort().to_list()
+    obligations = figures.names["obligation"].unique().sort().to_list()
     closed = {name: obligations_not_shared(installation, name) for name in obligations}
     return SuspectedQueue(found, figures, closed)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import polars as pl
 
 from schemas.claims import BOUND, VALUE
+from transforms.discovery.series_figures import SeriesFigures
 
 DAY = dt.date(2024, 1, 1)
 NEXT = dt.date(2025, 1, 1)
@@ -23,7 +24,7 @@ def statements(rows: list[dict[str, object]]) -> pl.DataFrame:
 def _statement(
     obligation: str,
     unit: str,
-    value: int | str | None,
+    value: int | str | Decimal | None,
     *,
     concept: str = "beds",
     breakdown: str = "{}",
@@ -52,3 +53,9 @@ def _statement(
         "period_start": DAY.replace(year=year, month=month or 1),
         "period_end": NEXT.replace(year=year + (month in {None, 12}), month=(month or 12) % 12 + 1),
     }
+
+
+def shuffled(known: SeriesFigures, seed: int) -> SeriesFigures:
+    """Return the series with the values of each one in another order."""
+    key = pl.struct("series", "place").hash(seed)
+    return known._replace(figures=known.figures.with_columns(pl.col("value").sort_by(key).over("series")))

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from transforms.discovery.series import PLACE_KEY, later_period
+from transforms.discovery.series_figures import SeriesFigures
 
 EXACT_BELOW: Final = 200
 """Values below this count as close when they are equal, others when they differ by `CLOSE_SHARE` at most."""
@@ -24,19 +24,17 @@ SIGNIFICANT_DIGITS: Final = 3
 """A value has so many significant digits at least to be compared at another scale."""
 
 
-def candidate_pairs(figures: pl.DataFrame) -> pl.DataFrame:
+def candidate_pairs(known: SeriesFigures) -> pl.DataFrame:
     """Return pairs of series that have close values at `FEWEST_CLOSE` places or more: a < b (UInt32), scale, shift.
 
-    figures: as `series_of` returns them. scale (Int8): the power of ten by which b's values are multiplied to be a's.
+    scale (Int8): the power of ten by which b's values are multiplied to be a's.
     shift (Int8): the periods by which b's values are moved to be a's; a pair may have one row without and one with a
     shift, in this order. Pairs of one declared item (the same concept and breakdown) are left out: nothing is to be
     discovered there. A series that sums others over units or periods is paired with reported ones only.
     """
-    names = figures.select("series", "concept", "breakdown", "over").unique()
-    rows = _sampled(figures).filter(pl.col("value") != 0)
-    places = rows.select(PLACE_KEY).unique().with_row_index("place")
-    placed = rows.join(places, on=PLACE_KEY).select("series", "place", "value")
-    found = pl.concat([_joined(_close_keys(placed)), _joined(_digit_keys(placed)), _shifted(rows)])
+    names = known.names.select("series", "concept", "breakdown", "over")
+    rows = _sampled(known).filter(pl.col("value") != 0)
+    found = pl.concat([_joined(_close_keys(rows)), _joined(_digit_keys(rows)), _shifted(rows, known)])
     key = ["a", "b", "scale", "shift"]
     pairs = found.group_by(key).agg(pl.len().alias("close")).filter(pl.col("close") >= FEWEST_CLOSE)
     for side in ("a", "b"):
@@ -52,10 +50,10 @@ def candidate_pairs(figures: pl.DataFrame) -> pl.DataFrame:
     return best.unique(["a", "b", "shifted"], keep="first", maintain_order=True).select(key)
 
 
-def _sampled(figures: pl.DataFrame) -> pl.DataFrame:
+def _sampled(known: SeriesFigures) -> pl.DataFrame:
     """Return the figures of so many units, chosen by the hash of their ids, that they are about `SAMPLE`."""
-    share = min(1.0, SAMPLE / max(figures.height, 1))
-    return figures.filter(pl.col("unit_id").hash(0) <= int(share * (2**64 - 1)))
+    share = min(1.0, SAMPLE / max(known.figures.height, 1))
+    return known.of_units(pl.col("unit_id").hash(0) <= int(share * (2**64 - 1)))
 
 
 def _close_keys(rows: pl.DataFrame) -> pl.DataFrame:
@@ -82,27 +80,24 @@ def _digit_keys(rows: pl.DataFrame) -> pl.DataFrame:
 def _joined(keyed: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each two series that share a key at a unit and period: a < b, and the scale from b to a."""
     place = ["place", "large", "key"]
-    rare = keyed.filter(pl.len().over(place) <= SHARED_BY).select(*place, "series", "scale", "near", "value")
+    rare = keyed.filter(pl.len().over(place).is_between(2, SHARED_BY)).select(*place, "series", "scale", "near")
     joined = rare.join(rare, on=place, suffix="_b").filter(pl.col("series") < pl.col("series_b"))
     scale = (pl.col("scale") - pl.col("scale_b")).cast(pl.Int8)
-    return (
-        joined.filter((pl.col("near") == 0) | (pl.col("near_b") == 0))  # two seconds are two firsts of the next step
-        .select("place", a="series", b="series_b", scale=scale, shift=pl.lit(0, pl.Int8))
-        .unique()
-        .select("a", "b", "scale", "shift")
-    )
+    once = (pl.col("near") == 0) | (pl.col("near_b") == 0)  # two values that share both their keys share the first
+    return joined.filter(once).select(a="series", b="series_b", scale=scale, shift=pl.lit(0, pl.Int8))
 
 
-def _shifted(rows: pl.DataFrame) -> pl.DataFrame:
+def _shifted(rows: pl.DataFrame, known: SeriesFigures) -> pl.DataFrame:
     """Return a row for each two series of which one has the other's value one period later: a < b, and the shift.
 
     A value that the series had in the period before is left out: figures that seldom change are equal at any shift.
     """
-    place = [*PLACE_KEY, "value"]
-    reported = rows.filter(pl.col("over") == "", pl.col("step").is_not_null()).select("series", "step", *place)
-    new = reported.join(later_period(reported), on=["series", *place], how="anti")
+    place = ["place", "value"]
+    stepped = known.names.filter(pl.col("over") == "", pl.col("step").is_not_null())["series"]
+    reported = rows.filter(pl.col("series").is_in(stepped.implode()))
+    new = reported.join(known.later(reported), on=["series", *place], how="anti")
     rare = new.filter(pl.len().over(place) <= SHARED_BY)
-    joined = rare.join(later_period(rare), on=place, suffix="_b").filter(pl.col("series") != pl.col("series_b"))
+    joined = rare.join(known.later(rare), on=place, suffix="_b").filter(pl.col("series") != pl.col("series_b"))
     forward = pl.col("series") < pl.col("series_b")
     return joined.select(
         a=pl.min_horizontal("series", "series_b"),

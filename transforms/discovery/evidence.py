@@ -5,9 +5,10 @@ series are permuted among the units of its own class of size, and the share that
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from transforms.discovery.candidates import CLOSE_SHARE, EXACT_BELOW
@@ -21,6 +22,15 @@ MOST_PERMUTED: Final = 5_000
 """About so many places show what chance gives; more of them would only make it more exact."""
 SEED: Final = 20140113
 Values = NDArray[np.float64]
+Places = NDArray[np.uint64]
+"""Numbers of units in periods, as `SeriesFigures` has them; sorted, none twice."""
+
+
+class SeriesValues(NamedTuple):
+    """The values of a series at places, by place."""
+
+    places: Places
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -41,15 +51,40 @@ class Agreement:
     bits: float
 
 
-def agreement_of(a: Values, b: Values, size: Values, least: float = 0.0) -> Agreement | None:
-    """Return how values at the same places agree; None where all are zero, or a smaller share than `least` is equal.
+def series_values(figures: pl.DataFrame) -> dict[int, SeriesValues]:
+    """Return the values of each series of figures: series, place, value, sorted by the first two."""
+    series, places, values = (figures[name].to_numpy() for name in ("series", "place", "value"))
+    numbers, starts = np.unique(series, return_index=True)
+    cuts = starts[1:]
+    each = zip(numbers, np.split(places, cuts), np.split(values, cuts), strict=False)
+    return {int(number): SeriesValues(*rows) for number, *rows in each}
+
+
+def common_places(a: Places, b: Places) -> tuple[Places, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places in both of two, and where each of them has these."""
+    if np.array_equal(a, b):  # as with most series of one form
+        everywhere = np.arange(a.size)
+        return a, everywhere, everywhere
+    at = np.minimum(np.searchsorted(b, a), max(b.size - 1, 0))
+    in_a = np.flatnonzero(b[at] == a) if b.size else np.arange(0)
+    return a[in_a], in_a, at[in_a]
+
+
+def agrees_often(a: Values, b: Values, least: float) -> bool:
+    """Return whether a share of values at the same places is equal, those left out of which both are zero."""
+    informative = (a != 0) | (b != 0)
+    return bool((informative & (a == b)).sum() >= least * informative.sum())
+
+
+def agreement_of(a: Values, b: Values, size: Values) -> Agreement | None:
+    """Return how values at the same places agree; None where all are zero.
 
     size: of each place's unit, 0 to 1.
     """
     informative = (a != 0) | (b != 0)
     a, b, size = a[informative], b[informative], size[informative]
     equal = a == b
-    if not a.size or equal.sum() < least * a.size:
+    if not a.size:
         return None
     close = _close(a, b)
     permuted = _permuted_shares(a, b, size)

@@ -4,7 +4,7 @@ The parts are found by least squares without negative factors (Lawson and Hanson
 only if the values themselves add up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from transforms.discovery.evidence import SEED, Values
+from transforms.discovery.evidence import SEED, SeriesValues, Values
 
 SUM_SHARE: Final = 0.8
 """A sum holds at this share of the places of its total, those where all is zero left out."""
@@ -36,29 +36,34 @@ class FoundSum:
     bits: float
 
 
-def sums_of_series(placed: pl.DataFrame) -> Iterator[FoundSum]:
-    """Yield the series that equal a sum of two or more others. placed: series, place, value and the series' names."""
-    for _, group in placed.filter(pl.col("over") == "").group_by(["concept", "reporter"], maintain_order=True):
-        numbers = sorted(group["series"].unique().to_list(), key=str)
-        if len(numbers) > 2:  # noqa: PLR2004  a total and two parts
-            values = _matrix(group, numbers)
-            filled = np.nan_to_num(values)
-            shared = (~np.isnan(values)).astype(np.float64).T @ (filled != 0).astype(np.float64)
-            for position in range(len(numbers)):
-                found = _sum_at(values, filled, shared[position], position)
-                if found is not None:
-                    parts, common, equal = found
-                    bits = equal * _bits_of(values[:, position])
-                    yield FoundSum(numbers[position], tuple(numbers[part] for part in parts), common, equal, bits)
+def sums_of_series(names: pl.DataFrame, values: Mapping[int, SeriesValues]) -> Iterator[FoundSum]:
+    """Yield the series that equal a sum of two or more others. names: those of `SeriesFigures`."""
+    reported = names.filter(over="")
+    for numbers in reported.group_by("concept", "reporter", maintain_order=True).agg("series")["series"]:
+        yield from _sums_among(sorted(numbers.to_list(), key=str), values)
 
 
-def _matrix(group: pl.DataFrame, numbers: list[int]) -> Values:
+def _sums_among(numbers: list[int], series: Mapping[int, SeriesValues]) -> Iterator[FoundSum]:
+    """Yield the series of a concept that equal a sum of two or more others of it."""
+    if len(numbers) < 3:  # noqa: PLR2004  a total and two parts
+        return
+    values = _matrix([series[number] for number in numbers])
+    filled = np.nan_to_num(values)
+    shared = (~np.isnan(values)).astype(np.float64).T @ (filled != 0).astype(np.float64)
+    for position in range(len(numbers)):
+        found = _sum_at(values, filled, shared[position], position)
+        if found is not None:
+            parts, common, equal = found
+            bits = equal * _bits_of(values[:, position])
+            yield FoundSum(numbers[position], tuple(numbers[part] for part in parts), common, equal, bits)
+
+
+def _matrix(series: list[SeriesValues]) -> Values:
     """Return the values of series as columns, one row for each place, NaN where a series has none."""
-    places = group["place"].unique().sort().to_numpy()
-    columns = np.zeros(max(numbers) + 1, dtype=np.int64)
-    columns[numbers] = np.arange(len(numbers))
-    values = np.full((places.size, len(numbers)), np.nan, order="F")
-    values[np.searchsorted(places, group["place"].to_numpy()), columns[group["series"].to_numpy()]] = group["value"]
+    places = pl.concat([pl.Series(each.places) for each in series]).unique().sort().to_numpy()
+    values = np.full((places.size, len(series)), np.nan, order="F")
+    for column, each in enumerate(series):
+        values[np.searchsorted(places, each.places), column] = each.values
     return values
 
 
@@ -101,14 +106,16 @@ def _sample(size: int) -> NDArray[np.int64]:
 def _exact_parts(parts: Values, total: Values) -> list[int]:
     """Return the parts of which the total is the sum, found robustly: places that do not add up lose their weight."""
     weights = 1 / np.maximum(np.abs(total), 1.0)
-    chosen: list[int] = []
+    chosen: list[int] | None = None
     for _ in range(5):
         factors, _ = nnls(parts * weights[:, None], total * weights)
-        chosen = [int(column) for column in np.flatnonzero(np.rint(factors))]
+        before, chosen = chosen, [int(column) for column in np.flatnonzero(np.rint(factors))]
+        if chosen == before:  # and so would be the weights and all that follows
+            break
         added = parts[:, chosen].sum(axis=1)
         relative = np.abs(added - total) / np.maximum(np.abs(total), 1.0)
         weights = 1 / np.maximum(np.abs(total), 1.0) / (1 + (relative / 0.01) ** 2)
-    return chosen
+    return chosen or []
 
 
 def _equal(added: Values, total: Values) -> NDArray[np.bool_]:
