@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 from contextlib import chdir
 from dataclasses import replace
 from datetime import date, datetime
@@ -29,6 +30,7 @@ from schemas.package_tables import COMMON_TABLES, package_tables
 from schemas.publication import Publication
 from tests.integration.package.conftest import PERSON, SECRET, SMALLEST, Packages
 from transforms.package.citation import NO_PUBLISHER
+from transforms.package.examples import R_EXAMPLE
 from transforms.package.people import csv_columns
 
 NAMES = {table.name for table in COMMON_TABLES}
@@ -298,6 +300,17 @@ def test_the_examples_of_a_package_run(packages: Packages, capsys: pytest.Captur
     read_me = (packages.latest / "README.md").read_text()
     assert all(cell in read_me for cell in cells)
     assert "| `observations` | 4 | One published figure" in read_me
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is absent: apt-get install r-base-core")
+def test_the_example_in_r_runs(packages: Packages) -> None:
+    done = subprocess.run(
+        ["Rscript", "-e", R_EXAMPLE], cwd=packages.latest, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"population +single +\d", done.stdout), done.stdout
+    assert R_EXAMPLE in (packages.latest / "README.md").read_text()
 
 
 def test_who_publishes_may_be_unstated(packages: Packages, tmp_path: Path) -> None:
