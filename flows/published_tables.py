@@ -1,8 +1,9 @@
 """The published tables of observations and of each record kind, read alike: what a release holds, its digest."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -16,6 +17,9 @@ from transforms.identity import LANES
 
 if TYPE_CHECKING:
     from schemas.kind import Kind
+
+GROUP_BYTES: Final = 16 * 2**20
+"""Bytes of the lake's files whose rows are read at a time; a larger partition is read by itself."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,14 @@ class PublishedTables:
         """Return the partitions that a table has rows of, sorted: months, or `all` for records."""
         versions = self.release["tables"]
         return lake.list_partitions(self.tables.root, name, versions[name]) if name in versions else []
+
+    def groups(self, *names: str) -> Iterator[list[str]]:
+        """Yield the partitions that any of these tables has rows of, in groups of about `GROUP_BYTES`."""
+        versions, sizes = self.release["tables"], Counter[str]()
+        for name in names:
+            if name in versions:
+                sizes.update(dict(lake.partition_sizes(self.tables.root, name, versions[name])))
+        return lake.group_partitions(sorted(sizes.items()), rows=GROUP_BYTES)
 
     def digest_lanes(self) -> tuple[int, ...]:
         """Return the lanes of all items, as the lake really holds them, summed."""

@@ -339,7 +339,7 @@ RESERVED_KINDS: Final = (
     "overlap", "burden", "redundancy", "coverage", "report_counts", "scope_counts", "suspected",
     "derivable", "derivable_from", "overlap_reporters",
     "history", "facts", "reported_twice", "observations_wide",
-    "mart", "sync", "progress", "periods", "reporting_units",
+    "mart", "sync", "progress", "periods", "reporting_units", "withheld_counts",
 )  # fmt: skip
 RESERVED_FIELDS: Final = (
     "submission_id", "contract", "obligation", "sender", "reported_by", "row", "rows", "row_keys", "column", "original",

@@ -6,6 +6,8 @@ from typing import Final
 
 import polars as pl
 
+from flows.disclosure.small_counts import SmallCounts
+from flows.disclosure.withheld import without_small_counts
 from flows.installation import Installation
 from flows.published_tables import (
     PublishedTables,
@@ -25,7 +27,7 @@ LOADED_BYTES: Final = 32 * 2**20
 
 
 class ReleaseRows:
-    """What a release publishes, table by table."""
+    """What a release publishes, table by table, without small counts."""
 
     def __init__(self, installation: Installation, release: Release) -> None:
         """Take a release; nothing is read yet."""
@@ -45,15 +47,22 @@ class ReleaseRows:
 
     def rows(self, name: str, partitions: list[str] | None = None) -> pl.LazyFrame:
         """Return the rows of a published table, all or those of some partitions, lazily."""
-        return self._tables[name].live(name, partitions)
+        return without_small_counts(self._tables[name].live(name, partitions), name, self.small)
+
+    @cached_property
+    def small(self) -> SmallCounts:
+        """The small counts of the release, and what would give them away."""
+        return SmallCounts(self.installation, self.release)
 
     def changed_items(self, group: Group, since: int) -> pl.LazyFrame:
         """Return item_id and partition of what the releases after `since` changed, lazily; an item may be repeated."""
         return self.rows(group.changes).filter(pl.col("release") > since).select("item_id", "partition")
 
-    def rows_since(self, name: str, since: int, partitions: list[str]) -> pl.LazyFrame:
-        """Return the rows of these partitions that the releases after `since` wrote, lazily."""
-        return self.rows(name, partitions).filter(pl.col("release") > since)
+    def rows_since(self, name: str, since: int, partitions: list[str], items: pl.Series) -> pl.LazyFrame:
+        """Return the rows of these partitions that the releases after `since` wrote, or that are of these items."""
+        is_new = pl.col("release") > since
+        is_wanted = is_new | pl.col("item_id").is_in(items.implode()) if items.len() else is_new
+        return self.rows(name, partitions).filter(is_wanted)
 
     def releases(self, since: int = 0) -> pl.DataFrame:
         """Return the table `releases`: those after `since`, up to this one."""

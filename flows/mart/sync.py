@@ -19,8 +19,8 @@ from infra.mart.connection import MartAddress, mart_connection, only_writer
 from infra.mart.copying import copy_frames, copy_lazy
 from infra.mart.ddl import create_reader, layout_of
 from infra.mart.dimensions import begin_noting, complete_dimensions
-from infra.mart.increment import replace_items, replace_whole
-from infra.mart.star import LOADING, STAR, Group
+from infra.mart.increment import replace_items, replace_whole, withhold_otherwise
+from infra.mart.star import LOADING, OBSERVATIONS, STAR, Group
 from infra.mart.state import MartState, identity_of, read_state, write_state
 from infra.mart.views import known_views, replace_views, views_of_others
 from schemas.errors import MartMisfitError, StoreError
@@ -60,7 +60,7 @@ def sync(
     """
     release = find_release(installation, number)
     rows = ReleaseRows(installation, release)
-    target = _state_of(release, layout_of(rows.star))
+    target = _state_of(release, layout_of(rows.star, rows.small.least))
     with mart_connection(address) as connection, only_writer(connection):
         held = read_state(connection, STAR)
         if target.same_as(held):
@@ -112,6 +112,9 @@ def _load(
     if "releases" not in done:
         with loading.load_part(connection, "releases") as cursor:
             copied += _copy_releases(cursor, rows)
+    if "withheld_counts" not in done:
+        with loading.load_part(connection, "withheld_counts") as cursor:
+            copied += copy_frames(cursor, "withheld_counts", rows.small.items.columns, [rows.small.items])
     for step in loading.finish_load(connection, star, done, rows.submissions):
         progress(step)
     _refuse_miscount(connection, rows)
@@ -137,15 +140,18 @@ def _update(
     """Bring the mart to the release in one transaction; `MartMisfitError` if it is not what it should be before."""
     import psycopg
 
-    star, since = rows.star, held.release
+    star, since, copied = rows.star, held.release, 0
     progress(f"from release {since} to {target.release}")
     try:
         with views_of_others(), loading.transaction_in(connection, STAR) as cursor:
             cursor.execute("SET LOCAL random_page_cost = 1.1")  # few rows of large tables, by their indices
             begin_noting(cursor)
             written = {n for n in star.published if held.tables.get(n) != target.tables.get(n)}
-            groups = [group for group in star.groups if written & {*group.replaced, *group.added_to}]
-            copied = sum(_replace_changed(cursor, rows, group, since) for group in groups)
+            again = withhold_otherwise(cursor, rows.small.items)
+            for group in star.groups:
+                own = again if group == OBSERVATIONS else again.clear()
+                if own.height or written & {*group.replaced, *group.added_to}:
+                    copied += _replace_changed(cursor, rows, group, since, own)
             rewritten = [name for name in star.whole if name in written]
             copied += sum(replace_whole(cursor, star, name, rows.rows(name)) for name in rewritten)
             copied += _copy_releases(cursor, rows, since)
@@ -160,16 +166,20 @@ def _update(
     return MartSync("updated", target.release, copied)
 
 
-def _replace_changed(cursor: "Cursor[Any]", rows: ReleaseRows, group: Group, since: int) -> int:
+def _replace_changed(cursor: "Cursor[Any]", rows: ReleaseRows, group: Group, since: int, again: pl.DataFrame) -> int:
+    """Replace what changed since a release, and these items, of which other values are withheld by now."""
     changed = rows.changed_items(group, since)
     count, partitions = changed.select(pl.len(), pl.col("partition").unique().implode()).collect().row(0)
     known = rows.release["counts"].get("items" if group.items == "observations" else group.items, 0)
+    count += again.height
     if count > max(FEW_ITEMS, MOST_CHANGED * known):
         raise MartMisfitError(f"{count} of {known} items changed")
-    gained = {name: sorted(partitions) for name in (*group.replaced, *group.added_to)}
+    touched = sorted({*partitions, *again["partition"]})
+    gained = dict.fromkeys((*group.replaced, *group.added_to), touched)
     gained |= {name: ["all"] for name in group.added_to if name != group.changes}
+    ids = (changed.select("item_id"), again.select("item_id"))
     return replace_items(
-        cursor, rows.star, group, changed.select("item_id"), lambda name: rows.rows_since(name, since, gained[name])
+        cursor, rows.star, group, ids, lambda name: rows.rows_since(name, since, gained[name], again["item_id"])
     )
 
 

@@ -1,30 +1,27 @@
 """The rows of each table of a package, a few months at a time."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
 
 import polars as pl
 
-from flows.installation import Installation
-from flows.package.history import describe_items, history_rows
-from flows.package.withheld import (
+from flows.disclosure.small_counts import SmallCounts
+from flows.disclosure.withheld import (
+    FORMER,
     VALUE_COLUMNS,
     closed_items,
     confidential_items,
     former_confidential_items,
-    read_limits,
-    small_items,
     without_concepts,
-    without_small,
+    without_small_counts,
     without_values,
 )
+from flows.installation import Installation
+from flows.package.history import describe_items, history_rows
 from flows.published_tables import PublishedTables, released_tables, tables_of_overlap, tables_that_describe
 from flows.releases import files_behind
-from infra.lake import delta as lake
 from infra.ledger import releases as ledger_releases
 from infra.ledger.erasures import oldest_readable_release
 from infra.ledger.releases import Release
@@ -32,9 +29,6 @@ from infra.ledger.submissions import read_rejects, read_submissions
 from schemas.claims import REASONS, frame_schema
 from schemas.package_tables import PUBLISHED_REJECT, PUBLISHED_RELEASE, PackageTable
 from transforms.package.disclosure import Disclosure, disclosure_of
-
-GROUP_BYTES: Final = 16 * 2**20
-"""Bytes of the lake's files whose rows are read at a time; a larger month is read by itself."""
 
 
 @dataclass
@@ -71,13 +65,13 @@ class PackageRows:
         published, engine = self.published["observations"], self.installation.engine
         known = ledger_releases.read_releases(engine)["release"].to_list()  # oldest first
         since = max(oldest_readable_release(engine), known[0])
-        for months in self._groups(published, "observations", "changes"):
+        for months in published.groups("observations", "changes"):
             yield self._shown(history_rows(published, months, since), "history", months)
 
     def _published(self, name: str) -> Iterator[pl.DataFrame]:
         published = self.published[name]
         columns = [column.name for column in published.tables.published[name]]
-        for months in self._groups(published, name):
+        for months in published.groups(name):
             rows = published.live(name, months).select(columns)
             if name == f"{published.tables.prefix}changes":
                 rows = rows.filter(pl.col("release") == self.release["release"])
@@ -86,34 +80,27 @@ class PackageRows:
                 self.breakdowns.append(frame["breakdown"].unique())
             yield self._shown(frame, name, months) if name in VALUE_COLUMNS else frame
 
-    def _groups(self, published: PublishedTables, *names: str) -> Iterator[list[str]]:
-        """Yield the months that any of these tables has rows of, a few at a time."""
-        versions, root = self.release["tables"], published.tables.root
-        sizes: Counter[str] = Counter()
-        for name in names:
-            if name in versions:
-                sizes.update(dict(lake.partition_sizes(root, name, versions[name])))
-        return lake.group_partitions(sorted(sizes.items()), rows=GROUP_BYTES)
-
     def _shown(self, rows: pl.DataFrame, table: str, months: list[str]) -> pl.DataFrame:
         """Return rows of a table of observations without the values that a package may not have."""
-        published, limits = self.published["observations"], self._limits
-        hidden = [small_items(published, months, limits), closed_items(published, months, self._disclosure)]
-        if table in {"changes", "history"}:
+        published, closed = self.published["observations"], self._closed_concepts
+        rows = without_small_counts(rows, table, self.small)
+        hidden = [closed_items(published, months, self._disclosure)]
+        if table in FORMER:
             hidden.append(confidential_items(published, months))
-        if table == "changes" and (limits or self._closed_concepts):
+        if table == "changes" and closed:
             concepts = describe_items(published, months, rows["item_id"].unique()).select("item_id", "concept")
             described = rows.join(concepts, on="item_id", how="left", maintain_order="left")
-            rows = self._open(described, table).select(rows.columns)
+            rows = without_concepts(described, table, closed).select(rows.columns)
         if table == "history":
             hidden.append(former_confidential_items(published, months, rows))
-            rows = self._open(rows, table)
+            rows = without_concepts(rows, table, closed)
         every = pl.concat(hidden)
         return without_values(rows, table, every) if every.len() else rows
 
-    def _open(self, rows: pl.DataFrame, table: str) -> pl.DataFrame:
-        """Return rows of former values, which may be those of any claim, without what not everybody may see."""
-        return without_concepts(without_small(rows, table, self._limits), table, self._closed_concepts)
+    @cached_property
+    def small(self) -> SmallCounts:
+        """The small counts of the release, and what would give them away."""
+        return SmallCounts(self.installation, self.release)
 
     @cached_property
     def _disclosure(self) -> Disclosure:
@@ -124,10 +111,6 @@ class PackageRows:
         contracts = [self.installation.contracts[name] for name in self._disclosure.closed]
         stated = {claim.concept for contract in contracts for claim in contract.claims}
         return sorted(stated | {concept for _, concept in self._disclosure.personal})
-
-    @cached_property
-    def _limits(self) -> dict[str, int]:
-        return read_limits(self.published["concepts"])
 
     @cached_property
     def _of_ledger(self) -> dict[str, Callable[[], pl.DataFrame]]:

@@ -12,6 +12,7 @@ from infra.lake import delta as lake
 from infra.lake.item_tables import observation_tables
 from infra.ledger import backfills as ledger_backfills
 from infra.ledger import submissions as ledger_submissions
+from infra.ledger.releases import Release
 from schemas.errors import UsageError
 from transforms.observations.confidentiality import CONFIDENTIAL, without_confidential
 from transforms.observations.corrections import STATED
@@ -37,8 +38,8 @@ def explain_observation(
 ) -> ObservationStory:
     """Return the story of an item: every claim, the cell it came from, what joins it, why this value is published.
 
-    confidential: with the values of claims that their senders marked as confidential. Raises `UsageError` if no release
-    knows the item.
+    confidential: with the values of claims that their senders marked as confidential, and with small counts. Raises
+    `UsageError` if no release knows the item.
     """
     release = find_release(installation, number)
     mine = pl.col("item_id") == item_id
@@ -61,9 +62,26 @@ def explain_observation(
     rows = claims.join(readings, on=["submission_id", "batch"]).join(files.drop("batch"), on="submission_id")
     if rows.is_empty():  # the claims are of a reading that the release does not have: an older or an unpublished one
         rows = claims.join(files.with_columns(in_release=pl.lit(False)), on=["submission_id", "batch"])
-    if not confidential:
-        rows = rows.with_columns(without_confidential("value", "decimals", "original"))
-    return _story(found, sources, conflicts, rows)
+    if confidential:
+        return _story(found, sources, conflicts, rows)
+    rows = rows.with_columns(without_confidential("value", "decimals", "original"))
+    story = _story(found, sources, conflicts, rows)
+    return _without_counts(story) if _is_small_count(installation, release, rows) else story
+
+
+def _is_small_count(installation: Installation, release: Release, claims: pl.DataFrame) -> bool:
+    """Return whether an item is a count below the least of its concept, was once, or would give such away."""
+    if all(concept.suppress_below is None for concept in installation.vocabulary.concepts.values()):
+        return False
+    from flows.disclosure.small_counts import SmallCounts  # most vocabularies state no least count
+
+    return claims["item_id"][0] in SmallCounts(installation, release).ever
+
+
+def _without_counts(story: ObservationStory) -> ObservationStory:
+    unknown = dict.fromkeys(("value", "decimals", "original"))
+    observation = None if story.observation is None else {**story.observation, "value": None, "decimals": None}
+    return ObservationStory(observation, [claim | unknown for claim in story.claims], f"{story.why} {WHY_SMALL}")
 
 
 def _story(found: pl.DataFrame, sources: pl.DataFrame, conflicts: pl.DataFrame, rows: pl.DataFrame) -> ObservationStory:
@@ -133,6 +151,8 @@ DECISION_TEXTS: Final[dict[DecidingBranch, str]] = {
 
 
 WHY_WITHHELD: Final = "The value is withheld: only claims that their senders marked as confidential state it."
+
+WHY_SMALL: Final = "No value is shown: it is below the least count of its concept, was once, or would give such away."
 
 
 def decision_text(decided: DecidedItem) -> str:

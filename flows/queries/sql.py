@@ -26,6 +26,8 @@ LEDGER_TABLES: Final[dict[str, Callable[..., pl.DataFrame]]] = {
     "record_warnings": read_record_warnings,
 }
 """The ledger's tables that a query sees, each with the function that reads all of it."""
+WITH_COUNTS: Final = ("observations", "sources", "conflicts", "changes", "derivable")
+"""The tables that have values of observations."""
 AT_RELEASE: Final = re.compile(r"\b(\w+)_at_([1-9][0-9]{0,8})\b")
 """How a query names the table of another release."""
 WITH_VERDICTS: Final = {"suspected"}
@@ -40,8 +42,9 @@ def query(
     """Run one SELECT (DuckDB) over the tables of a release, the current one by default, and the `LEDGER_TABLES`.
 
     `TABLE_at_N` is a table as release N had it, so that one query compares releases. Tables of overlap
-    (`OVERLAP_TABLES`) that the release does not have are computed when they are asked for. With
-    `confidential` there is the table `confidential_claims` too. The query sees nothing else of the machine, and has the
+    (`OVERLAP_TABLES`) that the release does not have are computed when they are asked for. Counts below the least of
+    their concept, and what would give them away, are null unless `confidential` is asked for; then there is the table
+    `confidential_claims` too. The query sees nothing else of the machine, and has the
     limits of `Settings.query`. Raises `UsageError` with DuckDB's message or the limit, `StoreError` for a table that
     cannot be read.
     """
@@ -55,9 +58,29 @@ def query(
         frames |= {name: overlap_table(installation, release, name) for name in computed}
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
+    withholding = not confidential and asks_for_counts(installation, sql)
     seen = ReleaseTables(release["tables"], _published(installation, release, WITH_VERDICTS), frames)
     names = {name for tables in seen.items for name in tables.published} | WITH_VERDICTS
-    return query_release([seen, *_other_releases(installation, sql, names)], sql, installation.settings.query)
+    releases = [(seen, release), *_other_releases(installation, sql, names)]
+    shown = [without_counts(installation, sql, *each) if withholding else each[0] for each in releases]
+    return query_release(shown, sql, installation.settings.query)
+
+
+def asks_for_counts(installation: Installation, sql: str) -> bool:
+    """Return whether a query may read counts of which the vocabulary states the least that is shown."""
+    has_least = any(concept.suppress_below is not None for concept in installation.vocabulary.concepts.values())
+    return has_least and any(table in sql.lower() for table in WITH_COUNTS)
+
+
+def without_counts(installation: Installation, sql: str, tables: ReleaseTables, release: Release) -> ReleaseTables:
+    """Return the tables of a release as a query sees them without the right to what is confidential."""
+    from flows.disclosure.small_counts import SmallCounts  # most vocabularies state no least count
+    from flows.disclosure.withheld import withheld_in, without_small_counts
+
+    small = SmallCounts(installation, release)
+    frames = {name: without_small_counts(frame, name, small) for name, frame in tables.frames.items()}
+    found = {name: withheld_in(name, small) for name in WITH_COUNTS if f"{name}{tables.suffix}" in sql.lower()}
+    return replace(tables, frames=frames, withheld={name: one for name, one in found.items() if one is not None})
 
 
 def _published(installation: Installation, release: Release, without: Collection[str] = ()) -> list[ItemTables]:
@@ -70,12 +93,14 @@ def _published(installation: Installation, release: Release, without: Collection
     return published
 
 
-def _other_releases(installation: Installation, sql: str, names: Collection[str]) -> Iterator[ReleaseTables]:
+def _other_releases(
+    installation: Installation, sql: str, names: Collection[str]
+) -> Iterator[tuple[ReleaseTables, Release]]:
     """Yield the tables of the releases of which a query names one (`TABLE_at_N`); `UsageError` if there is none."""
     found = AT_RELEASE.findall(sql.lower())
     for number in sorted({int(digits) for name, digits in found if name in names}):
         release = find_release(installation, number)
-        yield ReleaseTables(release["tables"], _published(installation, release), {}, f"_at_{number}")
+        yield ReleaseTables(release["tables"], _published(installation, release), {}, f"_at_{number}"), release
 
 
 def confidential_claims(installation: Installation, release: Release) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from flows.disclosure.small_counts import SmallCounts
+from flows.disclosure.withheld import without_small_counts
 from flows.installation import Installation
 from flows.published_tables import PublishedTables, kinds_of, released_tables, tables_of_overlap, tables_that_describe
 from flows.releases import files_behind
@@ -32,7 +34,8 @@ def export_release(installation: Installation, release: Release, to: Path | None
     """Write a release's tables as `<table>/<month>.parquet` and `release.json`, all or nothing; return the folder.
 
     The tables of a record kind are `<table>/all.parquet`, and so is `submissions`, the deliveries behind the release. A
-    table without rows is one file without rows, so that all can be read alike. The metadata of each file names release,
+    table without rows is one file without rows, so that all can be read alike. Counts below the least of their concept,
+    and what would give them away, are withheld. The metadata of each file names release,
     digest and table, and describes its columns. An earlier export is replaced; `UsageError` for a folder that holds
     anything else.
     """
@@ -40,12 +43,12 @@ def export_release(installation: Installation, release: Release, to: Path | None
     if folder.exists() and not (folder / "release.json").exists():
         raise UsageError(f"{folder} already exists and holds no release: name a new folder, `--to {folder}/release`")
     kinds = kinds_of(installation, release)
-    description = describe(release, kinds)
+    description, small = describe(release, kinds), SmallCounts(installation, release)
     with atomic_folder(folder) as temporary:
         others = (tables_of_overlap(installation, release), tables_that_describe(installation, release))
         for published in (*released_tables(installation, release), *others):
             for name in published.tables.published:
-                _write_table(published, name, temporary / name, _metadata(description, name))
+                _write_table(published, name, small, temporary / name, _metadata(description, name))
         (temporary / "submissions").mkdir()
         file = temporary / "submissions" / f"{SINGLE_PARTITION}.parquet"
         write_parquet(files_behind(installation, release), file, _metadata(description, "submissions"))
@@ -72,11 +75,13 @@ def _metadata(description: dict[str, Any], table: str) -> dict[str, str]:
     return {f"engang.{name}": text for name, text in texts.items()}
 
 
-def _write_table(published: PublishedTables, name: str, folder: Path, metadata: dict[str, str]) -> None:
+def _write_table(
+    published: PublishedTables, name: str, small: SmallCounts, folder: Path, metadata: dict[str, str]
+) -> None:
     folder.mkdir()
     tables, number = published.tables, published.release["release"]
     for partition in published.partitions(name):
-        rows = published.live(name, [partition])
+        rows = without_small_counts(published.live(name, [partition]), name, small)
         if name == f"{tables.prefix}changes":
             rows = rows.filter(pl.col("release") == number)
         if partition == SINGLE_PARTITION and any(c.name == "item_id" for c in tables.published[name]):

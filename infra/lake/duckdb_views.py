@@ -3,7 +3,7 @@
 import pickle  # to a process of our own
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -27,13 +27,15 @@ _SQL_TYPES: Final[Mapping[object, str]] = {
 class ReleaseTables:
     """The tables that a query sees: those published of observations and kinds, by version, and frames by name.
 
-    suffix: what follows their names in the query, where it reads several releases.
+    suffix: what follows their names in the query, where it reads several releases. withheld: table -> the items of
+    which its rows have other values: column -> what it has instead, null or a text.
     """
 
     versions: dict[str, int]
     items: Iterable[ItemTables]
     frames: Mapping[str, pl.DataFrame]
     suffix: str = ""
+    withheld: Mapping[str, tuple[pl.Series, Mapping[str, str | None]]] = field(default_factory=dict)
 
 
 def query_release(releases: Iterable[ReleaseTables], sql: str, limits: QueryLimits) -> pl.DataFrame:
@@ -80,6 +82,8 @@ class View:
     stored: Collection[str]
     retired: str | None
     """Name of the registered table of item_id and _until, if rows of this table are retired."""
+    withheld: tuple[str, Mapping[str, str | None]] | None = None
+    """Name of the registered table of the items with other values, and these by column."""
 
 
 def _request(views: list[View]) -> dict[str, Any]:
@@ -103,7 +107,7 @@ def _views(tables: ItemTables, release: ReleaseTables, words: set[str]) -> Prepa
     opened = asked & versions.keys() & tables.published.keys()
     registered = f"_retired_{tables.items}{suffix}"
     retired = tables.retired(versions) if opened & tables.replaced.keys() else None
-    views = []
+    views, frames = [], {} if retired is None else {registered: retired.select("_until", item_id="id")}
     for name, columns in tables.published.items():
         stored: Collection[str] = {c.name for c in columns}
         source = None
@@ -111,8 +115,13 @@ def _views(tables: ItemTables, release: ReleaseTables, words: set[str]) -> Prepa
             stored, mixed = _stored_columns(tables, name, versions[name])
             source = _source((tables.root, name, versions[name]), f"_lake_{name}{suffix}", mixed=mixed)
         overlay = registered if retired is not None and retired.height and name in tables.replaced else None
-        views.append(View(f"{name}{suffix}", columns, source, stored, overlay))
-    return PreparedViews(views, {} if retired is None else {registered: retired.select("_until", item_id="id")})
+        withheld = None
+        if source is not None and name in release.withheld:
+            items, instead = release.withheld[name]
+            withheld = (f"_withheld_{name}{suffix}", instead)
+            frames[withheld[0]] = pl.DataFrame({"item_id": items})
+        views.append(View(f"{name}{suffix}", columns, source, stored, overlay, withheld))
+    return PreparedViews(views, frames)
 
 
 def _stored_columns(tables: ItemTables, name: str, version: int) -> tuple[Collection[str], bool]:
@@ -143,11 +152,26 @@ def _create_view(view: View) -> str:
     nulls = {c.name: f"NULL::{_sql_type(c.dtype)} AS {_quote_name(c.name)}" for c in view.columns}
     if view.source is None:
         return f"CREATE VIEW {_quote_name(view.name)} AS SELECT {', '.join(nulls.values())} WHERE false"
-    columns = ", ".join(_quote_name(name) if name in view.stored else null for name, null in nulls.items())
+    found = {name: _quote_name(name) if name in view.stored else null for name, null in nulls.items()}
+    columns = ", ".join((found | _withheld_columns(view)).values())
     sql = f"SELECT {columns} FROM {view.source.sql}"  # noqa: S608  our own file and column names
     if view.retired:
         sql += f" LEFT JOIN {_quote_name(view.retired)} USING (item_id) WHERE release >= coalesce(_until, 0)"
     return f"CREATE VIEW {_quote_name(view.name)} AS {sql}"
+
+
+def _withheld_columns(view: View) -> dict[str, str]:
+    """Return the columns that have other values of some items, as SQL."""
+    if view.withheld is None:
+        return {}
+    table, instead = view.withheld
+    is_one = f"item_id IN (SELECT item_id FROM {_quote_name(table)})"  # noqa: S608  our own names
+    texts = {name: "NULL" if text is None else _quote_text(text) for name, text in instead.items()}
+    return {
+        name: f"CASE WHEN {is_one} THEN {text} ELSE {_quote_name(name)} END AS {_quote_name(name)}"
+        for name, text in texts.items()
+        if name in view.stored
+    }
 
 
 def _sql_type(dtype: pl.DataType | DataTypeClass) -> str:

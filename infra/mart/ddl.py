@@ -49,10 +49,14 @@ def create_foreign_keys(star: Star) -> str:
     return _script(AddConstraint(key) for table in star.metadata.sorted_tables for key in _foreign_keys(table))
 
 
-def layout_of(star: Star) -> str:
-    """Return the digest of all that makes the tables: a mart of another layout is loaded from nothing."""
+def layout_of(star: Star, least: Mapping[str, int]) -> str:
+    """Return the digest of all that makes the tables: a mart of another layout is loaded from nothing.
+
+    least: concept -> its least count. With another one other values are withheld.
+    """
     tables = star.metadata.sorted_tables
-    text = [create_tables(star), *map(create_keys, tables), create_foreign_keys(star)]
+    counts = [f"{concept} {count}" for concept, count in sorted(least.items())]
+    text = [create_tables(star), *map(create_keys, tables), create_foreign_keys(star), *counts]
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from infra.mart.copying import copy_lazy
+from infra.mart.copying import copy_frames, copy_lazy
 from infra.mart.ddl import quoted
 from infra.mart.dimensions import ITEM_KEYS, SOURCE_KEYS, note_items, note_rewritten, note_sources
 from infra.mart.star import OBSERVATIONS, Group, Star
@@ -17,15 +17,40 @@ _CHANGED: Final = "_changed"
 _NOTED: Final = "_noted"
 
 
+def withhold_otherwise(cursor: "Cursor[Any]", counts: pl.DataFrame) -> pl.DataFrame:
+    """Write which values are withheld; return item_id and partition of the items of which that differs from before.
+
+    counts: item_id, partition, is_current, as `withheld_counts` has them.
+    """
+    names = list(counts.columns)
+    cursor.execute(f"SELECT {', '.join(names)} FROM withheld_counts".encode())  # noqa: S608  names of ours
+    before = pl.DataFrame(cursor.fetchall(), schema=counts.schema, orient="row")
+    both = pl.concat([before, counts]).unique(names, keep="none")
+    differing = both.select("item_id", "partition").unique()
+    if differing.height:
+        cursor.execute("DELETE FROM withheld_counts")
+        copy_frames(cursor, "withheld_counts", names, [counts])
+    return differing
+
+
 def replace_items(
-    cursor: "Cursor[Any]", star: Star, group: Group, ids: pl.LazyFrame, rows: Callable[[str], pl.LazyFrame]
+    cursor: "Cursor[Any]",
+    star: Star,
+    group: Group,
+    ids: tuple[pl.LazyFrame, pl.DataFrame],
+    rows: Callable[[str], pl.LazyFrame],
 ) -> int:
     """Replace the rows of the items that changed, and add those of the tables that only grow; return how many came.
 
-    ids: item_id of all items that any release since then changed. rows: what a table has gained since.
+    ids: item_id of all items that any release since then changed, and of those of which earlier changes are replaced
+    too. rows: what a table has gained since, and its rows of the latter.
     """
+    changed, again = ids
     cursor.execute(b"CREATE TEMPORARY TABLE _ids (item_id text) ON COMMIT DROP")
-    copy_lazy(cursor, "_ids", ["item_id"], ids)
+    if again.height:
+        copy_frames(cursor, "_ids", ["item_id"], [again])
+        cursor.execute(f"DELETE FROM {quoted(group.changes)} WHERE item_id IN (SELECT item_id FROM _ids)".encode())  # noqa: S608
+    copy_lazy(cursor, "_ids", ["item_id"], changed)
     cursor.execute(
         f"CREATE TEMPORARY TABLE {_CHANGED} ON COMMIT DROP AS SELECT DISTINCT item_id FROM _ids; "  # noqa: S608
         f"DROP TABLE _ids; ANALYZE {_CHANGED}".encode()

@@ -3,7 +3,7 @@
 Every published table has its own name and all its columns. Three of them are dimensions (`concepts`, `obligations`,
 `units`); what facts name and they do not describe (a provisional unit, a concept that the vocabulary has dropped) gets
 a row too, with `described` false, so that each foreign key holds. `reporting_units`, `periods`, `submissions` and
-`releases` are dimensions that only the mart has.
+`releases` are dimensions that only the mart has; `withheld_counts` lists what it withholds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,9 +72,14 @@ RELEASE_COLUMNS: Final = (
     Column("digest", pl.String, "The digest of its content"),
     Column("counts", pl.String, "What it counts"),
 )
+WITHHELD_COLUMNS: Final = (
+    Column("item_id", pl.String, "An item whose count is too small, or was, or would give one away"),
+    Column("partition", pl.String, "Month of its period's first day, YYYY-MM"),
+    Column("is_current", pl.Boolean, "Whether its value is withheld; of all items here former values are"),
+)  # fmt: skip
 DERIVED_TABLES: Final = {
     "reporting_units": REPORTING_UNIT_COLUMNS, "periods": PERIOD_COLUMNS, "submissions": EXPORTED_SUBMISSION,
-    "releases": RELEASE_COLUMNS,
+    "releases": RELEASE_COLUMNS, "withheld_counts": WITHHELD_COLUMNS,
 }  # fmt: skip
 """The dimensions that a release has no table of."""
 
@@ -91,6 +96,7 @@ _ABOUT: Final = {
     "periods": "Every period that an observation is about",
     "submissions": "The deliveries that the sources name",
     "releases": "The releases up to the one that the mart holds",
+    "withheld_counts": "The items whose values are withheld for the least count of a concept",
     "overlap": "How many items two obligations both ask for",
     "overlap_reporters": "How many items two reporters both state",
     "burden": "What reports cost, and the part of it spent on figures that another obligation has",
@@ -128,6 +134,7 @@ _KEYS: Final = {
     "periods": Keys(_PERIOD_KEY),
     "submissions": Keys(("submission_id",)),
     "releases": Keys(("release",)),
+    "withheld_counts": Keys(("item_id",)),
 }
 PRIMARY_OF: Final = {name: keys.primary for name, keys in _KEYS.items()}
 

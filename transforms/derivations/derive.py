@@ -14,13 +14,11 @@ import polars as pl
 from schemas.claims import VALUE, VALUE_DIGITS
 from schemas.concepts import Vocabulary
 from schemas.overlap import DERIVABLE, DERIVABLE_FROM
-from transforms.derivations.roll_ups import ITEM_IDENTITY, deriving_concepts, parts_of_wholes
+from transforms.derivations.roll_ups import ITEM_IDENTITY, MOST_ROUNDS, deriving_concepts, parts_of_wholes
 from transforms.identity import item_id
 from transforms.observations.agreement import bounds, sum_slack
 from transforms.observations.confidentiality import CONFIDENTIAL
 
-MOST_ROUNDS: Final = 6
-"""Roll-ups of roll-ups: units, periods, codes and sums of concepts, each once, end before."""
 _BY: Final = ("item_id", "rule")
 
 

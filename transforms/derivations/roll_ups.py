@@ -17,20 +17,25 @@ ITEM_IDENTITY: Final = tuple(column.name for column in IDENTITY)
 MONTHS: Final = {"month": 1, "quarter": 3}
 """How many months a part of a longer period has."""
 YEAR_MONTHS: Final = 12
+MOST_ROUNDS: Final = 6
+"""Roll-ups of roll-ups: units, periods, codes and sums of concepts, each once, end before."""
 
 
-def parts_of_wholes(items: pl.DataFrame, vocabulary: Vocabulary, wholes: pl.DataFrame) -> pl.DataFrame:
+def parts_of_wholes(
+    items: pl.DataFrame, vocabulary: Vocabulary, wholes: pl.DataFrame, *, of_any: bool = False
+) -> pl.DataFrame:
     """Return the parts of every whole that the vocabulary's derivations give from these items.
 
     items: item_id and the columns of `ITEM_IDENTITY`. wholes: `transforms.derivations.wholes.WHOLES`. Columns: those of
     `ITEM_IDENTITY`, of the whole; rule (String), needed (UInt32, how many parts the whole has), part (String, the id
-    of an item).
+    of an item). of_any: the breakdowns and periods that make a whole where somebody reports it are those of any
+    concept, not of its own alone.
     """
     found = [
         _with_rule(frame, rule_of(derivation))
         for name, concept in vocabulary.concepts.items()
         for derivation in concept.derives
-        for frame in _parts(items, name, derivation, (vocabulary, wholes))
+        for frame in _parts(items, name, derivation, (vocabulary, wholes), of_any=of_any)
     ]
     return pl.concat([_with_rule(_rows(items.clear(), needed=0), ""), *found])
 
@@ -60,7 +65,7 @@ def deriving_concepts(vocabulary: Vocabulary, wanted: Collection[str] | None = N
 
 
 def _parts(
-    items: pl.DataFrame, concept: str, derivation: Derivation, context: tuple[Vocabulary, pl.DataFrame]
+    items: pl.DataFrame, concept: str, derivation: Derivation, context: tuple[Vocabulary, pl.DataFrame], *, of_any: bool
 ) -> Iterator[pl.DataFrame]:
     """Yield the parts of one derivation's wholes: the columns of `ITEM_IDENTITY`, needed, part."""
     vocabulary, wholes = context
@@ -72,10 +77,11 @@ def _parts(
     own = items.filter(pl.col("concept") == concept)
     if own.is_empty():
         return
+    reported = items if of_any else own
     if derivation.over:
-        yield _over_codes(own, derivation, vocabulary)
+        yield _over_codes(own, derivation, vocabulary, reported)
     elif derivation.periods:
-        yield _over_periods(own, MONTHS[derivation.periods])
+        yield _over_periods(own, MONTHS[derivation.periods], reported)
     else:
         higher = wholes.filter(pl.col("kind") == derivation.units).select("unit_id", "whole", "period_start", "parts")
         placed = own.join(higher, on=["unit_id", "period_start"]).with_columns(unit_id="whole")
@@ -91,7 +97,9 @@ def _with_rule(rows: pl.DataFrame, rule: str) -> pl.DataFrame:
     return rows.with_columns(rule=pl.lit(rule))
 
 
-def _over_codes(own: pl.DataFrame, derivation: Derivation, vocabulary: Vocabulary) -> pl.DataFrame:
+def _over_codes(
+    own: pl.DataFrame, derivation: Derivation, vocabulary: Vocabulary, reported: pl.DataFrame
+) -> pl.DataFrame:
     """Return the parts of the item of a dimension's total, and of the item without the dimension.
 
     Of a dimension with a total the item without it counts only where somebody reports such items.
@@ -99,9 +107,9 @@ def _over_codes(own: pl.DataFrame, derivation: Derivation, vocabulary: Vocabular
     name = derivation.over or ""
     dimension = vocabulary.dimensions[name]
     codes = set(derivation.parts or dimension.codes) - {dimension.total}
-    texts = set(own["breakdown"].unique())
+    texts = set(reported["breakdown"].unique())
     pairs = []
-    for text in sorted(texts):
+    for text in sorted(own["breakdown"].unique()):
         breakdown: dict[str, str] = json.loads(text)
         if breakdown.get(name) in codes:
             without = _breakdown_text({key: code for key, code in breakdown.items() if key != name})
@@ -119,9 +127,9 @@ def _breakdown_text(breakdown: dict[str, str]) -> str:
     return json.dumps(breakdown, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _over_periods(own: pl.DataFrame, months: int) -> pl.DataFrame:
+def _over_periods(own: pl.DataFrame, months: int, reported: pl.DataFrame) -> pl.DataFrame:
     """Return the parts, of so many months each, of calendar years and of longer periods that somebody reports."""
-    spans = own.select("period_start", "period_end").unique()
+    spans = reported.select("period_start", "period_end").unique()
     length = (_month("period_end") - _month("period_start")).alias("months")
     whole_months = (pl.col("period_start").dt.day() == 1) & (pl.col("period_end").dt.day() == 1)
     measured = spans.filter(whole_months).with_columns(length)

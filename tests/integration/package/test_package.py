@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 from contextlib import chdir
 from dataclasses import replace
 from datetime import date, datetime
@@ -19,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from flows.disclosure.withheld import VALUE_COLUMNS, former_confidential_items
 from flows.package.publish import write_package
-from flows.package.withheld import VALUE_COLUMNS, former_confidential_items, without_small
 from flows.releases import find_release, read_table
 from infra.package.workbook import WorkbookSheet, write_workbook
 from schemas.claims import Column, frame_schema
@@ -29,9 +30,12 @@ from schemas.package_tables import COMMON_TABLES, package_tables
 from schemas.publication import Publication
 from tests.integration.package.conftest import PERSON, SECRET, SMALLEST, Packages
 from transforms.package.citation import NO_PUBLISHER
+from transforms.package.examples import R_EXAMPLE
 from transforms.package.people import csv_columns
 
 NAMES = {table.name for table in COMMON_TABLES}
+PACKAGED = {name: columns for name, columns in VALUE_COLUMNS.items() if name in NAMES}
+"""The tables of a package that have values of items."""
 
 
 def test_every_table_is_one_sorted_file_that_describes_itself(packages: Packages) -> None:
@@ -135,14 +139,12 @@ def test_no_small_count_is_in_a_package(packages: Packages) -> None:
     removed = pl.read_parquet(packages.root / "3" / "parquet" / "changes.parquet").filter(change="removed")
     assert removed["value_before"].to_list() == [None], "two persons were there once"
     for release in ("1", "2", "3"):
-        for name, columns in VALUE_COLUMNS.items():
+        for name, columns in PACKAGED.items():
             rows = pl.read_parquet(packages.root / release / "parquet" / f"{name}.parquet")
             numbers = rows.select(column for column in columns if rows.schema[column].is_decimal())
             assert not any((numbers[column] < SMALLEST).any() for column in numbers.columns), (release, name)
     sources = pl.read_parquet(packages.root / "2" / "parquet" / "sources.parquet")
     assert "2" not in sources["original"].to_list()
-    rows = pl.DataFrame({"concept": ["population", "births"], "value": [Decimal(3), Decimal(3)]})
-    assert without_small(rows, "history", {"population": SMALLEST})["value"].to_list() == [None, 3]
 
 
 def test_what_not_everybody_may_see_is_in_no_table(packages: Packages, tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_what_not_everybody_may_see_is_in_no_table(packages: Packages, tmp_path:
     closed = {name: contract.model_copy(update={"may_share": "none"}) for name, contract in contracts.items()}
     home = packages.home.with_presets(contracts=closed)
     write_package(home, find_release(home, 3), tmp_path / "closed")
-    for name, columns in VALUE_COLUMNS.items():
+    for name, columns in PACKAGED.items():
         rows = pl.read_parquet(tmp_path / "closed" / "parquet" / f"{name}.parquet").select(columns)
         assert rows.height or name == "conflicts"
         assert all(rows[column].null_count() == rows.height for column in columns), name
@@ -298,6 +300,17 @@ def test_the_examples_of_a_package_run(packages: Packages, capsys: pytest.Captur
     read_me = (packages.latest / "README.md").read_text()
     assert all(cell in read_me for cell in cells)
     assert "| `observations` | 4 | One published figure" in read_me
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is absent: apt-get install r-base-core")
+def test_the_example_in_r_runs(packages: Packages) -> None:
+    done = subprocess.run(
+        ["Rscript", "-e", R_EXAMPLE], cwd=packages.latest, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"population +single +\d", done.stdout), done.stdout
+    assert R_EXAMPLE in (packages.latest / "README.md").read_text()
 
 
 def test_who_publishes_may_be_unstated(packages: Packages, tmp_path: Path) -> None:

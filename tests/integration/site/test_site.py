@@ -24,7 +24,7 @@ from flows.monitoring.watch import announce_overdue
 from flows.pipeline import write_site_night
 from flows.release.publish import Night
 from flows.releases import find_release, read_table
-from flows.site import content
+from flows.site import content, months
 from flows.site.build import WrittenSite, write_site
 from flows.site.commands import PAGE_COMMANDS
 from flows.site.find import page_path
@@ -193,8 +193,8 @@ def test_what_is_too_long_is_cut_with_a_note(
     home: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content, "MOST_UNITS", 1)
-    monkeypatch.setattr(content, "MOST_CONFLICTS", 2)
-    monkeypatch.setattr(content, "MOST_TWICE", 1)
+    monkeypatch.setattr(months, "MOST_CONFLICTS", 2)
+    monkeypatch.setattr(months, "MOST_TWICE", 1)
     cut = write_site(home, to=tmp_path)
     assert [len(list((cut.folder / "en" / name).iterdir())) for name in ("units", "items")] == [1, 2]
     assert "1 of 2 are shown." in text_of(cut, "units.html")
