@@ -55,7 +55,7 @@ def nightly_command(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_WORKERS, help="Read deliveries in so many processes of this machine; needs engang[dask]."
+            min=1, max=MOST_WORKERS, help="Read deliveries in so many processes of this machine; needs the extra dask."
         ),
     ] = None,
     json: JsonOption = False,

@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, NamedTuple
@@ -26,6 +26,8 @@ from schemas.claims import Column, frame_schema
 from schemas.errors import StoreError
 
 PARTITION: Final = "partition"
+PARALLEL_WRITES: Final = 8
+"""Files that are written at once: each waits for an answer of S3."""
 
 
 class UncommittedFile(NamedTuple):
@@ -43,7 +45,9 @@ def write_uncommitted(
     """Write rows as files of a table, one a partition, durably and without a commit. A kind's table needs `columns`."""
     rows = frame.select(frame_schema(columns or delta.TABLES[name]).names())
     parts = rows.partition_by(PARTITION, as_dict=True, include_key=False, maintain_order=True)
-    return [_write(root, name, str(partition), part) for (partition,), part in sorted(parts.items())]
+    with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
+        written = [pool.submit(_write, root, name, str(partition), part) for (partition,), part in parts.items()]
+        return [file.result() for file in written]
 
 
 def _write(root: Place, name: str, partition: str, rows: pl.DataFrame) -> UncommittedFile:

@@ -7,6 +7,7 @@ A file is read in a child process within the same limits as everywhere.
 import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -23,6 +24,7 @@ from infra import telemetry
 from infra.lake.uncommitted import UncommittedFile, write_uncommitted
 from infra.settings import read_settings
 from infra.storage import landing
+from infra.storage.store import Content
 from schemas.contract import Contract
 from schemas.errors import EngangError, StoreError
 
@@ -95,8 +97,13 @@ def _read(task: BatchTask) -> WorkerAnswer:
 
 def _read_files(installation: Installation, contract: Contract, task: BatchTask) -> Reading:
     store = landing.open_store(installation.settings.landing)
-    notes = [landing.read_note(store, key) for key in task.notes]
-    files = [(note, landing.content(store, note.contract, note.sender, note.sha256, note.bytes)) for note in notes]
+
+    def landed(key: str) -> tuple[landing.Note, Content]:
+        note = landing.read_note(store, key)
+        return note, landing.content(store, note.contract, note.sender, note.sha256, note.bytes)
+
+    with ThreadPoolExecutor(landing.READ_AHEAD) as pool:  # each waits for two answers of S3
+        files = list(pool.map(landed, task.notes))
     reading = read_isolated(installation, contract, files)
     if CHANGED in reading.failures.values():
         raise StoreError(CHANGED)

@@ -18,6 +18,8 @@ from infra.cluster import cluster as dask_cluster
 from infra.lake import delta as lake
 from infra.lake.uncommitted import write_uncommitted
 from infra.ledger import submissions as ledger_submissions
+from infra.storage.landing import open_store
+from infra.storage.places import S3Place
 from schemas.errors import StoreAwayError, UsageError, WorkersLost
 from tests.support.cli_runner import engang
 from tests.support.cluster_deliveries import CallingCluster, delivered
@@ -59,6 +61,17 @@ def test_what_a_worker_reads_is_registered_as_what_this_process_reads(
     assert list((Path(str(home.settings.lake)) / "answers").iterdir()) == []
     assert found == read(delivered(tmp_path / "other", monkeypatch))
     assert len(found) == 7
+
+
+def test_workers_read_from_s3_and_write_to_it(tmp_path: Path, s3: S3Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGANG_S3_ENDPOINT", str(s3.endpoint))
+    monkeypatch.setenv("ENGANG_LANDING", str(s3 / "landing"))
+    monkeypatch.setenv("ENGANG_LAKE", str(s3 / "lake"))
+    cluster = CallingCluster()
+    with night_cluster.read_by(delivered(tmp_path / "home", monkeypatch), nullcontext(cluster)) as reading:
+        assert len(read(reading)) == 7
+        assert cluster.asked == 2
+        assert list(open_store(reading.settings.lake).listing("answers/")) == []
 
 
 def test_a_batch_that_ends_every_worker_is_read_by_the_night_itself(home: Installation) -> None:
