@@ -1,6 +1,7 @@
 """An installation opened: its settings, its ledger, its contracts and record kinds, its register of units."""
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ from schemas.errors import ContractError, UsageError
 from schemas.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from infra.cluster.cluster import Cluster
+    from infra.lake.uncommitted import Committer
     from schemas.concepts import Vocabulary
     from schemas.contract import Contract
     from schemas.kind import Kind
@@ -47,6 +50,14 @@ class Installation:
     settings: Settings
     engine: sa.Engine
     presets: Presets = field(default_factory=Presets)
+    cluster: "Cluster | None" = None
+    """The workers that read deliveries; None where this process reads them itself."""
+
+    def with_cluster(self, cluster: "Cluster") -> "Installation":
+        """Return the same installation whose deliveries a cluster reads; what is loaded stays loaded."""
+        other = copy(self)
+        other.__dict__["cluster"] = cluster
+        return other
 
     def with_presets(self, **given: Any) -> "Installation":
         """Return the same installation with these fields of `Presets` set."""
@@ -150,6 +161,31 @@ class Installation:
             landing.open_store(self.settings.lake).probe()
         open_lake(self.settings.lake)
         return self.settings.lake
+
+    @cached_property
+    def committer(self) -> "Committer":
+        """What commits the files that workers of a cluster write."""
+        from infra.lake.uncommitted import Committer  # only where there is a cluster
+
+        return Committer(self.lake)
+
+    @cached_property
+    def setup(self) -> dict[str, str]:
+        """What two processes must have in common to read a delivery alike, by name: digests, and places."""
+        from schemas.reading_setup import digest_of_key, digest_of_models
+        from transforms.rules_version import RULES_DIGEST
+
+        settings = self.settings
+        return {
+            "rules": RULES_DIGEST,
+            "code lists": self.register.digest,
+            "contracts": digest_of_models(self.contracts),
+            "record kinds": digest_of_models(self.kinds),
+            "pseudonym key": digest_of_key(settings.pseudonym_key),
+            "limits of reading": repr(settings.reading),
+            "landing zone": str(settings.landing),
+            "lake": str(settings.lake),
+        }
 
     @cached_property
     def arrivals(self) -> Store:

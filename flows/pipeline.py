@@ -14,6 +14,7 @@ from flows.events import SITE_PUBLISHED, deliver_outbox, publish_event
 from flows.export_mode import ExportMode
 from flows.installation import Installation
 from flows.intake.arrivals import receive_arrivals
+from flows.intake.batches.cluster import reading_cluster
 from flows.intake.deliveries import Delivery
 from flows.intake.receipt import Receipt
 from flows.intake.registration import receive, reconcile
@@ -58,17 +59,20 @@ def nightly(
     installation: Installation,
     progress: Callable[[str], None] = lambda _: None,
     export: ExportMode = "auto",
+    workers: int | None = None,
 ) -> Night:
     """Receive arrivals and unregistered files of the landing zone; publish what is new, export it, update the mart.
 
-    It is recorded as a run from its start, however it ends. Raises `ReleaseRefused` if a check fails: then nothing is
-    published and the last release stays current.
+    workers: how many processes of this machine read deliveries, by default those of the setting `cluster`, or none. It
+    is recorded as a run from its start, however it ends. Raises `ReleaseRefused` if a check fails: then nothing is
+    published and the last release stays current; `StoreError` if the cluster does not answer.
     """
     with announced_run(installation, "nightly") as run_id, telemetry.span("nightly"):
         unusable_contracts(installation, progress)
-        receive_arrivals(installation, progress, listing=True)
-        for receipt in reconcile(installation, progress):
-            progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
+        with reading_cluster(installation, workers) as reading:
+            receive_arrivals(reading, progress, listing=True)
+            for receipt in reconcile(reading, progress):
+                progress(f"found in the landing zone: {receipt.filename} ({receipt.status})")
         try:
             done = night(installation, progress, run_id)
         except ReleaseRefused:

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from infra.storage.places import Place, read_place
+from schemas.check_page import CheckPageSettings
 from schemas.errors import UsageError
 from schemas.publication import Publication
 from schemas.reading_limits import ReadingLimits
@@ -63,25 +64,6 @@ class QueryLimits:
 
 
 @dataclass(frozen=True)
-class CheckPageSettings:
-    """Where the check page listens, and what one check may cost.
-
-    host: None where the page is off. bytes: the largest upload. seconds: what uploading and checking may take together.
-    waiting: how many checks may wait or run at a time. earlier: whether it shows, to anybody who asks, what a file
-    changes of what its sender delivered before. known: whether it shows, to anybody who asks, what contracts with
-    `may_share: all` have reported of a unit, and offers drafts filled in with it.
-    """
-
-    host: str | None = "127.0.0.1"
-    port: int = 4201
-    bytes: int = 20 * 2**20
-    seconds: int = 120
-    waiting: int = 4
-    earlier: bool = False
-    known: bool = False
-
-
-@dataclass(frozen=True)
 class Settings:
     """Where an installation stores its data, the limits of one delivery, and what it reports to others.
 
@@ -90,6 +72,7 @@ class Settings:
     release; None for none. vocabulary: files besides the shipped ones. queue, dead_letters: URLs of the queue that
     announces arrivals, and of its dead-letter queue. discovery_figures: how many figures a night compares to find
     double reporting that nobody declared; 0 for none. keep_releases: how many of the newest can be read, 0: all.
+    cluster: the address of the Dask scheduler whose workers read deliveries; None where each night does it alone.
     """
 
     home: Path
@@ -111,13 +94,14 @@ class Settings:
     dead_letters: str | None = None
     observability: ObservabilitySettings = ObservabilitySettings()
     query: QueryLimits = QueryLimits()
-    check_page: CheckPageSettings = CheckPageSettings()
+    check_page: CheckPageSettings = field(default_factory=CheckPageSettings)
     pseudonym_key: str | None = field(default=None, repr=False)
     signing_key: str | None = field(default=None, repr=False)
     discovery_figures: int = DISCOVERY_FIGURES
     mart: str | None = field(default=None, repr=False)
     site: Path | None = None
     keep_releases: int = KEEP_RELEASES
+    cluster: str | None = None
 
     @property
     def arrivals(self) -> Place:
@@ -164,6 +148,7 @@ class Settings:
             observability=ObservabilitySettings(),
             mart=None,
             site=None,
+            cluster=None,
         )
 
 
@@ -187,6 +172,7 @@ def read_settings(home: Path | None = None) -> Settings:
     ENGANG_QUERY_MEMORY, ENGANG_QUERY_SECONDS, ENGANG_QUERY_ROWS  limits of one query
     ENGANG_DISCOVERY_FIGURES  how many figures a night compares to find double reporting, default 200000; 0 for none
     ENGANG_KEEP_RELEASES  how many releases, the newest, can be read, default 90; 0 for all
+    ENGANG_CLUSTER    tcp://HOST:PORT or tls://HOST:PORT of the Dask scheduler whose workers read deliveries for a night
     ENGANG_MART       postgresql:// URL of the database that each night brings to its release
     ENGANG_SITE       folder to which a night writes the release's site, by default none is written
     ENGANG_CHECK_PAGE  HOST:PORT of the check page, or off; ENGANG_CHECK_PAGE_BYTES, ENGANG_CHECK_PAGE_SECONDS,
@@ -232,6 +218,7 @@ def read_settings(home: Path | None = None) -> Settings:
         mart=_text("ENGANG_MART"),
         site=_folder("ENGANG_SITE"),
         keep_releases=_limit("ENGANG_KEEP_RELEASES", KEEP_RELEASES),
+        cluster=_cluster(),
     )
 
 
@@ -367,6 +354,13 @@ def _address(name: str) -> str | None:
     return value
 
 
+def _cluster() -> str | None:
+    value = os.environ.get("ENGANG_CLUSTER") or None
+    if value is not None and not re.fullmatch(r"(tcp|tls)://[^/@\s]+:[0-9]{1,5}", value):
+        raise UsageError("ENGANG_CLUSTER: expected tcp://HOST:PORT or tls://HOST:PORT of a Dask scheduler")
+    return value
+
+
 def _limit(name: str, default: int) -> int:
     value = os.environ.get(name, str(default))
     if not (value.isascii() and value.isdigit() and len(value) <= LIMIT_DIGITS):
@@ -391,6 +385,11 @@ def child_environment(root: Path) -> dict[str, str]:
     """Return the environment of a child that reads deliveries, without secrets; root: the folder of our packages."""
     own = {name: value for name, value in os.environ.items() if name.startswith(CHILD_VARIABLES)}
     return {**own, "PYTHONPATH": str(root)}
+
+
+def worker_environment(home: Path) -> dict[str, str]:
+    """Return what a worker process on this machine has besides this process's environment: the home, one thread."""
+    return {"ENGANG_HOME": str(home), "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "1")}
 
 
 def tune_start() -> None:

@@ -7,8 +7,9 @@ EngangError                     every error that Engang raises on purpose
 ├── ChildEnded                  a child process ended before it answered: memory, time or a fault in a library
 ├── RegisterError               a code-list snapshot is wrong or missing
 ├── StoreError                  the landing zone, the ledger or the lake cannot do what was asked
-│   ├── StoreAwayError          a store does not answer or cannot write: not the fault of any delivery
+│   ├── StoreAwayError          a store or the cluster does not answer or cannot write: not the fault of any delivery
 │   ├── CheckEngineError        Great Expectations could not evaluate an expectation
+│   ├── WorkersLost             a task of the cluster ended one worker after the other: this process does it alone
 │   └── LeaseLost               another worker holds what this one had claimed: nothing of this one's work is stored
 ├── WebhookError                the webhook's receiver did not take an event; it is posted again later
 ├── UnreadableMessageError      a message of the arrivals queue is not one of the expected forms
@@ -88,7 +89,7 @@ class StoreError(EngangError):
 
 
 class StoreAwayError(StoreError):
-    """A store does not answer or cannot write: not the fault of any delivery, so none is blamed for it."""
+    """A store or the cluster does not answer, or cannot write: no delivery is blamed for it."""
 
 
 class CheckEngineError(StoreError):
@@ -97,6 +98,10 @@ class CheckEngineError(StoreError):
 
 class LeaseLost(StoreError):
     """Another worker holds what this one had claimed, because the lease was not renewed; nothing was stored."""
+
+
+class WorkersLost(StoreError):
+    """A task of the cluster ended one worker after the other; nothing of it is stored."""
 
 
 class UnreadableMessageError(EngangError):

@@ -15,9 +15,9 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from flows.installation import Installation
+from flows.intake.batches.storing import append_batch, partitions_of
 from flows.intake.isolation import read_isolated
 from flows.intake.previous_period import with_change_warnings
-from flows.intake.registration import append_batch, partitions_of
 from flows.known_units import now_known_units
 from flows.matching.models import model_by_digest
 from infra.files import input_text

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra import telemetry
-from infra.settings import LOCAL_HOSTS, CheckPageSettings
+from infra.settings import LOCAL_HOSTS
+from schemas.check_page import CheckPageSettings
 
 FORM_BYTES: Final = 65_536
 """What a request may hold besides the file."""

@@ -17,7 +17,7 @@ from flows.check_page.phrases import sentence, translated
 from flows.check_page.summary import in_order, outcome_of, receipt_csv
 from flows.check_page.texts import LANGUAGES, Language, number_text, reason_text, texts_of
 from flows.intake.receipt import group_rejects
-from infra.settings import CheckPageSettings
+from schemas.check_page import CheckPageSettings
 from schemas.contract import Contract
 
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"

@@ -15,7 +15,7 @@ from typing import Final
 from flows.check_page.server import listen, serve_check_page
 from flows.installation import open_installation
 from infra import telemetry
-from infra.settings import CheckPageSettings
+from schemas.check_page import CheckPageSettings
 
 PAGE_MODULE: Final = "flows.check_page.process"
 LOOK_SECONDS: Final = 0.5

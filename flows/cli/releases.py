@@ -43,12 +43,21 @@ ConfidentialOption = Annotated[
 ]
 
 
+MOST_WORKERS = 512
+
+
 @app.command("nightly")
 def nightly_command(
     *,
     export: Annotated[
         ExportMode, typer.Option(help="Also write plain Parquet; auto: for up to a million items.")
     ] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_WORKERS, help="Read deliveries in so many processes of this machine; needs the extra dask."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Publish everything delivered as one release, or nothing if a check fails (exit code 1).
@@ -57,7 +66,7 @@ def nightly_command(
     """
     from flows.pipeline import nightly
 
-    night = nightly(open_here(), print_progress, export=export)
+    night = nightly(open_here(), print_progress, export=export, workers=workers)
     if json:
         fields = {"release": night.release, "published": night.published, "digest": night.digest}
         print_json({**fields, "counts": night.counts})

@@ -7,7 +7,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -112,8 +114,21 @@ def receive_arrivals(
     with _left_for_next_time("arrivals", progress):
         if listing:
             reconcile_arrivals(installation, progress)
-        return process_inbox(installation, progress=progress)
+        return _process_inbox(installation, progress)
     return []
+
+
+def _process_inbox(installation: Installation, progress: ProgressCallback) -> list[Receipt]:
+    """Process the inbox: in as many threads as keep the workers of a cluster busy, if there is one.
+
+    Each thread leases objects of its own, as if it were a process of its own.
+    """
+    if installation.cluster is None:
+        return process_inbox(installation, progress=progress)
+    threads = installation.cluster.width + 1
+    with ThreadPoolExecutor(threads) as pool:
+        steps = [pool.submit(copy_context().run, process_inbox, installation, None, progress) for _ in range(threads)]
+        return [receipt for step in steps for receipt in step.result()]
 
 
 @contextmanager

@@ -26,6 +26,9 @@ from transforms.parsing.gzip import GZIP, TRAILER, likely_size
 BATCH_BYTES: Final = 24 * 2**20
 BATCH_FILES: Final = 1000
 """Limits of what is read, normalised and registered at once: the batch bounds memory, not the delivery."""
+GZIP_ENDING: Final = ".gz"
+LIKELY_RATIO: Final = 10
+"""How many times its size a gzipped file is taken to be whose end nobody has read."""
 LANDING_THREADS: Final = 8
 NOTES_PER_LOOKUP: Final = 5000
 """Notes of the landing zone that one query compares with the ledger."""
@@ -50,10 +53,10 @@ class Delivery:
 
 
 class Landed(NamedTuple):
-    """A delivery in the landing zone: its note and its bytes."""
+    """A delivery in the landing zone: its note and its bytes, None where a worker of a cluster reads them."""
 
     note: landing.Note
-    data: Content
+    data: Content | None
 
     @property
     def contract(self) -> str:
@@ -140,14 +143,21 @@ def batches(deliveries: Iterable[InBatch]) -> Iterator[list[InBatch]]:
     batch: list[InBatch] = []
     size = 0
     for delivery in deliveries:
-        if batch and (size + _likely_size(delivery.data) > BATCH_BYTES or len(batch) >= BATCH_FILES
+        if batch and (size + _size_in_batch(delivery) > BATCH_BYTES or len(batch) >= BATCH_FILES
                       or delivery.contract != batch[0].contract):  # fmt: skip
             yield batch
             batch, size = [], 0
         batch.append(delivery)
-        size += _likely_size(delivery.data)
+        size += _size_in_batch(delivery)
     if batch:
         yield batch
+
+
+def _size_in_batch(delivery: Delivery | Landed) -> int:
+    if delivery.data is not None:
+        return _likely_size(delivery.data)
+    note = delivery.note
+    return note.bytes * (LIKELY_RATIO if note.filename.endswith(GZIP_ENDING) else 1)
 
 
 def _likely_size(data: Content) -> int:
@@ -213,7 +223,8 @@ def unregistered_deliveries(
         try:
             note = landing.read_note(store, key)
             contract = usable_contract(installation, note.contract).contract
-            data = landing.content(store, contract, note.sender, note.sha256, note.bytes)
+            by_worker = installation.cluster is not None
+            data = None if by_worker else landing.content(store, contract, note.sender, note.sha256, note.bytes)
         except EngangError as error:
             park(submission, key, error)
             continue

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 from polars.exceptions import PanicException
@@ -35,11 +35,19 @@ from transforms.parsing.raw_frame import ParseResult
 from transforms.register.lookup import Register
 from transforms.rejects import bound_rejects, cut, file_reject
 
+if TYPE_CHECKING:
+    from infra.lake.uncommitted import UncommittedFile
+
 FILE_COUNT_COLUMNS: Final = ("ignored", "claimed", "claims", "rejected", "warnings")
 """What `normalise` counts per file."""
 SUMMARY_COLUMNS: Final = (
     "submission_id", "status", "delivered", "claims", "rejected", "ignored", "warnings", "content_digest",
 )  # fmt: skip
+SUMMARY: Final = pl.Schema({
+    **dict.fromkeys(SUMMARY_COLUMNS, pl.Int64),
+    **dict.fromkeys(("submission_id", "status", "content_digest"), pl.String),
+})  # fmt: skip
+"""What is counted of a file, with its types."""
 NormalisedBatch: TypeAlias = Normalised | NormalisedRecords
 """The claims or records of a batch of one contract."""
 ANY_ERROR: Final = (Exception, PanicException)
@@ -79,6 +87,19 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class UncommittedBatch:
+    """The claims or records of a batch that a worker of a cluster has written: files of a table, in no commit yet.
+
+    partitions: submission_id, partition, claims. units: unit_id, kind, name of units that no register has.
+    """
+
+    batch: str
+    files: "tuple[UncommittedFile, ...]"
+    partitions: pl.DataFrame
+    units: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Reading:
     """What reading files of one contract resulted in.
 
@@ -94,6 +115,8 @@ class Reading:
     failures: Mapping[str, str]
     ignored: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Submission → why rows are ignored → how many."""
+    uncommitted: UncommittedBatch | None = None
+    """The claims or records that are not in `normalised`, because a worker has written them into the lake."""
 
 
 def read_batch(

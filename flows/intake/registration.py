@@ -1,7 +1,6 @@
 """From delivered bytes to registered claims and records: the first five hops."""
 
 import re
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,8 @@ import sqlalchemy as sa
 from flows.contracts.gate import usable_contract
 from flows.contracts.open_answers import locate_open_answers
 from flows.installation import Installation
+from flows.intake.batches.cluster_reading import read_on_cluster
+from flows.intake.batches.storing import partitions_of, store_batch
 from flows.intake.deliveries import (
     Delivery,
     InBatch,
@@ -31,20 +32,17 @@ from flows.intake.earlier import compare_unregistered
 from flows.intake.isolation import EMPTY_READING, read_isolated, start_reader
 from flows.intake.leases import check_stores, reason_of, renewed_lease, worker_name
 from flows.intake.previous_period import with_change_warnings
-from flows.intake.reading import ANY_ERROR, CHANGED, NormalisedBatch, Reading
+from flows.intake.reading import ANY_ERROR, CHANGED, Reading
 from flows.intake.receipt import Receipt
 from infra import telemetry
 from infra.inbox.landed import LANDED_ROW, PARKED_ROW, acknowledge_and_park, lease_landed, park_landed
 from infra.inbox.work_queue import acknowledge_submissions, requeue_failed
-from infra.lake import delta as lake
 from infra.ledger import submissions as ledger_submissions
 from infra.storage import landing
 from infra.storage.store import Content
 from schemas.claims import COUNT_COLUMNS
 from schemas.contract import IDENTIFIER, Contract
-from schemas.errors import EngangError, StoreError, UsageError
-from schemas.record_tables import RECORDS_PREFIX, record_columns
-from transforms.normalisation.observations import Normalised
+from schemas.errors import EngangError, StoreAwayError, StoreError, UsageError, WorkersLost
 
 LedgerWrite: TypeAlias = Callable[[sa.Connection], None]
 """A write that belongs to the transaction of a registration."""
@@ -104,7 +102,8 @@ def reconcile(installation: Installation, progress: Callable[[str], None] = lamb
 
     found = batches(unregistered_deliveries(installation, _park))
     step = partial(_register_landed, installation, on_request=False)
-    receipts = [receipt for some in _overlapping(step, found) for receipt in some]
+    ahead = 1 if installation.cluster is None else installation.cluster.width + 1  # no worker waits for a registration
+    receipts = [receipt for some in _overlapping(step, found, ahead) for receipt in some]
     for receipt in receipts:
         if receipt.status == "parked":
             progress(f"parked: {receipt.submission_id} of {receipt.contract}: {receipt.problem}")
@@ -112,14 +111,14 @@ def reconcile(installation: Installation, progress: Callable[[str], None] = lamb
 
 
 def _overlapping(
-    step: Callable[[list[InBatch]], list[Receipt]], found: Iterable[list[InBatch]]
+    step: Callable[[list[InBatch]], list[Receipt]], found: Iterable[list[InBatch]], ahead: int = 1
 ) -> Iterator[list[Receipt]]:
-    """Yield the receipts of batches in order; one batch is read and normalised while the one before is written."""
-    with ThreadPoolExecutor(2) as pool:
+    """Yield the receipts of batches in order; `ahead` batches are read while the one before them is written."""
+    with ThreadPoolExecutor(ahead + 1) as pool:
         under_way: deque[Future[list[Receipt]]] = deque()
         for batch in found:
             under_way.append(pool.submit(copy_context().run, step, batch))
-            if len(under_way) > 1:
+            if len(under_way) > ahead:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
@@ -137,6 +136,8 @@ def _register_landed(installation: Installation, landed: list[Landed], *, on_req
     with renewed_lease(engine, worker, ids):
         try:
             return register(installation, landed)
+        except StoreAwayError:
+            raise  # the cluster is away: no delivery is to blame
         except ANY_ERROR as error:
             if on_request and isinstance(error, EngangError | OSError):
                 raise
@@ -166,7 +167,7 @@ def register(installation: Installation, landed: list[Landed], settle: LedgerWri
     receipts = _repeated_receipts(registered)
     new = [(note, data) for key, (note, data) in notes.items() if key not in receipts]
     with telemetry.span("read", contract=contract.contract):
-        reading = _read(installation, contract, new)  # hops 3 and 4
+        reading = _read_landed(installation, contract, new)  # hops 3 and 4
     withdrawn = registered.filter(status="withdrawn")["submission_id"].to_list()
     settle = settle or acknowledge_submissions(list(notes))
     if reading.failures:
@@ -184,6 +185,23 @@ def register(installation: Installation, landed: list[Landed], settle: LedgerWri
         ledger_submissions.run_in_transaction(installation.engine, first)
     receipts |= {note.submission_id: _parked(note, reading.failures) for note, _ in new if _failed(note, reading)}
     return _receipt_per_delivery(landed, receipts)
+
+
+def _read_landed(
+    installation: Installation, contract: Contract, files: list[tuple[landing.Note, Content | None]]
+) -> Reading:
+    """Read landed files: a worker does, if there is a cluster, else this process, whose contents are at hand."""
+    if files and installation.cluster is not None:
+        try:
+            return read_on_cluster(installation, installation.cluster, contract, [note for note, _ in files])
+        except WorkersLost as lost:
+            telemetry.log("intake").warning("this process reads a batch itself: %s", lost)
+    store = installation.landing
+    contents = [
+        (note, landing.content(store, note.contract, note.sender, note.sha256, note.bytes) if data is None else data)
+        for note, data in files
+    ]
+    return _read(installation, contract, contents)
 
 
 def _read(installation: Installation, contract: Contract, files: list[tuple[landing.Note, Content]]) -> Reading:
@@ -283,19 +301,16 @@ def _store_and_register(
     replacement: _Replacement,
 ) -> dict[str, Receipt]:
     """Hop 5: store claims or records in the lake, then register the submissions in one transaction."""
-    batch = uuid.uuid4().hex
-    normalised = reading.normalised
-    if normalised is not None:
-        append_batch(installation, contract, normalised, batch)
-    rows = _submission_rows(contract, notes, reading.counts, batch)
+    stored = store_batch(installation, contract, reading)
+    rows = _submission_rows(contract, notes, reading.counts, stored.batch)
     engine = installation.engine
     ledger_submissions.register_contract(engine, contract.contract, contract.digest(), contract.model_dump_json())
     new = ledger_submissions.register_submissions(
         engine,
         rows,
-        partitions_of(normalised),
+        stored.partitions,
         reading.rejects,
-        provisional_units_of(normalised),
+        stored.units,
         replace=replacement.rejected,
         write_first=replacement.first,
     )
@@ -361,38 +376,3 @@ def _repeated_receipts(registered: pl.DataFrame) -> dict[str, Receipt]:
         status = {"live": "redelivered", "withdrawn": "restored", "rejected": "rejected"}[row["status"]]
         receipts[row["submission_id"]] = replace(_receipt(row), status=status)
     return receipts
-
-
-def append_batch(installation: Installation, contract: Contract, normalised: NormalisedBatch, batch: str) -> None:
-    """Append the claims or records of a batch to the lake, durably."""
-    root, batch_column = installation.lake, pl.lit(batch).alias("batch")
-    if isinstance(normalised, Normalised):
-        lake.append(root, "claims", normalised.claims.with_columns(batch_column))
-    elif contract.record is not None:
-        kind = installation.kind(contract.record.kind)
-        columns = (*record_columns(kind), lake.BATCH_COLUMN)
-        lake.append(root, f"{kind.kind}_records", normalised.records.with_columns(batch_column), columns)
-
-
-def partitions_of(normalised: NormalisedBatch | None) -> pl.DataFrame:
-    """Return the partitions that each submission has claims in: submission_id, partition, claims.
-
-    A partition is a month of observations, or `records/<kind>`.
-    """
-    if normalised is None:
-        return pl.DataFrame(schema={"submission_id": pl.String, "partition": pl.String, "claims": pl.Int64})
-    if isinstance(normalised, Normalised):
-        rows = normalised.claims.select("submission_id", "partition")
-    else:
-        rows = normalised.records.select("submission_id", pl.lit(RECORDS_PREFIX + normalised.kind).alias("partition"))
-    return rows.group_by("submission_id", "partition").agg(pl.len().cast(pl.Int64).alias("claims")).sort(pl.all())
-
-
-def provisional_units_of(normalised: NormalisedBatch | None) -> pl.DataFrame:
-    """Return the units that no register has (unit_id, kind, name); records have none."""
-    if not isinstance(normalised, Normalised):
-        return pl.DataFrame(schema={"unit_id": pl.String, "kind": pl.String, "name": pl.String})
-    units = normalised.claims.filter(pl.col("unit_id").str.starts_with("provisional:"))
-    return units.group_by("unit_id").agg(
-        pl.col("unit_kind").first().alias("kind"), pl.col("unit_name").min().alias("name")
-    )

@@ -32,7 +32,7 @@ from infra.inbox.messages import inbox_row
 from infra.inbox.object_keys import read_key
 from infra.storage import landing
 from infra.storage.store import STREAM_ABOVE_BYTES, Content, content_hash
-from schemas.errors import ContractError, LeaseLost, RegisterError, StoreError, UsageError
+from schemas.errors import ContractError, LeaseLost, RegisterError, StoreAwayError, StoreError, UsageError
 from transforms import identity
 
 ProgressCallback: TypeAlias = Callable[[str], None]
@@ -73,7 +73,8 @@ def process_inbox(
             claimed = inbox.lease(installation.engine, batch.worker, most, bytes_limit=BATCH_BYTES)
             if claimed.is_empty():
                 break
-            start_reader()
+            if installation.cluster is None:
+                start_reader()
             claimed_count += claimed.height
             held = renewed_lease(installation.engine, batch.worker, claimed["id"].to_list())
             with telemetry.span("receive"), held:
@@ -150,6 +151,8 @@ class _Batch:
         """Register a batch of one contract; if that fails, each of its rows alone."""
         try:
             return self._register_together(rows)
+        except StoreAwayError:
+            raise  # the cluster is away: no delivery is to blame
         except ANY_ERROR as error:
             if len(rows) > 1:
                 if isinstance(error, StoreError | OSError):
@@ -189,6 +192,8 @@ class _Batch:
                     write = inbox.acknowledge if next_batch is None else inbox.assert_lease
                     receipts += self._register(batch, write(self.worker, [row["id"]]))
                     batch = next_batch
+        except StoreAwayError:
+            raise
         except ANY_ERROR as error:
             self._fail(row, error)
         return receipts

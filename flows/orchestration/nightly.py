@@ -14,6 +14,7 @@ from flows import pipeline
 from flows.contracts.gate import unusable_contracts
 from flows.installation import Installation
 from flows.monitoring.status import status
+from flows.orchestration.cluster import flow_cluster
 from flows.orchestration.night_report import deliveries_since_last_release, night_report, night_title, places_of
 from flows.orchestration.runs import announce_failure, nightly_name
 from flows.orchestration.tasks import (
@@ -92,8 +93,9 @@ def nightly(export: ExportMode = "auto") -> Night:
 def _nightly_steps(installation: Installation, export: ExportMode, run_id: str) -> Night:
     log = get_run_logger().info
     unusable_contracts(installation, log)
-    receive_arrivals_task(installation, log, listing=True)
-    receipts = reconcile_task(installation)
+    with flow_cluster(installation) as reading:
+        receive_arrivals_task(reading, log, listing=True)
+        receipts = reconcile_task(reading)
     if receipts:
         log("%d submissions were in the landing zone unregistered", len(receipts))
     create_contract_artifact(installation)

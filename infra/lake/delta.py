@@ -133,7 +133,7 @@ def _find_table(root: Place, name: str) -> DeltaTable | None:
 def _write(root: Place, name: str, rows: pl.DataFrame, **options: Any) -> None:
     with store_errors(root, name):
         at, storage = table_address(root, name), storage_options(root)
-        write_deltalake(at, rows, storage_options=storage, **_commit_options(), **options)
+        write_deltalake(at, rows, storage_options=storage, **commit_options(), **options)
 
 
 _run: Final[ContextVar[str | None]] = ContextVar("run", default=None)
@@ -149,7 +149,7 @@ def signed_by(run: str) -> Iterator[None]:
         _run.reset(before)
 
 
-def _commit_options() -> dict[str, Any]:
+def commit_options() -> dict[str, Any]:
     """Return what every commit is given: its run, and that commits of older versions stay in the log."""
     # By default Delta deletes them after 30 days, and the older releases could not be read any more.
     signature = CommitProperties(custom_metadata=_signature()) if _signature() else None
@@ -207,20 +207,29 @@ def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIO
             raise StoreError(f"{message}, expected version {released[name]} of the last release: {hint}")
         if table is not None and newest > released.get(name, 0):
             with single_writer(root, name):
-                table.restore(released.get(name, 0), **_commit_options())
+                table.restore(released.get(name, 0), **commit_options())
             table = open_table(root, name)
-        if table is not None and name in TABLES:
-            _add_missing_columns(root, name, table)
+        if table is not None and name in TABLES:  # an older version of Engang created it
+            _add_missing_columns(root, name, table, TABLES[name])
 
 
-def _add_missing_columns(root: Place, name: str, table: DeltaTable) -> None:
-    """Add the columns that a table lacks which an older version of Engang created; old rows have null there."""
+def ensure_columns(root: Place, name: str, columns: tuple[Column, ...]) -> None:
+    """Create a kind's table if it is missing, and add the columns that it lacks.
+
+    Raises `StoreError` for a column that it has with another type.
+    """
+    _create_or_check(root, name, frame_schema(columns))
+    _add_missing_columns(root, name, open_table(root, name), columns)
+
+
+def _add_missing_columns(root: Place, name: str, table: DeltaTable, columns: tuple[Column, ...]) -> None:
+    """Add the columns that a table lacks; the rows that it has are null there."""
     stored = {field.name for field in table.schema().fields}
-    missing = [column for column in TABLES[name] if column.name not in stored]
+    missing = [column for column in columns if column.name not in stored]
     if missing:
         wanted = Schema.from_arrow(pl.DataFrame(schema=frame_schema(tuple(missing))).to_arrow().schema)
         with single_writer(root, name):
-            table.alter.add_columns(wanted.fields, **_commit_options())
+            table.alter.add_columns(wanted.fields, **commit_options())
 
 
 def append(root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
@@ -309,8 +318,9 @@ def merge_small_files(root: Place, name: str) -> int:
         return 0
     with single_writer(root, name):
         chosen = [("partition", "in", many["partition"].sort().to_list())]
-        metrics = table.optimize.compact(chosen, max_concurrent_tasks=2, writer_properties=WRITER, **_commit_options())
-        table.vacuum(dry_run=False, **_commit_options())
+        metrics = table.optimize.compact(chosen, max_concurrent_tasks=2, writer_properties=WRITER, **commit_options())
+        # In full: with the files of writers that died before a commit named them (`infra.lake.uncommitted`).
+        table.vacuum(dry_run=False, full=True, **commit_options())
     return int(metrics["numFilesRemoved"])
 
 
@@ -354,7 +364,7 @@ def overwrite(
             _write(root, name, rows, **options)
     else:
         with single_writer(root, name):
-            open_table(root, name).delete(predicate, **_commit_options())
+            open_table(root, name).delete(predicate, **commit_options())
 
 
 def delete_submission(root: Place, name: str, submission: str) -> None:
@@ -362,7 +372,7 @@ def delete_submission(root: Place, name: str, submission: str) -> None:
     table = _find_table(root, name)
     if table is not None:
         with single_writer(root, name):  # the id is our own hexadecimal, never delivered text
-            table.delete(f"submission_id = '{submission}'", writer_properties=WRITER, **_commit_options())
+            table.delete(f"submission_id = '{submission}'", writer_properties=WRITER, **commit_options())
 
 
 def remove_old_files(root: Place, name: str) -> None:
@@ -371,7 +381,7 @@ def remove_old_files(root: Place, name: str) -> None:
     table = _find_table(root, name)
     if table is not None:
         with single_writer(root, name):
-            table.vacuum(0, dry_run=False, enforce_retention_duration=False, **_commit_options())
+            table.vacuum(0, dry_run=False, enforce_retention_duration=False, **commit_options())
 
 
 def files(root: Place, name: str, version: int, partitions: list[str] | None = None) -> list[str]:

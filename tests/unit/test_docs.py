@@ -309,6 +309,7 @@ def test_requirements_are_pinned_and_hold_what_is_declared() -> None:
     run, dev = (_pinned(name) for name in ("requirements.txt", "requirements-dev.txt"))
     assert _names(project["dependencies"]) <= run <= dev
     assert _names(project["optional-dependencies"]["dev"]) <= dev
+    assert _names(project["optional-dependencies"]["dask"]) <= _pinned("requirements-dask.txt") <= dev - run
     assert f"\n## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 

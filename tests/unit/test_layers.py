@@ -55,6 +55,8 @@ ONLY_IN: Final = {
     "vl_convert": ("flows/cli/charts.py",),
     "boto3": ("infra/storage/s3.py", "infra/inbox/sqs.py"),
     "deltalake": ("infra/lake/",),
+    "distributed": ("infra/cluster/",),
+    "prefect_dask": ("flows/orchestration/cluster.py",),
     "sqlalchemy": ("infra/ledger/", "infra/inbox/", "infra/mart/", "infra/migrations/", "flows/"),
     "opentelemetry": ("infra/telemetry.py",),
     "cloudevents": ("flows/events.py",),

@@ -121,7 +121,7 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
 # A step's own database user and password, as the URL that ENGANG_LEDGER takes. An operator sets the value.
 resource "aws_secretsmanager_secret" "ledger" {
   #checkov:skip=CKV2_AWS_57:the secret is a URL that an operator sets; infra/deploy/README.md says how and when it is changed
-  for_each = local.steps
+  for_each = local.steps_with_ledger
 
   name                    = "${var.name}/ledger/${each.key}"
   description             = "ENGANG_LEDGER of ${each.key}"

@@ -12,7 +12,9 @@ locals {
   sender_path  = "/${var.name}/senders/"
   step_path    = "/${var.name}/steps/"
 
-  steps = toset(["intake", "nightly", "backfill", "reader", "operator"])
+  # Of these, the workers of the cluster alone have no ledger.
+  steps             = toset(["intake", "nightly", "backfill", "cluster", "reader", "operator"])
+  steps_with_ledger = setsubtract(local.steps, ["cluster"])
 
   names = {
     account      = local.account

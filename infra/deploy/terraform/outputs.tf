@@ -33,3 +33,8 @@ output "ledger_address" {
   description = "The ledger's host; port 5432, database engang."
   value       = aws_db_instance.ledger.address
 }
+
+output "cluster_security_group" {
+  description = "The security group of scheduler, workers and the night, next to that of the machines; all listen on ports 8786 to 8986."
+  value       = aws_security_group.cluster.id
+}

@@ -55,5 +55,5 @@ resource "aws_iam_role_policy" "step" {
 
   name   = each.key
   role   = aws_iam_role.step[each.key].id
-  policy = templatefile("${path.module}/policies/${each.key}.json.tftpl", merge(local.names_and_keys, { secret = aws_secretsmanager_secret.ledger[each.key].arn }))
+  policy = templatefile("${path.module}/policies/${each.key}.json.tftpl", merge(local.names_and_keys, { secret = try(aws_secretsmanager_secret.ledger[each.key].arn, "") }))
 }

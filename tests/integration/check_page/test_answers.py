@@ -23,7 +23,7 @@ from flows.check_page.app import make_app
 from flows.check_page.check import Upload
 from flows.check_page.texts import texts_of
 from flows.installation import Installation, open_installation
-from infra.settings import CheckPageSettings
+from schemas.check_page import CheckPageSettings
 from tests.support.check_page import FAULTY, HOSTILE, REJECTED, SOUND, WARNED, publish_shared, write_contracts
 from tests.support.cli_runner import engang
 

@@ -15,7 +15,7 @@ import pytest
 from flows.check_page import server
 from flows.check_page.process import check_page_process
 from flows.installation import open_installation
-from infra.settings import CheckPageSettings
+from schemas.check_page import CheckPageSettings
 from schemas.errors import UsageError
 from tests.support.check_page import free_port, wait_for_page, write_contracts
 from tests.support.cli_runner import engang
@@ -131,7 +131,7 @@ def test_a_taken_address_is_a_clear_error(home: Path) -> None:
 SERVED = """
 import os, sys
 from flows.check_page.process import check_page_process
-from infra.settings import CheckPageSettings
+from schemas.check_page import CheckPageSettings
 with check_page_process(CheckPageSettings(port=int(sys.argv[1])), os.environ):
     print("served", flush=True)
     sys.stdin.read()

@@ -38,7 +38,8 @@ def test_compose_gives_away_no_password_and_listens_here_only() -> None:
 
 def test_every_container_is_healthy_or_ends_and_has_no_more_rights_than_it_needs() -> None:
     services = compose()["services"]
-    assert {"postgres", "prefect", "deploy", "worker", "intake", "objects", "objects-setup"} == set(services)
+    ours = {"prefect", "deploy", "worker", "scheduler", "cluster-worker", "intake", "objects-setup"}
+    assert ours | IMAGES_OF_OTHERS == set(services)
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     for name, service in services.items():
         assert "no-new-privileges:true" in service["security_opt"]
@@ -65,6 +66,17 @@ def test_settings_of_the_containers_are_settings_of_the_product() -> None:
         assert ours - {"ENGANG_LEDGER_PASSWORD"} <= known
     outputs = set(re.findall(r"\b(ENGANG_\w+)\b", (DEPLOY / "terraform" / "outputs.tf").read_text()))
     assert outputs <= known
+
+
+def test_workers_of_the_cluster_reach_no_ledger_and_the_scheduler_holds_nothing() -> None:
+    services = compose()["services"]
+    assert services["scheduler"]["environment"] == {}
+    assert services["scheduler"]["volumes"] == []
+    assert not {"ENGANG_LEDGER", "PREFECT_API_URL"} & set(services["cluster-worker"]["environment"])
+    assert {name for name, s in services.items() if "cluster" in s.get("networks", ())} == {
+        "scheduler", "cluster-worker", "worker",
+    }  # fmt: skip
+    assert compose()["networks"]["cluster"]["internal"]
 
 
 @pytest.mark.parametrize("path", ["Dockerfile", "compose.yaml"])

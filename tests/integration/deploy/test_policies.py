@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 TERRAFORM: Final = ROOT / "infra" / "deploy" / "terraform"
 SENDERS: Final = ("skatt", "skatteetaten", "skatt-1", "ssb")
 """Ids that begin with one another: a prefix without its slash would mix them up."""
-STEPS: Final = ("intake", "nightly", "backfill", "reader", "operator")
+STEPS: Final = ("intake", "nightly", "backfill", "cluster", "reader", "operator")
 PLACES: Final = ("arrivals", "landing", "lake", "logs")
 KEYS: Final = ("arrivals", "landing", "lake", "queue", "ledger", "alarms")
 ACCOUNT: Final = "111122223333"
@@ -42,6 +42,10 @@ FOLDERS: Final = (
     ".engang-probe/",
     "claims/_delta_log/",
     "claims/",
+    "claims/partition=2024-01/",
+    "incident_records/partition=all/",
+    "observations/partition=2024-01/",
+    "answers/",
     "SKATT/",
     "skat/",
 )
@@ -175,6 +179,8 @@ def test_each_step_may_do_what_it_does_and_no_more() -> None:
     assert can("intake") == takes_in | _on("lake", GET | PUT, LIST, **log)
     assert can("nightly") == takes_in | writes_lake
     assert can("backfill") == _on("landing", GET, LIST) | writes_lake
+    written = {"claims/partition=2024-01/": PUT, "incident_records/partition=all/": PUT, "answers/": PUT}
+    assert can("cluster") == _on("landing", GET, LIST) | _on("lake", GET, LIST, **written)
     assert can("reader") == _on("lake", GET, LIST)
     assert can("operator") == _on("lake", GET, LIST) | _on("landing", GET, LIST)
 
@@ -191,7 +197,7 @@ def test_each_step_has_its_own_ledger_address_and_its_own_queues_and_keys() -> N
         secrets = {
             (a, s) for a, s in product(actions("secretsmanager"), map(secret, STEPS)) if granted(asked(step, a, s))
         }
-        assert secrets == {("secretsmanager:GetSecretValue", secret(step))}
+        assert secrets == ({("secretsmanager:GetSecretValue", secret(step))} if step != "cluster" else set())
         found = tuple(
             {a for a in actions("sqs") if granted(asked(step, a, NAMES[q]))} for q in ("queue", "dead_letters")
         )
@@ -205,6 +211,7 @@ def test_keys_go_with_the_places_they_are_for() -> None:
         "intake": {"arrivals": "r", "landing": "rw", "lake": "rw", "queue": "r", "ledger": "r"},
         "nightly": {"arrivals": "r", "landing": "rw", "lake": "rw", "ledger": "r"},
         "backfill": {"landing": "r", "lake": "rw", "ledger": "r"},
+        "cluster": {"landing": "r", "lake": "rw"},
         "reader": {"lake": "r", "ledger": "r"},
         "operator": {"landing": "r", "lake": "r", "queue": "rw", "ledger": "r"},
     }

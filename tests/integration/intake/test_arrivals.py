@@ -17,6 +17,7 @@ from flows.installation import Installation
 from flows.intake import arrivals as intake
 from flows.intake import registration as receiving
 from flows.intake import worker
+from flows.intake.batches import storing
 from flows.intake.receipt import Receipt
 from flows.monitoring.status import status
 from infra.inbox import work_queue as inbox
@@ -241,7 +242,7 @@ def test_an_object_that_cannot_be_registered_is_tried_five_times(
         raise RuntimeError("0301 secret")
 
     with monkeypatch.context() as broken:
-        broken.setattr(receiving, "append_batch", append)
+        broken.setattr(storing, "append_batch", append)
         assert take(home) == []
         (row,) = inbox_rows(home)
         assert (row["status"], "secret" in row["reason"]) == ("waiting", False)

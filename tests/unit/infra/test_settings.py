@@ -108,6 +108,18 @@ def test_a_place_that_is_none_is_wrong_use(value: str, monkeypatch: pytest.Monke
         read_settings()
 
 
+def test_a_scheduler_is_named_by_scheme_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("tcp://scheduler:8786", "tls://[::1]:8786"):
+        monkeypatch.setenv("ENGANG_CLUSTER", value)
+        assert read_settings().cluster == value
+    assert read_settings().isolated_in(Path("elsewhere")).cluster is None
+    for value in ("scheduler:8786", "http://scheduler:8786", "tcp://scheduler", "tcp://user:secret@scheduler:8786"):
+        monkeypatch.setenv("ENGANG_CLUSTER", value)
+        with pytest.raises(UsageError, match=r"ENGANG_CLUSTER: expected") as raised:
+            read_settings()
+        assert "secret" not in str(raised.value)
+
+
 def test_an_endpoint_that_is_no_address_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGANG_S3_ENDPOINT", "localhost:9000")
     with pytest.raises(UsageError, match="ENGANG_S3_ENDPOINT"):

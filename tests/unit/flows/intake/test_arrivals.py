@@ -48,7 +48,7 @@ def installation(arrivals_at: object = BUCKET, queue: str | None = None, *found:
 
     settings = SimpleNamespace(arrivals=arrivals_at, queue=queue)
     store = SimpleNamespace(listing=listing, asked=asked)
-    return cast("Installation", SimpleNamespace(settings=settings, engine="ledger", arrivals=store))
+    return cast("Installation", SimpleNamespace(settings=settings, engine="ledger", arrivals=store, cluster=None))
 
 
 def stored(key: str, seconds: float = 60) -> StoredObject:

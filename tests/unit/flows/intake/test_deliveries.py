@@ -148,7 +148,7 @@ def home_of(**parts: Any) -> "Installation":
     contracts = {"folketall": FOLKETALL, "betaling": BETALING}
     settings = SimpleNamespace(landing=parts.pop("landing_at", None))
     given = {"contract": contracts.__getitem__, "usable": set(contracts), "engine": "ledger", "landing": "zone"}
-    return cast("Installation", SimpleNamespace(settings=settings, **given, **parts))
+    return cast("Installation", SimpleNamespace(settings=settings, cluster=None, **given, **parts))
 
 
 @pytest.mark.parametrize(

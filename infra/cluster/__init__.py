@@ -1,0 +1,1 @@
+"""Other processes, here or on other machines, that run our own functions: Dask's scheduler and workers."""
