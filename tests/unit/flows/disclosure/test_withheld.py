@@ -1,11 +1,11 @@
-"""What a package leaves out of rows: values of items and concepts that not everybody may see, and small counts."""
+"""What is left out of rows that leave the installation: values of items and concepts that not everybody may see."""
 
 from decimal import Decimal
 
 import polars as pl
 import pytest
 
-from flows.package.withheld import VALUE_COLUMNS, without_concepts, without_small, without_values
+from flows.disclosure.withheld import VALUE_COLUMNS, without_concepts, without_values
 
 NUMBER = pl.Decimal(28, 9)
 ITEMS = pl.DataFrame(
@@ -44,13 +44,6 @@ def test_every_column_that_shows_a_value_is_withheld() -> None:
         shown = without_values(rows, table, pl.Series("item_id", ["a"]))
         assert shown.select(names).rows() == [(None,) * len(names), ("2",) * len(names)], table
         assert without_values(rows, table, pl.Series("item_id", [], pl.String)).equals(rows), table
-
-
-def test_a_former_value_below_the_least_is_left_out_and_one_of_an_unknown_concept() -> None:
-    shown = without_small(CHANGES, "changes", {"rare": 5, "other": 99})
-    assert shown["value_before"].to_list() == [None, 4, None]
-    assert shown["value_after"].to_list() == [5, None, None]
-    assert without_small(CHANGES, "changes", {}).equals(CHANGES), "without a limit nothing is small"
 
 
 @pytest.mark.parametrize(
