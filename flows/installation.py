@@ -22,7 +22,7 @@ from schemas.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from infra.cluster.cluster import Cluster
-    from infra.lake.uncommitted import Committer
+    from infra.lake.files.uncommitted import Committer
     from schemas.concepts import Vocabulary
     from schemas.contract import Contract
     from schemas.kind import Kind
@@ -165,7 +165,7 @@ class Installation:
     @cached_property
     def committer(self) -> "Committer":
         """What commits the files that workers of a cluster write."""
-        from infra.lake.uncommitted import Committer  # only where there is a cluster
+        from infra.lake.files.uncommitted import Committer  # only where there is a cluster
 
         return Committer(self.lake)
 

@@ -36,7 +36,7 @@ from transforms.register.lookup import Register
 from transforms.rejects import bound_rejects, cut, file_reject
 
 if TYPE_CHECKING:
-    from infra.lake.uncommitted import UncommittedFile
+    from infra.lake.files.uncommitted import UncommittedFile
 
 FILE_COUNT_COLUMNS: Final = ("ignored", "claimed", "claims", "rejected", "warnings")
 """What `normalise` counts per file."""

@@ -16,9 +16,9 @@ from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from infra.lake.access import single_writer, storage_options, store_errors, table_address
-from infra.lake.appended_files import KEEP_LOG, append_files
+from infra.lake.files.appended_files import KEEP_LOG, append_files
+from infra.lake.files.parquet_options import WRITER, writer_of
 from infra.lake.integrity import all_damage, refuse_damage
-from infra.lake.parquet_options import WRITER, writer_of
 from infra.storage.places import Place, check_lake_place
 from infra.storage.store import DamagedFile
 from schemas.claims import CLAIM, PUBLISHED_TABLES, Column, frame_schema
@@ -133,7 +133,7 @@ def _find_table(root: Place, name: str) -> DeltaTable | None:
 def _write(root: Place, name: str, rows: pl.DataFrame, **options: Any) -> None:
     with store_errors(root, name):
         at, storage = table_address(root, name), storage_options(root)
-        write_deltalake(at, rows, storage_options=storage, **commit_options(), **options)
+        write_deltalake(at, rows, storage_options=storage, **_commit_options(), **options)
 
 
 _run: Final[ContextVar[str | None]] = ContextVar("run", default=None)
@@ -149,14 +149,15 @@ def signed_by(run: str) -> Iterator[None]:
         _run.reset(before)
 
 
-def commit_options() -> dict[str, Any]:
+def _commit_options() -> dict[str, Any]:
     """Return what every commit is given: its run, and that commits of older versions stay in the log."""
     # By default Delta deletes them after 30 days, and the older releases could not be read any more.
-    signature = CommitProperties(custom_metadata=_signature()) if _signature() else None
+    signature = CommitProperties(custom_metadata=commit_signature()) if commit_signature() else None
     return {"commit_properties": signature, "post_commithook_properties": KEEP_LOG}
 
 
-def _signature() -> dict[str, str]:
+def commit_signature() -> dict[str, str]:
+    """Return the properties of a commit that say which run made it; none outside of runs."""
     run = _run.get()
     return {} if run is None else {RUN_PROPERTY: run}
 
@@ -207,7 +208,7 @@ def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIO
             raise StoreError(f"{message}, expected version {released[name]} of the last release: {hint}")
         if table is not None and newest > released.get(name, 0):
             with single_writer(root, name):
-                table.restore(released.get(name, 0), **commit_options())
+                table.restore(released.get(name, 0), **_commit_options())
             table = open_table(root, name)
         if table is not None and name in TABLES:  # an older version of Engang created it
             _add_missing_columns(root, name, table, TABLES[name])
@@ -229,7 +230,7 @@ def _add_missing_columns(root: Place, name: str, table: DeltaTable, columns: tup
     if missing:
         wanted = Schema.from_arrow(pl.DataFrame(schema=frame_schema(tuple(missing))).to_arrow().schema)
         with single_writer(root, name):
-            table.alter.add_columns(wanted.fields, **commit_options())
+            table.alter.add_columns(wanted.fields, **_commit_options())
 
 
 def append(root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None) -> None:
@@ -272,7 +273,7 @@ def _append_to_folder(root: Path, name: str, rows: pl.DataFrame) -> bool:
         # Delta's own writer converts what is of another type, and adds columns to what an older version created.
         if rows.schema != declared or {field.name for field in table.schema().fields} != set(declared):
             return False
-        append_files(root / name, table, rows, _signature())
+        append_files(root / name, table, rows, commit_signature())
     return True
 
 
@@ -318,9 +319,9 @@ def merge_small_files(root: Place, name: str) -> int:
         return 0
     with single_writer(root, name):
         chosen = [("partition", "in", many["partition"].sort().to_list())]
-        metrics = table.optimize.compact(chosen, max_concurrent_tasks=2, writer_properties=WRITER, **commit_options())
-        # In full: with the files of writers that died before a commit named them (`infra.lake.uncommitted`).
-        table.vacuum(dry_run=False, full=True, **commit_options())
+        metrics = table.optimize.compact(chosen, max_concurrent_tasks=2, writer_properties=WRITER, **_commit_options())
+        # In full: with the files of writers that died before a commit named them (`infra.lake.files.uncommitted`).
+        table.vacuum(dry_run=False, full=True, **_commit_options())
     return int(metrics["numFilesRemoved"])
 
 
@@ -364,7 +365,7 @@ def overwrite(
             _write(root, name, rows, **options)
     else:
         with single_writer(root, name):
-            open_table(root, name).delete(predicate, **commit_options())
+            open_table(root, name).delete(predicate, **_commit_options())
 
 
 def delete_submission(root: Place, name: str, submission: str) -> None:
@@ -372,7 +373,7 @@ def delete_submission(root: Place, name: str, submission: str) -> None:
     table = _find_table(root, name)
     if table is not None:
         with single_writer(root, name):  # the id is our own hexadecimal, never delivered text
-            table.delete(f"submission_id = '{submission}'", writer_properties=WRITER, **commit_options())
+            table.delete(f"submission_id = '{submission}'", writer_properties=WRITER, **_commit_options())
 
 
 def remove_old_files(root: Place, name: str) -> None:
@@ -381,7 +382,7 @@ def remove_old_files(root: Place, name: str) -> None:
     table = _find_table(root, name)
     if table is not None:
         with single_writer(root, name):
-            table.vacuum(0, dry_run=False, enforce_retention_duration=False, **commit_options())
+            table.vacuum(0, dry_run=False, enforce_retention_duration=False, **_commit_options())
 
 
 def files(root: Place, name: str, version: int, partitions: list[str] | None = None) -> list[str]:

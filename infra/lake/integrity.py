@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import polars as pl
 from deltalake import DeltaTable
 
-from infra.lake.appended_files import FILES_PROPERTY
+from infra.lake.files.appended_files import FILES_PROPERTY
 from infra.storage.landing import open_store
 from infra.storage.places import Place
 from infra.storage.store import DamagedFile

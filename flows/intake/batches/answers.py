@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.intake.batches.storing import PROVISIONAL_UNIT, SUBMISSION_PARTITION, partitions_of, provisional_units_of
 from flows.intake.reading import SUMMARY, Reading, UncommittedBatch
-from infra.lake.uncommitted import UncommittedFile
+from infra.lake.files.uncommitted import UncommittedFile
 from schemas.claims import REJECT, frame_schema
 
 ANSWER_PREFIX: Final = "answers/"

@@ -21,7 +21,7 @@ from flows.intake.previous_period import add_change_warnings
 from flows.intake.reading import ANY_ERROR, CHANGED, Reading, failure_reason
 from flows.process import close_to_others
 from infra import telemetry
-from infra.lake.uncommitted import UncommittedFile, write_uncommitted
+from infra.lake.files.uncommitted import UncommittedFile, write_uncommitted
 from infra.settings import read_settings
 from infra.storage import landing
 from infra.storage.store import Content

@@ -16,7 +16,7 @@ from flows.intake.batches import worker_task
 from flows.intake.registration import reconcile
 from infra.cluster import cluster as dask_cluster
 from infra.lake import delta as lake
-from infra.lake.uncommitted import write_uncommitted
+from infra.lake.files.uncommitted import write_uncommitted
 from infra.ledger import submissions as ledger_submissions
 from infra.storage.landing import open_store
 from infra.storage.places import S3Place

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from infra.lake import appended_files
 from infra.lake import delta as lake
-from infra.lake.parquet_options import ROW_GROUP_ROWS
+from infra.lake.files import appended_files
+from infra.lake.files.parquet_options import ROW_GROUP_ROWS
 from schemas.claims import frame_schema
 
 SCHEMA = frame_schema(lake.RETIRED)

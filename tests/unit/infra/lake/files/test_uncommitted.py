@@ -7,8 +7,9 @@ from threading import Barrier
 import polars as pl
 import pytest
 
-from infra.lake import delta, uncommitted
-from infra.lake.uncommitted import Committer, UncommittedFile, commit_files, write_uncommitted
+from infra.lake import delta
+from infra.lake.files import uncommitted
+from infra.lake.files.uncommitted import Committer, UncommittedFile, commit_files, write_uncommitted
 from schemas.claims import Column
 from schemas.errors import StoreError
 

@@ -5,7 +5,6 @@ sees what it wrote, and `infra.lake.delta.merge_small_files` deletes it a week l
 """
 
 import io
-import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -19,24 +18,24 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from infra.lake import delta
 from infra.lake.access import store_errors
-from infra.lake.parquet_options import ROW_GROUP_ROWS
+from infra.lake.files.appended_files import PARTITION, commit_added, file_statistics, write_data
 from infra.storage.landing import open_store
 from infra.storage.places import Place
 from schemas.claims import Column, frame_schema
 from schemas.errors import StoreError
 
-PARTITION: Final = "partition"
 PARALLEL_WRITES: Final = 8
 """Files that are written at once: each waits for an answer of S3."""
 
 
 class UncommittedFile(NamedTuple):
-    """A Parquet file in a table's folder: its key within the table, its partition, its bytes and rows."""
+    """A Parquet file in a table's folder: its key there, its partition, bytes and rows, and their statistics in JSON."""
 
     key: str
     partition: str
     bytes: int
     rows: int
+    statistics: str
 
 
 def write_uncommitted(
@@ -44,7 +43,7 @@ def write_uncommitted(
 ) -> list[UncommittedFile]:
     """Write rows as files of a table, one a partition, durably and without a commit. A kind's table needs `columns`."""
     rows = frame.select(frame_schema(columns or delta.TABLES[name]).names())
-    parts = rows.partition_by(PARTITION, as_dict=True, include_key=False, maintain_order=True)
+    parts = rows.partition_by(PARTITION, as_dict=True, maintain_order=True)
     with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
         written = [pool.submit(_write, root, name, str(partition), part) for (partition,), part in parts.items()]
         return [file.result() for file in written]
@@ -52,11 +51,11 @@ def write_uncommitted(
 
 def _write(root: Place, name: str, partition: str, rows: pl.DataFrame) -> UncommittedFile:
     buffer = io.BytesIO()
-    rows.write_parquet(buffer, compression="lz4", row_group_size=ROW_GROUP_ROWS)
+    write_data(rows, buffer)
     key = f"{PARTITION}={partition}/part-{uuid.uuid4().hex}.parquet"
     content = buffer.getvalue()
     open_store(root).put_once(f"{name}/{key}", content)
-    return UncommittedFile(key, partition, len(content), rows.height)
+    return UncommittedFile(key, partition, len(content), rows.height, file_statistics(rows))
 
 
 def commit_files(
@@ -73,18 +72,10 @@ def commit_files(
     table = delta.open_table(root, name)
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [
-        AddAction(
-            path=file.key,
-            size=file.bytes,
-            partition_values={PARTITION: file.partition},
-            modification_time=now,
-            data_change=True,
-            stats=json.dumps({"numRecords": file.rows}),
-        )
-        for file in files
+        AddAction(file.key, file.bytes, {PARTITION: file.partition}, now, True, file.statistics) for file in files
     ]
     with store_errors(root, name):
-        table.create_write_transaction(actions, "append", table.schema(), PARTITION, **delta.commit_options())
+        commit_added(table, actions, delta.commit_signature())
 
 
 @dataclass
