@@ -25,6 +25,8 @@ NIGHTLY: Final = ("tests/unit/flows", "tests/integration/release", "tests/proper
 """Where the tests are that mutants of `flows/release/` meet."""
 MOST_UNFIT: Final = 2
 """So many tests of a file may fail in a fork without any mutant: they are left out, and named."""
+MEASURE_SECONDS: Final = 3600
+"""A test file is measured for so long at most: on a busy machine it takes many times as long as alone."""
 LEFT_OUT: Final = (
     "test_docs.py", "test_language.py", "test_layers.py",  # they read the text of modules
     "test_killed_nightly.py", "test_killed_training.py", "test_status_million.py", "test_large_delivery.py",
@@ -117,13 +119,16 @@ class Measured:
     def _fit(self, name: str) -> Answer:
         """Return what a test file gives without those of its tests that fail without any mutant."""
         unfit: list[str] = []
-        while (answer := self._server.run([name], but=unfit, measured=True)).fate in {"failed", "stopped"}:
+        while (answer := self._measure(name, unfit)).fate in {"failed", "stopped"}:
             if len(unfit) == MOST_UNFIT or answer.failed is None or file_of(answer.failed) == answer.failed:
                 message = f"{name} fails without any mutant: {answer.failed}"
                 raise RuntimeError(message)
             print(f"{answer.failed} fails without any mutant: it is left out", flush=True)
             unfit.append(answer.failed)
         return answer
+
+    def _measure(self, name: str, unfit: list[str]) -> Answer:
+        return self._server.run([name], but=unfit, seconds=MEASURE_SECONDS, measured=True)
 
 
 def folders_of(module: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.proof.fork_server import Answer
 from tests.proof.line_contexts import (
+    MEASURE_SECONDS,
     NIGHTLY,
     PURE,
     STORED,
@@ -119,8 +120,8 @@ class FailingServer:
         self.failing = failing
         self.runs: list[str] = []
 
-    def run(self, paths: list[str], *, but: list[str], measured: bool) -> Answer:
-        assert measured
+    def run(self, paths: list[str], *, but: list[str], seconds: float, measured: bool) -> Answer:
+        assert (seconds, measured) == (MEASURE_SECONDS, True)
         self.runs += paths
         failed = next((test for test in self.failing if test not in but), None)
         return Answer(
@@ -157,7 +158,7 @@ def test_a_file_is_measured_again_when_it_or_a_module_that_it_ran_changes(tmp_pa
         server = FailingServer()
         measured = Measured(server, tmp_path, tmp_path / "new/kept")  # type: ignore[arg-type]
         answers = [measured._answer(name) for name in names for _ in range(2)]  # noqa: SLF001  files of a module
-        assert set(map(str, answers)) == {str(FailingServer().run([], but=[], measured=True))}
+        assert set(map(str, answers)) == {str(FailingServer().run([], but=[], seconds=MEASURE_SECONDS, measured=True))}
         return server.runs
 
     assert [measure(files[0]), measure(*files), measure(*files)] == [files[:1], files[1:], []]

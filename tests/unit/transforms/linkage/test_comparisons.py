@@ -68,6 +68,25 @@ def test_levels_run_from_missing_over_equal_and_near_to_different(
     assert [bool(level.get("is_null_level")) for level in found] == [True, *[False] * (len(labels) - 1)]
 
 
+def test_the_missing_level_of_a_contact_weighs_nothing() -> None:
+    asked = read_kind(
+        """
+        kind: mishap
+        version: 1
+        title: {en: Mishap, nb: Uhell, nn: Uhell}
+        one_report_per_item: true
+        fields:
+          street: {type: text, role: attribute, doc: A street}
+          number: {type: code, role: attribute, doc: A telephone number}
+        comparisons: {x: {fields: [street, number], doc: Home, compare: {by: contact, telephone: number}}}
+        blocking: [[street]]
+        """
+    )
+    null, *others = levels(asked)
+    assert (null["label_for_charts"], null["is_null_level"]) == (NULL, True)
+    assert not any(level.get("is_null_level") for level in others)
+
+
 def level_of(asked: Kind, left: str, right: str) -> str:
     """Return the label of the first level that two values, in SQL, are on."""
     with duckdb.connect() as connection:

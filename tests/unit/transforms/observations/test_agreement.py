@@ -256,6 +256,8 @@ def tolerant(*facts: tuple[str | int, int | None, int | None]) -> pl.DataFrame:
         ([(1000, -3, 1), (1500, None, None)], "consistent"),  # the accuracy is wider than the tolerance
         ([("100.000000001", None, 1), ("100.000000002", None, 1)], "consistent"),
         ([("0.000000100", None, 10_000), ("0.000000101", None, None)], "consistent"),
+        ([("0.000000100", None, 10_000), ("0.000000102", None, None)], "conflict"),
+        ([("100.00001", None, 10_000), (102, None, None)], "conflict"),
         ([(9 * 10**27, None, 999_999), (5 * 10**27, None, None)], "consistent"),  # nothing overflows
         ([(100, None, 10_000), (101, None, None), (102, None, None)], "conflict"),  # two without a tolerance
     ],

@@ -104,6 +104,10 @@ def test_blank_rows_are_no_rows_and_count_in_the_numbering(blank: str) -> None:
     assert result.rejects.height == 0
 
 
+def test_blank_rows_are_no_rows_where_the_first_column_is_empty() -> None:
+    assert rows(parsed(f"{HEADER};1;2\n;;\n;3;4\n")) == [(2, "", "1", "2"), (4, "", "3", "4")]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_blank_line_right_after_the_header_counts_in_the_numbering(end: str) -> None:
     result = parsed(end.join(["unit;year;sum", "", "a;1;2", ""]))

@@ -43,6 +43,13 @@ def test_names_after_ids_are_left_out() -> None:
     assert rows(text, action=False) == [(2, "NO", "2024", "1.5")]
 
 
+@pytest.mark.parametrize("action", [True, False])
+def test_rows_have_the_columns_of_the_contract_alone_in_its_order(action: bool) -> None:
+    text = "DATAFLOW,OBS_VALUE,TIME_PERIOD,REF_AREA\nA:B(1.0),1.5,2024,NO\n"
+    asked = contract(action=action)
+    assert parse(text.encode(), asked).raw.columns == ["row", *asked.columns()]
+
+
 def test_version_1_begins_with_the_dataflow() -> None:
     text = "DATAFLOW,REF_AREA,TIME_PERIOD,OBS_VALUE\nA:B(1.0),NO,2024,1.5\n"
     assert rows(text, action=False) == [(2, "NO", "2024", "1.5")]

@@ -56,6 +56,19 @@ def test_the_groups_of_a_pattern_are_columns_and_hidden_sheets_are_not_read() ->
     assert parsed.delivered == 2
 
 
+def test_rejected_rows_are_numbered_by_their_sheet_too() -> None:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        for name in ("2020", "2021"):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, ("unit", "n"))
+            sheet.write_row(1, 0, ("0301", 1))
+            sheet.write_row(2, 0, ("0301",))
+            sheet.write_formula(2, 1, "=A1", None, "")
+    parsed = read(file.getvalue(), "sheets: [2020, 2021], sheet_column: year")
+    assert (parsed.raw["row"].to_list(), parsed.rejects["row"].to_list()) == ([2, SHEET_ROWS + 2], [3, SHEET_ROWS + 3])
+
+
 def test_listed_sheets_are_read_in_that_order_and_their_name_may_be_a_column() -> None:
     book = workbook("2020", "2021", "Notes")
     parsed = read(book, "sheets: [2021, 2020], sheet_column: year")
