@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from infra.storage.places import Place, read_place
@@ -135,21 +135,11 @@ class Settings:
 
     def isolated_in(self, home: Path) -> "Settings":
         """Return the settings of an installation that stores everything in its own home, and sends nothing out."""
-        return replace(
-            self,
-            home=home,
-            ledger_url=f"sqlite:///{home / 'ledger.db'}",
-            arrivals_at=None,
-            landing_at=None,
-            lake_at=None,
-            packages_at=None,
-            queue=None,
-            dead_letters=None,
-            observability=ObservabilitySettings(),
-            mart=None,
-            site=None,
-            cluster=None,
-        )
+        stores = ("arrivals_at", "landing_at", "lake_at", "packages_at", "mart", "site")
+        places = (*stores, "queue", "dead_letters", "cluster")
+        nowhere: dict[str, Any] = dict.fromkeys(places)
+        ledger, silent = f"sqlite:///{home / 'ledger.db'}", ObservabilitySettings()
+        return replace(self, home=home, ledger_url=ledger, observability=silent, **nowhere)
 
 
 def read_settings(home: Path | None = None) -> Settings:
@@ -228,8 +218,7 @@ def _text(name: str) -> str | None:
 
 
 def _folder(name: str) -> Path | None:
-    value = _text(name)
-    return Path(value) if value else None
+    return Path(value) if (value := _text(name)) else None
 
 
 def _publication() -> Publication:

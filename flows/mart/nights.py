@@ -37,11 +37,11 @@ def sync_configured(
     from flows.mart.address import configured_address
     from flows.mart.sync import sync  # heavy: only where there is a mart
 
-    address = configured_address(installation)
     try:
-        done = sync(installation, address, number, progress)
+        done = sync(installation, configured_address(installation), number, progress)
     except (EngangError, OSError) as error:
-        ledger_runs.record_check(installation.engine, MART_SYNC, str(error))
+        if installation.settings.mart is not None:
+            ledger_runs.record_check(installation.engine, MART_SYNC, str(error))
         raise
     ledger_runs.record_check(installation.engine, MART_SYNC, None)
     return done

@@ -29,7 +29,7 @@ PARALLEL_WRITES: Final = 8
 
 
 class UncommittedFile(NamedTuple):
-    """A Parquet file in a table's folder: its key there, its partition, bytes and rows, and their statistics in JSON."""
+    """A Parquet file in a table's folder: its key there, partition, bytes and rows, and their statistics in JSON."""
 
     key: str
     partition: str
