@@ -25,7 +25,9 @@ def asked_already(installation: Installation, file: Path) -> list[dict[str, Any]
     """
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror}): give the YAML file of a contract") from None
+    except UnicodeDecodeError as error:
         raise UsageError(f"{file}: {error}") from None
     planned = installation.completed(read_contract(text, str(file)))
     others = [c for c in installation.contracts.values() if c.obligation != planned.obligation]

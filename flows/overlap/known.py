@@ -25,8 +25,6 @@ from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
 from schemas.contract import ClaimSpec, Contract
 from schemas.contract_terms import breakdowns
-from schemas.errors import UsageError
-from schemas.suggestions import did_you_mean
 from transforms.overlap.breakdowns import fixed_codes, may_be_equal
 from transforms.overlap.dossier import lower_bound
 from transforms.prefill.cells import WHY
@@ -76,7 +74,7 @@ def known_report(
     unit: a code or unit id. period: as the contract writes it, or 2025, 2025-Q1, 2025-01, 2025-01-31. everyone: show
     only what everybody may be shown (`may_share: all`), as to somebody who is not known.
     """
-    contract = _contract(installation, contract_name)
+    contract = installation.contract(contract_name)
     asked_unit, asked_period = contract.place()
     start, end = period_asked(period, asked_period, contract.format)
     place = unit_asked(installation.register, asked_unit, unit, start, end)
@@ -108,13 +106,6 @@ def known_cells(installation: Installation, contract_name: str, unit: str, perio
     """
     report = known_report(installation, contract_name, unit, period)
     return [row for claim in report.contract.claims for row in _cells(report, claim)]
-
-
-def _contract(installation: Installation, name: str) -> Contract:
-    if name in installation.contracts:
-        return installation.contracts[name]
-    known = list(installation.contracts)
-    raise UsageError(f"no contract {name!r}: {did_you_mean(name, known)} `engang contracts list` lists them")
 
 
 def _items(installation: Installation, release: Release, view: Viewpoint, place: dict[str, Any]) -> pl.DataFrame:
