@@ -80,11 +80,17 @@ def _other(row: dict[str, Any]) -> str:
 
 def _part(part: dict[str, str]) -> str:
     summed = f" summed over {part['over']}" if part["over"] else ""
-    return f"{part['obligation']} {part['concept']} {part['breakdown']}{summed}"
+    return f"{part['obligation']} {part['concept']} {part['breakdown']}{_by(part['reporter'])}{summed}"
 
 
 def _series(row: dict[str, Any], side: str) -> str:
-    return f"{row[f'obligation_{side}']} {row[f'concept_{side}']} {row[f'breakdown_{side}']}"
+    by = _by(row[f"reporter_{side}"])
+    return f"{row[f'obligation_{side}']} {row[f'concept_{side}']} {row[f'breakdown_{side}']}{by}"
+
+
+def _by(reporter: str) -> str:
+    """Return who states a series, where it is the units themselves: others state one of the same name."""
+    return " by units" if reporter == "unit" else ""
 
 
 def _shortened(text: str) -> str:

@@ -83,7 +83,8 @@ def minimal_command(
         f"{', '.join(found['kept'])}"
     )
     print_text(f"not needed for any item: {', '.join(found['dropped']) or 'none'}")
-    print_text(f"hours kept: {found['hours_kept']:g} of {found['hours_all']:g}")
+    hours, all_hours = found["hours_kept"], found["hours_all"]
+    print_text("hours kept: " + ("not known" if hours is None else f"{hours:g} of {all_hours:g}"))
     print_fitted_table(
         [
             {"items": step["items"], "hours": step["hours"], "kept": ", ".join(step["kept"])}

@@ -1,5 +1,6 @@
 """What obligations cost, which of that is spent on figures reported elsewhere, and the least that must be kept."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,15 +27,15 @@ from transforms.overlap.minimal import (
 class MinimalReporting:
     """A smallest set of obligations or columns: needed and not needed, their items, hours of its reports and of all.
 
-    unknown: those of which nobody knows the hours; they count as none in the sums. frontier: fewer hours for
-    fewer items: kept, items, hours.
+    unknown: those of which nobody knows the hours: sums are of the others, and null where there is no other. frontier:
+    fewer hours for fewer items: kept, items, hours.
     """
 
     needed: list[str]
     dropped: list[str]
     items: int
-    hours_kept: float
-    hours_all: float
+    hours_kept: float | None
+    hours_all: float | None
     unknown: list[str]
     frontier: list[dict[str, Any]]
 
@@ -100,18 +101,24 @@ def _minimal(patterns: pl.DataFrame, hours: dict[str, float], unknown: set[str])
         needed=list(found.obligations),
         dropped=sorted(hours.keys() - set(found.obligations)),
         items=found.items,
-        hours_kept=sum(hours[name] for name in found.obligations),
-        hours_all=sum(hours.values()),
+        hours_kept=_known_sum(found.obligations, hours, unknown),
+        hours_all=_known_sum(hours, hours, unknown),
         unknown=sorted(unknown),
         frontier=[
             {
                 "kept": list(each.obligations),
                 "items": each.items,
-                "hours": sum(hours[name] for name in each.obligations),
+                "hours": _known_sum(each.obligations, hours, unknown),
             }
             for each in sets
         ],
     )
+
+
+def _known_sum(names: Collection[str], hours: dict[str, float], unknown: set[str]) -> float | None:
+    """Return the known hours of these; null where those of none are known, for unknown is not zero."""
+    known = [hours[name] for name in names if name not in unknown]
+    return sum(known) if known or not names else None
 
 
 def _totals(installation: Installation, number: int | None) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.overlap_statements import shuffled, statements
 from transforms.discovery import sums
 from transforms.discovery.evidence import agreement_of, divergence
+from transforms.discovery.exceptions import differing_places
 from transforms.discovery.series import series_of
 from transforms.discovery.suspected import suspected_overlap
 
@@ -88,6 +89,37 @@ def test_a_total_is_found_as_the_sum_of_its_parts_and_not_as_the_same_as_one(
     (row,) = found(rows).to_dicts()
     assert (row["kind"], row["obligation_a"], row["common"], row["agreeing"]) == ("sum", "t", 96, 95)
     assert [part["obligation"] for part in json.loads(row["parts"])] == ["p0", "p1", "p2"]
+
+
+@pytest.mark.parametrize("concepts", [["staff"] * 4, ["staff", "nurses", "doctors", "cooks"]])
+def test_a_total_is_found_though_a_part_was_not_reported_at_a_tenth_of_the_places(
+    sizes: dict[str, int], concepts: list[str]
+) -> None:
+    """Each part follows the size of the unit: without one of them, a fit of all places is no sum."""
+    parts = [noisy(sizes, share, seed + 10) for seed, share in enumerate((0.6, 0.2, 0.3))]
+    rows = figures("t", concepts[0], {unit: sum(part[unit] for part in parts) for unit in sizes})
+    for number, part in enumerate(parts, start=1):
+        reported = {unit: value for place, (unit, value) in enumerate(part.items()) if number < 3 or place % 10}
+        rows += figures("p", concepts[number], reported, breakdown=json.dumps({"job": str(number)}))
+    known = series_of(statements(rows))
+    (row,) = suspected_overlap(known).to_dicts()
+    assert (row["kind"], row["obligation_a"], row["common"], row["agreeing"]) == ("sum", "t", 96, 86)
+    assert len(json.loads(row["parts"])) == 3
+    assert differing_places(known, row)["unit_id"].to_list() == UNITS[::10]
+
+
+def test_what_a_sum_does_as_well_without_is_no_part(sizes: dict[str, int]) -> None:
+    """A third series fits nine wrong totals better, but no total is right for it."""
+    parts = [noisy(sizes, share, seed + 10) for seed, share in enumerate((60, 20))]
+    total = {unit: sum(part[unit] for part in parts) for unit in sizes}
+    rest = {unit: total[unit] // 400 for unit in UNITS[:12]}
+    wrong = {unit: total[unit] + rest[unit] * 7 // 10 for unit in UNITS[:9]}
+    rows = figures("t", "staff", {**total, **wrong})
+    for number, part in enumerate([*parts, rest]):
+        rows += figures("p", "staff", part, breakdown=json.dumps({"job": str(number)}))
+    (row,) = found(rows).to_dicts()
+    assert (row["kind"], row["obligation_a"], row["agreeing"]) == ("sum", "t", 96 - 9)
+    assert len(json.loads(row["parts"])) == 2
 
 
 def test_counties_that_sum_their_municipalities_are_found(sizes: dict[str, int]) -> None:
