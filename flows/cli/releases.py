@@ -37,8 +37,8 @@ ConfidentialOption = Annotated[
     bool,
     typer.Option(
         "--confidential",
-        help="With the values that senders marked as confidential, if you may see them; a query finds them in "
-        "confidential_claims.",
+        help="With the values that senders marked as confidential, and with small counts, if you may see them; a query "
+        "finds the former in confidential_claims.",
     ),
 ]
 

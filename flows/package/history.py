@@ -23,17 +23,18 @@ def history_rows(published: PublishedTables, months: list[str], since: int) -> p
     `added`. Of an item of which nothing is known any more there is no row.
     """
     changes = published.live("changes", months).filter(pl.col("release") > since).collect()
-    now = published.live("observations", months).select(*_STATE, "partition").collect()
+    now = published.live("observations", months).select(*_STATE, "partition", *_OF_ITEM).collect()
     first = changes.sort("release").unique("item_id", keep="first", maintain_order=True)
-    first_states = (
-        now.join(first, on="item_id", how="anti").select(*_STATE, "partition"),
-        first.filter(pl.col("change") != "added").select(*_renamed("before"), "partition"),
-    )
-    base = pl.concat(first_states).with_columns(change=pl.lit("added"), release=pl.lit(since, dtype=pl.Int32))
-    states = pl.concat([base, changes.select(*_renamed("after"), "partition", "change", "release")])
-    items = describe_items(published, months, states["item_id"].unique())
+    as_first = {"change": pl.lit("added"), "release": pl.lit(since, dtype=pl.Int32)}
+    unchanged = now.join(first, on="item_id", how="anti").with_columns(**as_first)
+    before = first.filter(pl.col("change") != "added").select(*_renamed("before"), "partition").with_columns(**as_first)
+    states = pl.concat([before, changes.select(*_renamed("after"), "partition", "change", "release")])
+    items = now.select("item_id", *_OF_ITEM).join(first, on="item_id", how="semi")
+    removed = first["item_id"].filter(~first["item_id"].is_in(items["item_id"].implode()))
+    known = pl.concat([items, _former_items(published, months, removed)]) if removed.len() else items
     columns = frame_schema(HISTORY_ITEM)
-    return states.join(items, on="item_id", how="inner").select(columns.names()).cast(columns)
+    described = (unchanged, states.join(known, on="item_id", how="inner"))
+    return pl.concat(rows.select(columns.names()).cast(columns) for rows in described)
 
 
 def describe_items(published: PublishedTables, months: list[str], ids: pl.Series) -> pl.DataFrame:

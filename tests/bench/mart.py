@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,8 @@ def server_seconds(url: str) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
-def sync(url: str) -> dict[str, Any]:
-    """Run `engang mart sync`; return what it printed, and `memory`: the most that it took, in GB."""
-    command = [ENGANG, "mart", "sync", url, "--json"]
+def measured_command(command: Sequence[str | Path]) -> dict[str, Any]:
+    """Run a command that prints JSON; return what it printed, and `memory`: the most that it took, in GB."""
     memory = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:  # what `wait4` gives is no less than what this process had when it started it
@@ -78,6 +77,11 @@ def sync(url: str) -> dict[str, Any]:
         assert process.stdout
         printed = json.loads(process.stdout.read())
     return {**printed, "memory": memory / 2**20}
+
+
+def sync(url: str) -> dict[str, Any]:
+    """Run `engang mart sync`; return what it printed, and its memory."""
+    return measured_command([ENGANG, "mart", "sync", url, "--json"])
 
 
 @contextmanager

@@ -5,10 +5,10 @@ and the ratio to a bare write of the largest tables to Parquet by Polars. `--kee
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from infra.settings import tune_allocator
@@ -25,10 +25,8 @@ from tests.support.four_sources import deliveries_of, lay_out
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import generate
-from mart import publish
-from package import BARE_TABLES
-from package import cost as own_cost
-from run import ENGANG, cost
+from mart import ENGANG, measured_command, own_seconds, publish
+from package import BARE_TABLES, cost
 
 SECONDS = 60
 MEGABYTES = 50
@@ -75,15 +73,17 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         installation = invented_home(folder, given.items) if given.items else real_home(folder)
         release = find_release(installation)
-        figures, printed = cost([ENGANG, "site", "--out", folder / "site", "--json"], {})
-        written = json.loads(printed)
+        wall, cpu = time.perf_counter(), own_seconds()
+        written = measured_command([ENGANG, "site", "--out", folder / "site", "--json"])
+        wall, cpu = time.perf_counter() - wall, own_seconds() - cpu
         tables = [read_table(installation, name, release) for name in BARE_TABLES]
-        bare = own_cost(lambda: [rows.sink_parquet(folder / f"{n}.parquet") for n, rows in enumerate(tables)])
+        bare = cost(lambda: [rows.sink_parquet(folder / f"{n}.parquet") for n, rows in enumerate(tables)])
         site = Path(written["folder"])
         sizes = {name: megabytes(site / name) for name in (*LANGUAGES, "data")}
-    print(f"{release['counts']['items']:,} items, {written['pages']} pages: {figures}")
+    print(f"{release['counts']['items']:,} items, {written['pages']} pages")
+    print(f"{wall:.1f} s wall {cpu:.1f} s cpu {written['memory']:.2f} GB")
     print(f"{written['bytes'] / MEGABYTE:.1f} MB, of it " + ", ".join(f"{n} {size:.1f}" for n, size in sizes.items()))
-    print(f"bare Parquet {bare['wall']} s wall {bare['cpu']} s cpu; ratio of cpu {figures.cpu / bare['cpu']:.1f}")
+    print(f"bare Parquet {bare['wall']} s wall {bare['cpu']} s cpu; ratio of cpu {cpu / bare['cpu']:.1f}")
     print(f"goals: {SECONDS} s and {MEGABYTES} MB of a million items")
     print(f"{os.getloadavg()[0]:.0f} processes waited for {os.cpu_count()} processors")
 

@@ -27,7 +27,7 @@ MAIN_PAGES: Final = {
     "conflicts.html": ("202", "tilsyn-2025-01.xlsx"),
     "records/incident.html": ("113", "150", "37"),
     "coverage.html": ("January 2025",),
-    "use.html": ("open_dataset",),
+    "use.html": ("read_parquet",),
     "operations.html": ("Done",),
 }
 """The ten main pages, and what each must show in English."""

@@ -9,25 +9,25 @@ from flows.site.writer import SiteWriter
 from schemas.dictionary import dictionary
 
 LOADERS: Final = {
-    "Engang": """engang export --release {n} --to releases/{n}
-engang query "SELECT * FROM observations LIMIT 10" --release {n}""",
     "Python (Polars)": """import polars as pl
 
-items = pl.read_parquet('releases/{n}/observations/*.parquet')
+items = pl.read_parquet('data/observations.parquet')
 print(items.filter(pl.col('agreement') != 'conflict'))""",
     "Python (pandas)": """import pandas as pd
 
-items = pd.read_parquet('releases/{n}/observations')""",
+items = pd.read_parquet('data/observations.parquet')""",
     "R (arrow)": """library(arrow)
 library(dplyr)
 
-items <- open_dataset('releases/{n}/observations')
-figures <- items |> filter(agreement != 'conflict') |> collect()""",
+items <- read_parquet('data/observations.parquet')
+figures <- items |> filter(agreement != 'conflict')""",
     "DuckDB": """SELECT unit_name, concept, value
-FROM 'releases/{n}/observations/*.parquet'
+FROM 'data/observations.parquet'
 WHERE agreement <> 'conflict';""",
 }
-"""How a release is loaded: the folder is that of an export."""
+"""How a table of the site is loaded, in the folder of the release."""
+WHOLE_RELEASE: Final = """engang export --release {n} --to releases/{n}
+engang query "SELECT * FROM observations LIMIT 10" --release {n}"""
 BIBTEX_BRACES: Final = str.maketrans("{}", "()")
 """A brace in a name would end it."""
 
@@ -101,9 +101,11 @@ def use_page(writer: SiteWriter) -> SitePage:
         f"  year = {{{day.year}}},\n  note = {{digest {release['digest']}}}\n}}"
     )
     licence = texts["licence"].format(licence=stated.licence) if stated.licence else texts["no_licence"]
-    loaders = tuple(CodeBlock(name, text.format(n=number)) for name, text in LOADERS.items())
+    loaders = tuple(CodeBlock(name, text) for name, text in LOADERS.items())
+    files = Paragraph((f"{texts['load_lead']} ", PageLink(writer.texts["explorer"]["title"], "explorer.html")))
+    whole = (Paragraph((texts["load_all"],)), CodeBlock("Engang", WHOLE_RELEASE.format(n=number)))
     sections = (
-        PageSection("load", texts["load"], (Paragraph((texts["load_lead"],)), *loaders)),
+        PageSection("load", texts["load"], (files, *loaders, *whole)),
         PageSection(
             "cite",
             texts["cite"],

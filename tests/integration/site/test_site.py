@@ -6,12 +6,14 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urldefrag
 
+import duckdb
 import polars as pl
 import pytest
 import sqlalchemy as sa
@@ -28,6 +30,7 @@ from flows.site import content, months
 from flows.site.build import WrittenSite, write_site
 from flows.site.commands import PAGE_COMMANDS
 from flows.site.find import page_path
+from flows.site.pages.reference import LOADERS
 from flows.site.tables import EXPLORED
 from flows.site.writer import site_texts
 from infra.ledger.sql import read_frame
@@ -88,7 +91,7 @@ def pages(site: WrittenSite) -> list[Path]:
         ("methods.html", ("Consistent The values differ, but no more than their accuracy allows.",)),
         ("dictionary.html", ("observations 19", "conflicts 21")),
         ("dictionary/observations.html", ("Table observations", "conf_status", "SDMX")),
-        ("use.html", ("open_dataset('releases/2/observations')", "@misc{engang_release_2", "No licence is stated")),
+        ("use.html", ("read_parquet('data/observations.parquet')", "@misc{engang_release_2", "No licence is stated")),
         ("explorer.html", ("First rows: observations", "observations.parquet", "redundancy")),
         ("operations.html", ("No file is parked.", "helse 2 ")),
     ],
@@ -123,6 +126,14 @@ def test_no_table_has_what_is_withheld_or_personal(site: WrittenSite, home: Inst
     assert items.height == read_table(home, "observations", find_release(home)).collect().height - 2
     known = items.filter(pl.col("value").is_not_null())
     assert known["value_text"].cast(pl.Decimal(38, 9)).to_list() == known["value"].to_list()
+
+
+def test_a_table_is_loaded_as_the_page_says(site: WrittenSite, capsys: pytest.CaptureFixture[str]) -> None:
+    with chdir(site.folder):
+        for name in ("Python (Polars)", "Python (pandas)"):
+            exec(compile(LOADERS[name], name, "exec"), {})  # noqa: S102  the product's own examples
+        assert duckdb.sql(LOADERS["DuckDB"]).fetchall()
+    assert capsys.readouterr().out.startswith("shape: (3, ")
 
 
 def test_no_text_from_outside_becomes_markup(site: WrittenSite) -> None:
