@@ -56,6 +56,7 @@ def test_what_a_worker_reads_is_registered_as_what_this_process_reads(
     with night_cluster.read_by(home, nullcontext(cluster)) as reading:
         found = read(reading)
     assert cluster.asked == 2
+    assert not any(delivered_text in cluster.crossed for delivered_text in (b"late-0", b"menn", b"40.01.2024"))
     files = lake.open_table(home.settings.lake, "claims").get_add_actions(flatten=True)
     assert sum(pl.DataFrame(files)["num_records"]) == 6 * 19
     assert list((Path(str(home.settings.lake)) / "answers").iterdir()) == []
