@@ -143,15 +143,22 @@ def _register_landed(installation: Installation, landed: list[Landed], *, on_req
                 raise
             if isinstance(error, StoreError | OSError):
                 check_stores(installation)
-                if len(landed) == 1:
-                    requeue_failed(engine, worker, ids, reason_of(error))
-                    return []
             if len(landed) == 1:
-                reasons = {landed[0].note.submission_id: reason_of(error)}
-                park_landed(engine, _parked_rows(landed, reasons))
-                return [_parked(landed[0].note, reasons)]
+                return _settle_failed(installation, landed[0], worker, ids, error)
     alone = (_register_landed(installation, [each], on_request=on_request) for each in landed)
     return [receipt for receipts in alone for receipt in receipts]
+
+
+def _settle_failed(
+    installation: Installation, failed: Landed, worker: str, ids: list[int], error: BaseException
+) -> list[Receipt]:
+    """Let a delivery that failed alone wait for a retry if a store failed, or park it; return its receipt if it is."""
+    if isinstance(error, StoreError | OSError):
+        requeue_failed(installation.engine, worker, ids, reason_of(error))
+        return []
+    reasons = {failed.note.submission_id: reason_of(error)}
+    park_landed(installation.engine, _parked_rows([failed], reasons))
+    return [_parked(failed.note, reasons)]
 
 
 def register(installation: Installation, landed: list[Landed], settle: LedgerWrite | None = None) -> list[Receipt]:

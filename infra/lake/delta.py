@@ -215,10 +215,7 @@ def restore(root: Place, released: dict[str, int], names: Iterable[str] = VERSIO
 
 
 def ensure_columns(root: Place, name: str, columns: tuple[Column, ...]) -> None:
-    """Create a kind's table if it is missing, and add the columns that it lacks.
-
-    Raises `StoreError` for a column that it has with another type.
-    """
+    """Create a kind's table, or add the columns that it lacks; `StoreError` for one that it has with another type."""
     _create_or_check(root, name, frame_schema(columns))
     _add_missing_columns(root, name, open_table(root, name), columns)
 
@@ -226,9 +223,9 @@ def ensure_columns(root: Place, name: str, columns: tuple[Column, ...]) -> None:
 def _add_missing_columns(root: Place, name: str, table: DeltaTable, columns: tuple[Column, ...]) -> None:
     """Add the columns that a table lacks; the rows that it has are null there."""
     stored = {field.name for field in table.schema().fields}
-    missing = [column for column in columns if column.name not in stored]
+    missing = frame_schema(tuple(column for column in columns if column.name not in stored))
     if missing:
-        wanted = Schema.from_arrow(pl.DataFrame(schema=frame_schema(tuple(missing))).to_arrow().schema)
+        wanted = Schema.from_arrow(pl.DataFrame(schema=missing).to_arrow().schema)
         with single_writer(root, name):
             table.alter.add_columns(wanted.fields, **_commit_options())
 
@@ -308,8 +305,9 @@ def merge_small_files(root: Place, name: str) -> int:
 
     Its rows stay the same. Replaced files are deleted a week later.
     """
-    # Others may append and read meanwhile. An append does not conflict with this commit, and a reader of an older
-    # version still finds its files until the vacuum of a week later (Delta's default retention).
+    # Others may append and read meanwhile: an append does not conflict with this commit, and who reads an older version
+    # finds its files until the vacuum of a week later (Delta's default). That is a full one: it takes the files of
+    # writers that died before a commit named them (`infra.lake.uncommitted`) as well.
     table = _find_table(root, name)
     if table is None:
         return 0

@@ -98,12 +98,12 @@ def _read(task: BatchTask) -> WorkerAnswer:
 def _read_files(installation: Installation, contract: Contract, task: BatchTask) -> Reading:
     store = landing.open_store(installation.settings.landing)
 
-    def landed(key: str) -> tuple[landing.Note, Content]:
+    def _landed(key: str) -> tuple[landing.Note, Content]:
         note = landing.read_note(store, key)
         return note, landing.content(store, note.contract, note.sender, note.sha256, note.bytes)
 
     with ThreadPoolExecutor(landing.READ_AHEAD) as pool:  # each waits for two answers of S3
-        files = list(pool.map(landed, task.notes))
+        files = list(pool.map(_landed, task.notes))
     reading = read_isolated(installation, contract, files)
     if CHANGED in reading.failures.values():
         raise StoreError(CHANGED)

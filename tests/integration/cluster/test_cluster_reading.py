@@ -16,7 +16,6 @@ from flows.intake.batches import worker_task
 from flows.intake.registration import reconcile
 from infra.cluster import cluster as dask_cluster
 from infra.lake import delta as lake
-from infra.lake.files.uncommitted import write_uncommitted
 from infra.ledger import submissions as ledger_submissions
 from infra.storage.landing import open_store
 from infra.storage.places import S3Place
@@ -56,6 +55,7 @@ def test_what_a_worker_reads_is_registered_as_what_this_process_reads(
     with night_cluster.read_by(home, nullcontext(cluster)) as reading:
         found = read(reading)
     assert cluster.asked == 2
+    assert not any(delivered_text in cluster.crossed for delivered_text in (b"late-0", b"menn", b"40.01.2024"))
     files = lake.open_table(home.settings.lake, "claims").get_add_actions(flatten=True)
     assert sum(pl.DataFrame(files)["num_records"]) == 6 * 19
     assert list((Path(str(home.settings.lake)) / "answers").iterdir()) == []
@@ -88,15 +88,6 @@ def test_a_cluster_that_goes_away_fails_the_night_and_nothing_is_lost(home: Inst
         with pytest.raises(StoreAwayError):
             reconcile(reading)
     assert len(read(home)) == 7
-
-
-def test_files_that_no_commit_names_are_read_by_nobody(home: Installation) -> None:
-    read(home)
-    root = home.settings.lake
-    claims = lake.scan(root, "claims").collect()
-    written = write_uncommitted(root, "claims", claims)
-    assert sum(file.rows for file in written) == claims.height
-    assert lake.scan(root, "claims").collect().height == claims.height
 
 
 def test_a_worker_that_reads_otherwise_is_refused(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

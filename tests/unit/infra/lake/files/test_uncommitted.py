@@ -1,5 +1,7 @@
 """Files that several processes write and one commits: many in one commit, whole or not at all."""
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -82,3 +84,18 @@ def test_a_kinds_table_gains_the_columns_that_a_batch_has(tmp_path: Path) -> Non
     found = delta.scan(tmp_path, "boat_records").sort("report_id").collect()
     assert found["weight"].cast(pl.String).to_list() == [None, "2.500000000"]
     assert found["rows"].to_list() == [[1, 2], [2, 2]]
+
+
+def test_files_of_a_writer_that_died_go_when_small_files_are_merged_a_week_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        commit_files(tmp_path, "boat_records", write(tmp_path, number), COLUMNS)
+    (old,), (young,) = write(tmp_path, 8), write(tmp_path, 9)
+    folder = tmp_path / "boat_records"
+    week = 8 * 24 * 3600
+    os.utime(folder / old.key, (time.time() - week, time.time() - week))
+    monkeypatch.setattr(delta, "MANY_FILES", 2)
+    assert delta.merge_small_files(tmp_path, "boat_records") == 3
+    assert [(folder / file.key).exists() for file in (old, young)] == [False, True]
+    assert read(tmp_path) == ["r0", "r1", "r2"]
