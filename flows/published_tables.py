@@ -10,6 +10,7 @@ import polars as pl
 from flows.installation import Installation
 from infra.lake import delta as lake
 from infra.lake.item_tables import ItemTables, description_tables, kind_tables, observation_tables, overlap_tables
+from infra.lake.partitions import group_partitions, partition_sizes
 from infra.ledger.releases import Release
 from schemas.description_tables import DESCRIPTION_TABLES
 from schemas.overlap import MEASURED_TABLES, OVERLAP_COUNTS
@@ -47,8 +48,8 @@ class PublishedTables:
         versions, sizes = self.release["tables"], Counter[str]()
         for name in names:
             if name in versions:
-                sizes.update(dict(lake.partition_sizes(self.tables.root, name, versions[name])))
-        return lake.group_partitions(sorted(sizes.items()), rows=GROUP_BYTES)
+                sizes.update(dict(partition_sizes(self.tables.root, name, versions[name])))
+        return group_partitions(sorted(sizes.items()), rows=GROUP_BYTES)
 
     def digest_lanes(self) -> tuple[int, ...]:
         """Return the lanes of all items, as the lake really holds them, summed."""

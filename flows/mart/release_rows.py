@@ -16,7 +16,7 @@ from flows.published_tables import (
     tables_of_overlap,
     tables_that_describe,
 )
-from infra.lake import delta as lake
+from infra.lake.partitions import group_partitions, partition_sizes
 from infra.ledger.releases import Release, read_releases
 from infra.ledger.submissions import read_submissions
 from infra.mart.star import DERIVED_TABLES, Group, Star, star_of
@@ -42,8 +42,8 @@ class ReleaseRows:
         """Yield the partitions of a table in groups of about `LOADED_BYTES`."""
         versions = self.release["tables"]
         if name in versions:
-            sizes = lake.partition_sizes(self.installation.settings.lake, name, versions[name])
-            yield from lake.group_partitions(sorted(sizes), rows=LOADED_BYTES)
+            sizes = partition_sizes(self.installation.settings.lake, name, versions[name])
+            yield from group_partitions(sorted(sizes), rows=LOADED_BYTES)
 
     def rows(self, name: str, partitions: list[str] | None = None) -> pl.LazyFrame:
         """Return the rows of a published table, all or those of some partitions, lazily."""

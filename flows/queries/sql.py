@@ -49,6 +49,17 @@ def query(
     cannot be read.
     """
     release = find_release(installation, number)
+    frames = _frames(installation, release, sql, confidential=confidential)
+    withholding = not confidential and asks_for_counts(installation, sql)
+    seen = ReleaseTables(release["tables"], _published(installation, release, WITH_VERDICTS), frames)
+    names = {name for tables in seen.items for name in tables.published} | WITH_VERDICTS
+    releases = [(seen, release), *_other_releases(installation, sql, names)]
+    shown = [without_counts(installation, sql, *each) if withholding else each[0] for each in releases]
+    return query_release(shown, sql, installation.settings.query)
+
+
+def _frames(installation: Installation, release: Release, sql: str, *, confidential: bool) -> dict[str, pl.DataFrame]:
+    """Return the tables that a query may name and no release has: those of the ledger, and what is computed for it."""
     stored = MEASURED_TABLES if measures_published(release) else {}
     made = set(OVERLAP_TABLES) - set(stored) | WITH_VERDICTS
     frames = {name: read(installation.engine) for name, read in LEDGER_TABLES.items() if name in sql.lower()}
@@ -58,12 +69,7 @@ def query(
         frames |= {name: overlap_table(installation, release, name) for name in computed}
     if confidential:
         frames["confidential_claims"] = confidential_claims(installation, release)
-    withholding = not confidential and asks_for_counts(installation, sql)
-    seen = ReleaseTables(release["tables"], _published(installation, release, WITH_VERDICTS), frames)
-    names = {name for tables in seen.items for name in tables.published} | WITH_VERDICTS
-    releases = [(seen, release), *_other_releases(installation, sql, names)]
-    shown = [without_counts(installation, sql, *each) if withholding else each[0] for each in releases]
-    return query_release(shown, sql, installation.settings.query)
+    return frames
 
 
 def asks_for_counts(installation: Installation, sql: str) -> bool:

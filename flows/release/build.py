@@ -21,6 +21,7 @@ from infra import telemetry
 from infra.checks import engine as checks
 from infra.lake import delta as lake
 from infra.lake.item_tables import observation_tables, versioned_tables
+from infra.lake.partitions import group_partitions
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
@@ -153,7 +154,7 @@ def _groups(installation: Installation, counted: pl.DataFrame, baseline: Baselin
         reached = pl.concat([reached, baseline.reached.select(reached.columns)])
     reached = reached.filter(~pl.col("partition").str.starts_with(RECORDS_PREFIX))
     sizes = reached.group_by("partition").agg(pl.col("claims").sum()).sort("partition").rows()
-    yield from lake.group_partitions(sizes, rows=CHUNK_CLAIMS, most=CHUNK_MONTHS)
+    yield from group_partitions(sizes, rows=CHUNK_CLAIMS, most=CHUNK_MONTHS)
 
 
 def reached_claims(

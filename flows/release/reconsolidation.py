@@ -12,8 +12,8 @@ import polars as pl
 from flows.installation import Installation
 from flows.release.records.inputs import KindInputs
 from flows.release.staged import Baseline
-from infra.lake import delta as lake
 from infra.lake.item_tables import kind_tables, observation_tables
+from infra.lake.partitions import partition_rows
 from infra.ledger import releases as ledger_releases
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
@@ -55,7 +55,7 @@ def reconsolidation_baseline(
         buckets_by_status(submissions).cast({"rows": pl.Int64}),
         known.join(pinned, on="submission_id", how="semi").select("submission_id", "bucket", "rows"),
     ])  # fmt: skip
-    published = lake.partition_rows(root, "observations")["partition"]
+    published = partition_rows(root, "observations")["partition"]
     others = published.filter(~published.is_in(partitions["partition"].implode())).unique().to_frame()
     others = others.select(pl.lit("").alias("submission_id"), "partition", pl.lit(0).alias("claims"))
     return Baseline(buckets, pl.concat([partitions, others], how="vertical_relaxed"), everything=True)

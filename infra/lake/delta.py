@@ -307,7 +307,7 @@ def merge_small_files(root: Place, name: str) -> int:
     """
     # Others may append and read meanwhile: an append does not conflict with this commit, and who reads an older version
     # finds its files until the vacuum of a week later (Delta's default). That is a full one: it takes the files of
-    # writers that died before a commit named them (`infra.lake.uncommitted`) as well.
+    # writers that died before a commit named them (`infra.lake.files.uncommitted`) as well.
     table = _find_table(root, name)
     if table is None:
         return 0
@@ -318,36 +318,8 @@ def merge_small_files(root: Place, name: str) -> int:
     with single_writer(root, name):
         chosen = [("partition", "in", many["partition"].sort().to_list())]
         metrics = table.optimize.compact(chosen, max_concurrent_tasks=2, writer_properties=WRITER, **_commit_options())
-        # In full: with the files of writers that died before a commit named them (`infra.lake.files.uncommitted`).
         table.vacuum(dry_run=False, full=True, **_commit_options())
     return int(metrics["numFilesRemoved"])
-
-
-def group_partitions(sizes: Iterable[tuple[str, int]], rows: int, most: int | None = None) -> Iterator[list[str]]:
-    """Yield partitions in groups of at most `rows` rows and `most` partitions; a larger one is a group by itself."""
-    group: list[str] = []
-    total = 0
-    for partition, size in sizes:
-        if group and (total + size > rows or len(group) == most):
-            yield group
-            group, total = [], 0
-        group.append(partition)
-        total += size
-    if group:
-        yield group
-
-
-def partition_sizes(root: Place, name: str, version: int | None = None) -> list[tuple[str, int]]:
-    """Return the partitions of a table's version, and their bytes."""
-    adds = pl.DataFrame(open_table(root, name, version).get_add_actions(flatten=True))
-    return adds.group_by(pl.col("partition.partition")).agg(pl.col("size_bytes").sum()).sort(pl.all()).rows()
-
-
-def partition_rows(root: Place, name: str) -> pl.DataFrame:
-    """Return the number of rows per partition, retired ones included: partition, rows."""
-    adds = pl.DataFrame(open_table(root, name).get_add_actions(flatten=True))
-    adds = adds.select(pl.col("partition.partition").alias("partition"), pl.col("num_records").alias("rows"))
-    return adds.group_by("partition").agg(pl.col("rows").sum())
 
 
 def overwrite(

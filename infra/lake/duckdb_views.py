@@ -108,20 +108,27 @@ def _views(tables: ItemTables, release: ReleaseTables, words: set[str]) -> Prepa
     registered = f"_retired_{tables.items}{suffix}"
     retired = tables.retired(versions) if opened & tables.replaced.keys() else None
     views, frames = [], {} if retired is None else {registered: retired.select("_until", item_id="id")}
+    overlaid = tables.replaced.keys() if retired is not None and retired.height else set()
     for name, columns in tables.published.items():
         stored: Collection[str] = {c.name for c in columns}
         source = None
         if name in opened:
             stored, mixed = _stored_columns(tables, name, versions[name])
             source = _source((tables.root, name, versions[name]), f"_lake_{name}{suffix}", mixed=mixed)
-        overlay = registered if retired is not None and retired.height and name in tables.replaced else None
-        withheld = None
-        if source is not None and name in release.withheld:
-            items, instead = release.withheld[name]
-            withheld = (f"_withheld_{name}{suffix}", instead)
-            frames[withheld[0]] = pl.DataFrame({"item_id": items})
+        overlay = registered if name in overlaid else None
+        withheld = _withheld(release, name, frames) if name in opened & release.withheld.keys() else None
         views.append(View(f"{name}{suffix}", columns, source, stored, overlay, withheld))
     return PreparedViews(views, frames)
+
+
+def _withheld(
+    release: ReleaseTables, name: str, frames: dict[str, pl.DataFrame]
+) -> tuple[str, Mapping[str, str | None]]:
+    """Return what a view withholds, and add its items to the frames that are registered."""
+    items, instead = release.withheld[name]
+    registered = f"_withheld_{name}{release.suffix}"
+    frames[registered] = pl.DataFrame({"item_id": items})
+    return registered, instead
 
 
 def _stored_columns(tables: ItemTables, name: str, version: int) -> tuple[Collection[str], bool]:

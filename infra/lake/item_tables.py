@@ -17,6 +17,7 @@ from typing import Final, Literal
 import polars as pl
 
 from infra.lake import delta
+from infra.lake.partitions import group_partitions, partition_rows
 from infra.storage.places import Place
 from schemas.claims import PUBLISHED_TABLES, Column, empty, frame_schema
 from schemas.description_tables import DESCRIPTION_TABLES
@@ -118,12 +119,12 @@ class ItemTables:
         counts = pl.concat(retired.values()).group_by("partition").agg(pl.len().alias("retired"))
         if not counts.height:
             return []
-        sizes = pl.concat(delta.partition_rows(self.root, name) for name in self.weighed if name in now)
+        sizes = pl.concat(partition_rows(self.root, name) for name in self.weighed if name in now)
         sizes = sizes.group_by("partition").agg(pl.col("rows").sum())
         weighed = counts.join(sizes, on="partition", how="left").with_columns(pl.col("rows").fill_null(0))
         worth = (pl.col("rows") <= COMPACT_ROWS) | (pl.col("retired") > COMPACT_SHARE * pl.col("rows"))
         chosen = weighed.filter(worth | pl.lit(every)).sort("partition")
-        for group in delta.group_partitions(chosen.select("partition", "rows").rows(), rows=COMPACT_BATCH):
+        for group in group_partitions(chosen.select("partition", "rows").rows(), rows=COMPACT_BATCH):
             self._rewrite(group, now, retired)
         if chosen.height:
             name = f"{self.prefix}retired"

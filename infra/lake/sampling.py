@@ -7,6 +7,7 @@ import polars as pl
 
 from infra.lake import delta
 from infra.lake.access import scan_errors
+from infra.lake.partitions import partition_sizes
 from infra.storage.places import Place
 from schemas.errors import StoreError
 
@@ -20,7 +21,7 @@ def sample_problems(root: Place, tables: Iterable[tuple[str, int | None]], count
         (name, version, partition)
         for name, version in tables
         if version is not None or delta.exists(root, name)
-        for partition, size in delta.partition_sizes(root, name, version)
+        for partition, size in partition_sizes(root, name, version)
         if size <= most
     ]
     problems = []

@@ -15,6 +15,7 @@ from flows.release.overlap.scopes import COMPACT_FACTOR, ScopeChange, summed_cou
 from flows.release.staged import StagedRelease
 from infra.lake import delta as lake
 from infra.lake.item_tables import ItemTables, observation_tables, overlap_tables
+from infra.lake.partitions import group_partitions, partition_rows
 from infra.ledger.releases import Release
 from schemas.claims import empty
 from schemas.overlap import OVERLAP_COUNTS
@@ -128,8 +129,8 @@ def _add(tables: ItemTables, staged: StagedRelease, counts: OverlapCounts) -> No
 def _released_statements(installation: Installation, last: Release) -> Iterator[pl.DataFrame]:
     """Yield the statements of a release, of some months each."""
     tables = observation_tables(installation.settings.lake)
-    sizes = lake.partition_rows(tables.root, "observations").sort("partition").rows()
-    for months in lake.group_partitions(sizes, rows=CHUNK_ROWS):
+    sizes = partition_rows(tables.root, "observations").sort("partition").rows()
+    for months in group_partitions(sizes, rows=CHUNK_ROWS):
         live = (tables.live(name, last["tables"], months) for name in ("sources", "observations"))
         yield read_statements(*live).select(*STATEMENT)
 
@@ -153,11 +154,11 @@ def _month_groups(tables: ItemTables, months: set[str]) -> Iterator[list[str]]:
     if not months:
         return
     wanted = pl.DataFrame({"partition": sorted(months)}, schema={"partition": pl.String})
-    stored = lake.partition_rows(tables.root, "report_counts")
+    stored = partition_rows(tables.root, "report_counts")
     sizes = wanted.join(stored, on="partition", how="left", maintain_order="left").with_columns(
         pl.col("rows").fill_null(0)
     )
-    yield from lake.group_partitions(sizes.rows(), rows=CHUNK_ROWS)
+    yield from group_partitions(sizes.rows(), rows=CHUNK_ROWS)
 
 
 def _write_months(

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from infra.lake.delta import group_partitions
+from infra.lake.partitions import group_partitions
 from schemas.kind import Kind
 from transforms.linkage.clustering import connected_components
 from transforms.records.consolidate import ConsolidatedRecords, consolidate_records, left_join_columns

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from infra.lake import delta as lake
+from infra.lake.partitions import partition_rows, partition_sizes
 from schemas.claims import frame_schema
 from schemas.errors import StoreError
 
@@ -41,8 +42,8 @@ def test_each_append_is_a_version_and_nothing_is_none(root: Path) -> None:
     assert [lake.list_partitions(root, "retired", version) for version in (0, 1, 2)] == [
         [], ["2026-01"], ["2026-01", "2026-02"],
     ]  # fmt: skip
-    assert sorted(lake.partition_rows(root, "retired").rows()) == [("2026-01", 1), ("2026-02", 1)]
-    assert [month for month, size in lake.partition_sizes(root, "retired") if size > 0] == ["2026-01", "2026-02"]
+    assert sorted(partition_rows(root, "retired").rows()) == [("2026-01", 1), ("2026-02", 1)]
+    assert [month for month, size in partition_sizes(root, "retired") if size > 0] == ["2026-01", "2026-02"]
     assert (lake.exists(root, "retired"), lake.exists(root, "sources")) == (True, False)
 
 
@@ -130,19 +131,6 @@ def test_versions_written_meanwhile_are_seen_where_tables_are_opened_once(root: 
         lake.restore(root, {"retired": 1}, ["retired"])
         assert lake.newest_versions(root, ["retired"]) == {"retired": 3}
         assert lake.scan(root, "retired").collect().height == 1
-
-
-@pytest.mark.parametrize(
-    ("rows_limit", "most", "groups"),
-    [
-        (10, None, ["abc", "d"]), (9, None, ["ab", "c", "d"]), (1, None, ["a", "b", "c", "d"]),
-        (99, 2, ["ab", "cd"]), (99, None, ["abcd"]),
-    ],
-)  # fmt: skip
-def test_partitions_are_grouped_up_to_a_limit(rows_limit: int, most: int | None, groups: list[str]) -> None:
-    sizes = [("a", 3), ("b", 3), ("c", 4), ("d", 20)]
-    assert list(lake.group_partitions(sizes, rows_limit, most)) == [list(group) for group in groups]
-    assert list(lake.group_partitions([], rows_limit, most)) == []
 
 
 def test_a_missing_file_is_named_and_a_missing_table_has_none(root: Path) -> None:
