@@ -106,9 +106,8 @@ def _views(tables: ItemTables, release: ReleaseTables, words: set[str]) -> Prepa
     asked = {word.removesuffix(suffix) for word in words if word.endswith(suffix)}
     opened = asked & versions.keys() & tables.published.keys()
     registered = f"_retired_{tables.items}{suffix}"
-    retired = tables.retired(versions) if opened & tables.replaced.keys() else None
-    views, frames = [], {} if retired is None else {registered: retired.select("_until", item_id="id")}
-    overlaid = tables.replaced.keys() if retired is not None and retired.height else set()
+    views, frames = [], _retired(tables, versions, opened, registered)
+    overlaid = tables.replaced.keys() if frames else set()
     for name, columns in tables.published.items():
         stored: Collection[str] = {c.name for c in columns}
         source = None
@@ -119,6 +118,14 @@ def _views(tables: ItemTables, release: ReleaseTables, words: set[str]) -> Prepa
         withheld = _withheld(release, name, frames) if name in opened & release.withheld.keys() else None
         views.append(View(f"{name}{suffix}", columns, source, stored, overlay, withheld))
     return PreparedViews(views, frames)
+
+
+def _retired(
+    tables: ItemTables, versions: dict[str, int], opened: Collection[str], name: str
+) -> dict[str, pl.DataFrame]:
+    """Return the items that the opened tables have rows of which they have no more, under a name; empty without any."""
+    found = tables.retired(versions) if tables.replaced.keys() & opened else None
+    return {} if found is None or found.is_empty() else {name: found.select("_until", item_id="id")}
 
 
 def _withheld(
