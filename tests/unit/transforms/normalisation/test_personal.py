@@ -164,6 +164,21 @@ def test_a_date_of_birth_that_no_calendar_has_makes_no_person_number() -> None:
     assert found == [True] * 6 + [False] * 5
 
 
+@pytest.mark.parametrize(
+    ("form", "sound", "wrong"),
+    [
+        ("10{:02}99", (1, 12, 41, 52, 81, 92), (0, 13, 40, 53, 80, 93)),  # months, and those of synthetic numbers
+        ("{:02}0199", (1, 31, 41, 71), (0, 32, 40, 72)),  # days, and those of D-numbers
+    ],
+)
+def test_a_date_of_birth_ends_where_months_and_days_do(
+    form: str, sound: tuple[int, ...], wrong: tuple[int, ...]
+) -> None:
+    numbers = pl.DataFrame({"n": [controlled(form.format(part)) for part in (*sound, *wrong)]})
+    found = numbers.select(is_person_number(pl.col("n")))["n"].to_list()
+    assert found == [True] * len(sound) + [False] * len(wrong)
+
+
 def test_a_column_that_is_kept_and_one_that_is_not_there_stay_as_they_are() -> None:
     rows = pl.DataFrame({"a": ["x", ""], "b": ["y", "z"], "c": ["k", "l"]})
     treated = treat_personal(
