@@ -21,6 +21,7 @@ from infra.lake.item_tables import observation_tables
 from infra.ledger import submissions as ledger_submissions
 from infra.ledger.releases import Release
 from schemas.contract import Contract
+from transforms.derivations.small_counts import linked_concepts
 from transforms.overlap.dossier import Dossier, draw_verdict
 from transforms.overlap.replacements import replacements
 from transforms.overlap.statements import StatedItems, read_stated_items
@@ -66,14 +67,22 @@ def describe_dossier(installation: Installation, found: Dossier, number: int | N
 
     Added are release, agency, title (nb, nn, en), hours_basis, hours_source, legal_gate, legal_basis (a row for the
     obligation and each that replaces it: obligation, agency, legal_basis, stated), not_shared (obligations whose
-    figures its agency may not be shown: they replace nothing) and sql (by figure).
+    figures its agency may not be shown: they replace nothing) and sql (by figure). No item is listed as differing whose
+    concept has a least count, or is linked with one by sums: others than the installation's own people read a dossier.
     """
     contract = _contract_of(installation, found.obligation)
     others = [row["obligation"] for row in found.replaced_by]
     bases = [_legal_basis(installation, name) for name in (found.obligation, *others)]
     hidden = obligations_not_shared(installation, found.obligation)
+    concepts = installation.vocabulary.concepts
+    small = linked_concepts(
+        installation.vocabulary, [name for name, concept in concepts.items() if concept.suppress_below is not None]
+    )
+    described = found.as_dict()
+    differing = [row for row in described["differing_items"] if row["concept"] not in small]
     return {
-        **found.as_dict(),
+        **described,
+        "differing_items": differing,
         "release": find_release(installation, number)["release"],
         **_stated_terms(contract, found.obligation),
         "legal_gate": "passed" if others and all(row["stated"] for row in bases) else "not_passed",

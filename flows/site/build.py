@@ -38,7 +38,6 @@ from infra.lake import delta as lake
 from infra.ledger.erasures import oldest_readable_release
 from infra.ledger.releases import Release, current_release
 from schemas.errors import UsageError
-from transforms.derivations.small_counts import linked_concepts
 
 LATEST_SITE: Final = "latest"
 
@@ -138,8 +137,7 @@ def _dossiers(
         progress(f"dossier of {obligation}")
         number = release["release"]
         dossier = describe_dossier(installation, draw_up_dossier(installation, obligation, number), number)
-        small = linked_concepts(installation.vocabulary, content.disclosure.least)
-        hidden = small | {concept for _, concept in content.disclosure.personal}
+        hidden = {concept for _, concept in content.disclosure.personal}
         dossier["differing_items"] = [
             row
             for row in dossier["differing_items"]

@@ -23,6 +23,7 @@ from flows.events import SITE_PUBLISHED, SUBMISSION_OVERDUE
 from flows.installation import Installation
 from flows.monitoring.publications import publication_problems, publish_after_release
 from flows.monitoring.watch import announce_overdue
+from flows.overlap.dossier import describe_dossier, draw_up_dossier
 from flows.pipeline import write_site_night
 from flows.release.publish import Night
 from flows.releases import find_release, read_table
@@ -114,6 +115,13 @@ def test_no_page_shows_what_is_withheld(site: WrittenSite) -> None:
     secrets = [*SECRETS.values(), SECRETS["small"] + 1]
     patterns = "|".join(rf"{value // 1000}\D{{0,8}}{value % 1000:03}" for value in secrets)
     assert [page for page in pages(site) if re.search(patterns, page.read_text(encoding="utf-8"))] == []
+
+
+def test_no_dossier_lists_small_counts_that_differ(home: Installation) -> None:
+    drawn = draw_up_dossier(home, "helse")
+    assert "rare_cases" in {row["concept"] for row in drawn.differing_items}
+    listed = {row["concept"] for row in describe_dossier(home, drawn)["differing_items"]}
+    assert listed == {"care_residents"}
 
 
 def test_no_table_has_what_is_withheld_or_personal(site: WrittenSite, home: Installation) -> None:
