@@ -14,8 +14,8 @@ HIGH_CARDINALITY: Final = (
 INDEXED: Final = ("item_id", "report_id")
 """Columns with statistics (minimum and maximum per row group): queries select by id only."""
 NO_STATISTICS: Final = ColumnProperties(dictionary_enabled=True, statistics_enabled="NONE")
-ROW_GROUP: Final = 32 * 1024
-"""Rows of a row group: items are sorted, so a look-up of one reads one small group."""
+ROW_GROUP_ROWS: Final = 32 * 1024
+"""Items are sorted: a look-up of one reads one small group."""
 SAMPLE_ROWS: Final = 10_000
 """Size of the sample of a kind's table: a column is of high cardinality if over a third of its values are distinct."""
 
@@ -27,7 +27,7 @@ def _writer(columns: Iterable[str]) -> WriterProperties:
     }
     return WriterProperties(
         compression="LZ4_RAW",
-        max_row_group_size=ROW_GROUP,
+        max_row_group_size=ROW_GROUP_ROWS,
         default_column_properties=NO_STATISTICS,
         column_properties=plain,
     )

@@ -19,7 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from infra.lake import delta
 from infra.lake.access import store_errors
-from infra.lake.parquet_options import ROW_GROUP
+from infra.lake.parquet_options import ROW_GROUP_ROWS
 from infra.storage.landing import open_store
 from infra.storage.places import Place
 from schemas.claims import Column, frame_schema
@@ -43,7 +43,8 @@ def write_uncommitted(
     root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None
 ) -> list[UncommittedFile]:
     """Write rows as files of a table, one a partition, durably and without a commit. A kind's table needs `columns`."""
-    rows = frame.select(frame_schema(columns or delta.TABLES[name]).names())
+    schema = frame_schema(columns or delta.TABLES[name])
+    rows = frame.select(schema.names()).cast(schema)  # Delta reads a file by the table's types, whatever its own are
     parts = rows.partition_by(PARTITION, as_dict=True, include_key=False, maintain_order=True)
     with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
         written = [pool.submit(_write, root, name, str(partition), part) for (partition,), part in parts.items()]
@@ -52,7 +53,7 @@ def write_uncommitted(
 
 def _write(root: Place, name: str, partition: str, rows: pl.DataFrame) -> UncommittedFile:
     buffer = io.BytesIO()
-    rows.write_parquet(buffer, compression="lz4", row_group_size=ROW_GROUP)
+    rows.write_parquet(buffer, compression="lz4", row_group_size=ROW_GROUP_ROWS)
     key = f"{PARTITION}={partition}/part-{uuid.uuid4().hex}.parquet"
     content = buffer.getvalue()
     open_store(root).put_once(f"{name}/{key}", content)
