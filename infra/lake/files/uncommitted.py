@@ -42,7 +42,8 @@ def write_uncommitted(
     root: Place, name: str, frame: pl.DataFrame, columns: tuple[Column, ...] | None = None
 ) -> list[UncommittedFile]:
     """Write rows as files of a table, one a partition, durably and without a commit. A kind's table needs `columns`."""
-    rows = frame.select(frame_schema(columns or delta.TABLES[name]).names())
+    schema = frame_schema(columns or delta.TABLES[name])
+    rows = frame.select(schema.names()).cast(schema)  # Delta reads a file by the table's types, whatever its own are
     parts = rows.partition_by(PARTITION, as_dict=True, maintain_order=True)
     with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
         written = [pool.submit(_write, root, name, str(partition), part) for (partition,), part in parts.items()]
