@@ -98,21 +98,34 @@ def _session(data: TrainingData, number: int, pairs: int, settings: ModelSetting
     keyed = reports_by_key(data.compared, scored_key_columns(data.kind)[number])
     keyed = without_keys(keyed.filter(pl.col("_key").is_duplicated()))
     limit = MAX_SESSION_PAIRS if pairs > MAX_SESSION_PAIRS else None
-    share = settings[SHARE_SETTING]
-    for _ in range(MAX_SESSION_ROUNDS):
-        before = settings
-        steps = {"max_iterations": ITERATIONS_A_ROUND, "em_convergence": SESSION_TOLERANCE, SHARE_SETTING: share}
-        with trained_on(keyed, settings | steps, data.kind) as (linker, _, _):
-            run = linker.training.estimate_parameters_using_expectation_maximisation(
-                f"l._key = r._key{reporter_condition(data.kind)}", max_pairs=limit,
-                estimate_without_term_frequencies=True,
-            )  # fmt: skip
-            found = linker.misc.save_model_to_json()
-        share = min(max(getattr(run.core_model_settings, SHARE_SETTING), SHARE_BOUNDS[0]), SHARE_BOUNDS[1])
+    share, remaining, iterations = settings[SHARE_SETTING], MAX_SESSION_ROUNDS * ITERATIONS_A_ROUND, ITERATIONS_A_ROUND
+    while remaining > 0:
+        before, remaining = settings, remaining - iterations
+        steps = {"max_iterations": iterations, "em_convergence": SESSION_TOLERANCE, SHARE_SETTING: share}
+        try:
+            found, share = _maximised(keyed, settings | steps, data.kind, limit)
+        except TrainingError:
+            if iterations == 1:
+                raise
+            iterations = 1  # the engine refuses a probability that has all but vanished: it is bounded after each step
+            continue
         settings = round_floats(bounded(found, data.smallest, 0.0))
         if largest_change(before, settings) < SESSION_TOLERANCE:
             break
     return Session(number, pairs, share, settings)
+
+
+def _maximised(
+    keyed: pl.DataFrame, settings: ModelSettings, kind: Kind, limit: int | None
+) -> tuple[ModelSettings, float]:
+    """Return what the engine's iterations find in the blocks of a rule, and the share of matches, within its bounds."""
+    with trained_on(keyed, settings, kind) as (linker, _, _):
+        run = linker.training.estimate_parameters_using_expectation_maximisation(
+            f"l._key = r._key{reporter_condition(kind)}", max_pairs=limit, estimate_without_term_frequencies=True
+        )
+        found = linker.misc.save_model_to_json()
+    share = getattr(run.core_model_settings, SHARE_SETTING)
+    return found, min(max(share, SHARE_BOUNDS[0]), SHARE_BOUNDS[1])
 
 
 def _fixed_comparisons(kind: Kind, rule: int) -> set[str]:

@@ -1,4 +1,4 @@
-"""Sessions: which rules teach something, what a session leaves out, and when it ends. The engine is replaced."""
+"""Sessions: which rules teach something, what a session leaves out, and when it ends. Most replace the engine."""
 
 import contextlib
 import copy
@@ -145,6 +145,44 @@ def test_a_session_has_six_rounds_at_most(engine: Engine) -> None:
     (found,) = sessions.match_sessions(data(kind("[[name]]")), settings(0.3))
     assert len(engine.runs) == sessions.MAX_SESSION_ROUNDS == 6
     assert first_m(found.settings) == 0.65
+
+
+def test_where_the_engine_refuses_what_has_all_but_vanished_each_step_is_bounded(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(reports: pl.DataFrame, given: dict[str, Any], *rest: Any) -> Any:
+        if given["max_iterations"] > 1:
+            engine.answers.pop(0)
+            raise TrainingError("m value 4.9e-302 is below the minimum allowed value of 1e-300")
+        return engine.opened(reports, given, *rest)
+
+    monkeypatch.setattr(sessions, "trained_on", refused)
+    engine.answers = [(settings(0.4 + n / 100, names=("town",)), 0.5) for n in range(40)]
+    (found,) = sessions.match_sessions(data(kind("[[name]]")), settings(0.3))
+    assert {run["max_iterations"] for run in engine.runs} == {1}
+    assert len(engine.runs) == 25, "as many steps as are left of all rounds"
+    assert first_m(found.settings) == 0.65
+
+
+def test_reports_that_are_alike_in_all_or_in_nothing_are_learnt_from() -> None:
+    names = [f"field_{n}" for n in range(6)]
+    fields = "".join(f"  {n}: {{type: code, role: comparison, doc: N, compare: {{by: exact}}}}\n" for n in names)
+    text = KIND.replace("ONCE", "false").replace("BLOCKING", "[[town]]")
+    clean = read_kind(text.replace("  name: {type", f"{fields}  name: {{type"))
+    # Each thing is reported twice, word for word, and four share a town.
+    rows = [
+        (f"r{n}", "ab"[n % 2], f"town {n // 8}", *[f"{name} {n // 2}" for name in [*names, "name"]]) for n in range(400)
+    ]
+    columns = dict.fromkeys(("report_id", "reported_by", "town", *names, "name"), pl.String)
+    reports = training_data(pl.DataFrame(rows, columns, orient="row"), clean)
+    chance, _ = sessions.chance_agreement(reports)
+    start = sessions.match_sessions(reports, chance | {SHARE_SETTING: 0.1})
+    (found,) = start
+    assert found.share == pytest.approx(1 / 7, abs=0.01), "each has one equal among seven others"
+    for comparison in found.settings["comparisons"]:
+        equal, other = comparison["comparison_levels"][1:]
+        assert equal[M] > 0.99
+        assert 0 < other[M] < 0.01
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1e-4), (0.5, 0.5), (1.0, 0.999)])
