@@ -160,15 +160,16 @@ def _precedence(rank: int | Take | None) -> pl.Expr:
 def _decimals(claim: ClaimSpec, contract: Contract) -> pl.Expr:
     """Return the accuracy: declared, as written, or from the scale.
 
-    A figure in thousands is accurate to the thousand; one with decimals (1,5 thousand) to what it is written with.
+    A figure in thousands is accurate to the thousand; one with decimals (1,5 thousand) to what it is written with. One
+    in dozens is so to the hundred: no accuracy is stated that is finer.
     """
-    shift = claim.scale.log10() if claim.scale > 0 else None
-    places = int(shift) if shift is not None and shift == int(shift) else 0
+    is_power = claim.scale.log10() == int(claim.scale.log10())
+    places = claim.scale.adjusted() + (not is_power)
     if isinstance(claim.decimals, Take):
         return accuracy(mapped_text(claim.decimals))
     if isinstance(claim.decimals, int):
         return pl.lit(claim.decimals)
-    if claim.decimals == "as_written" or (claim.decimals is None and places > 0):
+    if claim.decimals == "as_written" or (claim.decimals is None and is_power and places > 0):
         return decimals_written(pl.col(claim.column), contract.format) - places
     return pl.lit(None)
 

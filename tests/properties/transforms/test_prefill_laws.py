@@ -57,6 +57,7 @@ def known() -> st.SearchStrategy[tuple[Decimal, int | None]]:
        st.sampled_from(".,"))  # fmt: skip
 @example([(Decimal(14250000), -3)], "1000", "", ".")
 @example([(Decimal(14250000), -3)], "1000000", ", decimals: -3", ",")
+@example([(Decimal(0), 0)], "12", ", decimals: as_written", ".")
 @example([(Decimal("0.15"), 1), (Decimal("0.1"), 1)], "1", ", decimals: as_written", ".")
 def test_a_figure_is_read_back_and_states_no_more_than_was_known(
     figures: list[tuple[Decimal, int | None]], scale: str, accuracy: str, decimal: str

@@ -1,7 +1,6 @@
 """What a command answers where a setting names nothing that is there: where that is, and no secret."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -98,14 +97,12 @@ def test_a_contract_that_cannot_be_read_costs_itself_alone(
     assert engang("contracts", "show", "demo-lonn").code == 0
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="this user may read everything")
-def test_a_contract_that_this_user_may_not_read_costs_itself_alone(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (folder / "bad" / "form.yml").chmod(0)
+def test_a_contract_that_cannot_be_opened_costs_itself_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "bad" / "form.yml").unlink()
+    (folder / "bad" / "form.yml").symlink_to("form.yml")
     monkeypatch.setenv("ENGANG_CONTRACTS", "bad")
     assert engang("contracts", "--json").json == [
-        {"contract": "form", "problem": "form.yml: cannot be read: Permission denied"}
+        {"contract": "form", "problem": "form.yml: cannot be read: Too many levels of symbolic links"}
     ]
 
 

@@ -16,6 +16,7 @@ from flows.cli import query_output
 from flows.cli.query_output import OutputFormat, print_result
 from flows.cli.terminal import as_json, plain_text
 from flows.spreadsheet import BYTE_ORDER_MARK, spreadsheet_csv
+from schemas.spreadsheets import FORMULA_STARTS
 
 ROWS = pl.DataFrame(
     {
@@ -115,7 +116,7 @@ def test_no_cell_of_a_spreadsheet_begins_a_formula_and_each_is_read_back(rows: l
     read = list(csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK), newline=""), delimiter=";"))
     for row, cells in zip(rows, read, strict=True):
         for value, cell in zip(row, cells, strict=True):
-            if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+            if isinstance(value, str) and value.startswith(FORMULA_STARTS):
                 assert cell == f"'{value}"
             else:
                 assert cell == ("" if value is None else str(value))

@@ -53,6 +53,12 @@ class Weighed(Pair):
         ]
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print into a wide terminal, whatever the one is that the tests run in."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()
 

@@ -73,15 +73,16 @@ def test_what_only_the_mart_has_is_filled_by_the_database() -> None:
     )
 
 
-def test_a_layout_is_that_of_the_tables_and_their_texts() -> None:
-    with_kind = star_of([kind("mishap")])
-    assert ddl.layout_of(star_of([])) == ddl.layout_of(PLAIN)
-    assert ddl.layout_of(with_kind) == ddl.layout_of(star_of([kind("mishap")]))
-    layouts = {ddl.layout_of(PLAIN), ddl.layout_of(with_kind), ddl.layout_of(star_of([kind("accident")]))}
-    assert len(layouts) == 3
+def test_a_layout_is_that_of_the_tables_their_texts_and_the_least_counts() -> None:
+    with_kind, least = star_of([kind("mishap")]), {"deaths": 5}
+    assert ddl.layout_of(star_of([]), least) == ddl.layout_of(PLAIN, least)
+    assert ddl.layout_of(with_kind, least) == ddl.layout_of(star_of([kind("mishap")]), least)
+    stars = (PLAIN, with_kind, star_of([kind("accident")]))
+    layouts = {ddl.layout_of(star, counts) for star in stars for counts in ({}, least, {"deaths": 6})}
+    assert len(layouts) == 9
     other = star_of([])
     other.table("observations").comment = "another text"
-    assert ddl.layout_of(other) not in layouts
+    assert ddl.layout_of(other, least) not in layouts
 
 
 def test_a_kind_adds_its_tables_and_says_what_they_are() -> None:
