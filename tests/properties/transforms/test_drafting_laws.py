@@ -97,7 +97,7 @@ def read(data: bytes) -> list[tuple[str, dt.date, str, Decimal]]:
     return sorted(done.claims.select("unit_code", "period_start", "column", "value").rows())
 
 
-few = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 MARKS: Final = st.sampled_from([(",", ""), (".", ""), (",", " "), (",", "\xa0"), (",", "."), (".", ",")])
 
 
