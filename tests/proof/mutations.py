@@ -35,7 +35,8 @@ MODULES: Final = (
     "transforms/*.py", "transforms/observations/*.py", "transforms/records/*.py", "transforms/normalisation/*.py",
     "transforms/normalisation/texts/*.py", "transforms/parsing/*.py", "transforms/parsing/*/*.py",
     "transforms/linkage/*.py", "transforms/register/*.py",
-    "flows/intake/*.py", "flows/monitoring/*.py", "flows/release/build.py", "flows/release/publish.py",
+    "flows/intake/*.py", "flows/intake/batches/*.py",
+    "flows/monitoring/*.py", "flows/release/build.py", "flows/release/publish.py",
     "infra/child_*.py", "infra/inbox/*.py", "infra/checks/*.py",
 )  # fmt: skip
 """The modules whose mutants must be seen: the core, and what decides whether a delivery is read, kept and told."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -24,6 +25,7 @@ from transforms.linkage.incremental import (
     reread_blocks,
     score_changed,
     score_everything,
+    with_limits,
 )
 
 DECISION = {"id": pl.Int64, "a": pl.String, "b": pl.String, "verdict": pl.String, "before": pl.Boolean}
@@ -75,6 +77,21 @@ def test_a_changed_report_leaves_the_index_and_enters_it() -> None:
     change, stays = change_of({"a": 1, "b": 1, "c": 2}, {"a": 1, "b": 3, "d": 2})
     assert (ids(change.entering), ids(change.leaving), ids(stays)) == ("bd", "bc", "a")
     assert change.keys(KIND)["rule"].sort().to_list() == [0, 0, 0, 1, 1, 1]  # days 1 to 3; the places of b, c, d
+
+
+@pytest.mark.parametrize(("more", "same"), [(0, True), (1, True), (5, False)])
+def test_limits_of_blocks_are_those_of_the_last_release_or_all_is_scored_again(more: int, same: bool) -> None:
+    # Four reports a day are six pairs a block, 30 of the 34 that 1.7 a report allow; one more a day makes 50 of 42.
+    kind = KIND.model_copy(update={"most_pairs": 1.7})
+    days = {f"{day}{n}": day for day in range(1, 6) for n in range(4)}
+    before = reports(days)
+    change = index_change(before.clear(), reports({f"new{n}": n + 1 for n in range(more)}), kind)
+    given = replace(inputs(), kind=kind)
+    found = with_limits(given, blocking_index(before, kind), change)
+    assert (found is not None) is same
+    if found is not None:
+        assert found.kind.is_limited
+        assert found.kind.block_limits() == kind.block_limits()
 
 
 def test_a_report_of_the_same_content_does_neither() -> None:

@@ -20,6 +20,7 @@ CSV, JSON = Format(type="csv"), Format(type="json", rows="rows")
         (b"\xef\xbb\xbf\r\n <!DOCTYPE html><html>", "a web page (HTML)"),
         (b"<TABLE border=1>", "a web page (HTML)"),
         (b'<?xml version="1.0"?>', "an XML document"),
+        (b'<?XML VERSION="1.0"?>', "an XML document"),
     ],
 )
 @pytest.mark.parametrize("form", [CSV, JSON])

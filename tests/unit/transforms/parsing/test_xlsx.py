@@ -167,6 +167,22 @@ def test_percentages_are_counted_by_column_and_only_where_they_are_mapped() -> N
     assert found.raw["sum"].to_list() == ["0.5", "0.5"]
 
 
+def test_columns_of_percentages_are_named_in_the_order_of_the_sheet() -> None:
+    names = [f"share {n}" for n in range(40)]
+
+    def _fill(workbook: Any, sheet: Any) -> None:
+        percent = workbook.add_format({"num_format": "0%"})
+        sheet.write_row(0, 3, names)
+        sheet.write_row(1, 0, ["a", 2024, 1])
+        for column in range(3, 43):
+            sheet.write_number(1, column, 0.5, percent)
+
+    contract = contract_of(type="xlsx")
+    claims = [contract.claims[0].model_copy(update={"column": name}) for name in names]
+    contract = contract.model_copy(update={"claims": (*contract.claims, *claims)})
+    assert [column for _, column, *_ in listed(read_xlsx(made(_fill), contract, DEFAULT_LIMITS))] == names
+
+
 def test_the_header_itself_is_not_warned_of() -> None:
     def _fill(workbook: Any, sheet: Any) -> None:
         sheet.write_number(0, 2, 2024, workbook.add_format({"num_format": "0%"}))

@@ -33,6 +33,9 @@ EARLY, LATE = datetime(2005, 1, 1), datetime(2005, 1, 2)
         ("day", [{"day": EARLY.date()}, {"day": LATE.date()}], "report_id"),  # the rule's own time is missing in both
         ("day", [{"day": EARLY.date(), "precedence": 1}, {"day": LATE.date()}], "precedence"),
         ("day", [{"day": EARLY.date(), "reported_at": LATE}, {"day": LATE.date()}], "rule"),
+        # the one without the rule's own time is behind both others
+        ("day", [{"day": EARLY.date()}, {"day": LATE.date(), "reported_at": LATE, "precedence": 1},
+                 {"day": datetime(2005, 1, 3).date(), "reported_at": LATE, "precedence": 2}], "precedence"),
         ("at", [{"at": EARLY, "reported_at": EARLY}, {"at": LATE, "reported_at": LATE}], "rule"),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ from tests.unit.transforms.parsing.test_parse import contract_of
 from transforms.parsing.parse import parse
 from transforms.parsing.xml import regular
 from transforms.parsing.xml.plan import plan_of
+from transforms.parsing.xml.walk import MOST_LEVELS
 
 FORM = contract_of(("Form.Row[].unit", "Form.Head.@year", "Form.Row[].sum"), type="xml", rows="Form.Row")
 HEAD = '<Form><Head year="2024"/>'
@@ -202,6 +203,20 @@ def test_limits_name_their_settings() -> None:
     many = f"{HEAD}<Row>{''.join(f'<c{n}/>' for n in range(50))}</Row></Form>".encode()
     with pytest.raises(UnreadError, match="ENGANG_READ_COLUMNS"):
         parse(many, FORM, replace(DEFAULT_LIMITS, columns=20))
+
+
+@pytest.mark.parametrize("begin", ["", "<unit>", "<other>"])
+def test_elements_that_are_passed_over_count_as_levels_too(begin: str) -> None:
+    contract = FORM.model_copy(update={"unknown_columns": "warn"})
+    outside = 2 + bool(begin)
+
+    def _document(levels: int) -> bytes:
+        deep = "<x>" * (levels - outside) + "</x>" * (levels - outside)
+        return f"{HEAD}<Row>{begin}{deep}{begin.replace('<', '</')}</Row></Form>".encode()
+
+    parse(_document(MOST_LEVELS - 1), contract)
+    with pytest.raises(SubmissionError, match=f"more than {MOST_LEVELS} levels"):
+        parse(_document(MOST_LEVELS + 1), contract)
 
 
 def plain(n: int) -> str:
