@@ -149,7 +149,8 @@ def _reports(items: pl.DataFrame, chance: np.random.Generator, *, late: bool = F
     texts = ("given_name", "surname", "street", "place", "phone")
     reports = items.with_columns(
         ((pl.col("first") + copy) % REPORTERS).alias("body"), pl.col("phone").cast(pl.String),
-        number=pl.int_range(pl.len()) + 10**9 * late,
+        # Of seven digits: 999999 would be read as a placeholder.
+        number=pl.int_range(pl.len()) + 10**6 + 10**9 * late,
     ).with_columns(
         *(pl.when(~slip[n]).then(n).otherwise(_letter_lost(n)).alias(n) for n in texts),
         pl.when(slip["born"]).then(pl.col("born").dt.offset_by("1d")).otherwise("born").alias("born"),
