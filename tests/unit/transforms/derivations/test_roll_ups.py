@@ -2,15 +2,16 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
 
-from schemas.claims import VALUE
+from schemas.claims import VALUE, VALUE_DIGITS
 from schemas.concepts import Concept, Derivation, Dimension, Vocabulary
 from schemas.contract_parts import Titles
-from transforms.derivations.derive import derive
+from transforms.derivations.derive import Derived, derive
 from transforms.derivations.roll_ups import ITEM_IDENTITY, deriving_concepts, parts_of_wholes, rule_of
 from transforms.derivations.wholes import WHOLES
 from transforms.identity import item_id
@@ -18,6 +19,7 @@ from transforms.identity import item_id
 TITLE = Titles(nb="a", nn="a", en="a")
 SEX = Dimension(title=TITLE, codes=dict.fromkeys("TFM", TITLE), total="T")
 AGE = Dimension(title=TITLE, codes=dict.fromkeys(("young", "old"), TITLE))
+NO_WHOLES = pl.DataFrame(schema=WHOLES)
 YEAR = (dt.date(2024, 1, 1), dt.date(2025, 1, 1))
 
 
@@ -59,7 +61,7 @@ def found(
     of_any: bool = False,
 ) -> list[tuple[object, ...]]:
     """Return a column of each whole, how many parts it needs, and the part, sorted."""
-    placed = pl.DataFrame(schema=WHOLES) if wholes is None else wholes
+    placed = NO_WHOLES if wholes is None else wholes
     parts = parts_of_wholes(rows, known, placed, of_any=of_any)
     return parts.select(column, "needed", "part").sort(pl.all()).rows()
 
@@ -76,6 +78,7 @@ def test_an_item_without_the_dimension_is_a_whole_where_somebody_reports_it() ->
     both = [(text, 2, code) for text in ('{"sex":"T"}', "{}") for code in "FM"]
     assert found(items(*parts, item("whole")), known, "breakdown") == both
     # of another concept it is a whole only where that is asked for
+    assert parts_of_wholes(items(*parts, item("x", concept="others")), known, NO_WHOLES).height == len(parts)
     other = items(*parts, item("whole", concept="others"))
     assert found(other, known, "breakdown") == both[:2]
     assert found(other, known, "breakdown", of_any=True) == both
@@ -172,6 +175,13 @@ def test_a_longer_period_is_a_whole_of_the_whole_months_that_lie_in_it_in_step(
     assert len(wholes) in {is_part, 0}
 
 
+def test_items_of_many_units_and_one_period_are_parts_once_each() -> None:
+    start, end = months(3, 1)
+    units = items(*(item(name, unit_id=name, period_start=start, period_end=end) for name in "uvw"))
+    known = vocabulary(people={"periods": "month"})
+    assert found(units, known, "unit_id") == [(name, 12, name) for name in "uvw"]
+
+
 def test_a_period_of_another_concept_is_a_whole_only_where_that_is_asked_for() -> None:
     start, end = months(3, 2)
     rows = pl.concat([spans(months(3, 1)), items(item("x", concept="others", period_start=start, period_end=end))])
@@ -182,7 +192,7 @@ def test_a_period_of_another_concept_is_a_whole_only_where_that_is_asked_for() -
 
 def test_without_items_there_are_the_columns_alone() -> None:
     known = vocabulary(people={"over": "sex"}, both={"sum_of": ["people"]})
-    parts = parts_of_wholes(items(), known, pl.DataFrame(schema=WHOLES))
+    parts = parts_of_wholes(items(), known, NO_WHOLES)
     assert parts.is_empty()
     assert parts.schema["needed"] == pl.UInt32
     assert set(parts.columns) == {*ITEM_IDENTITY, "rule", "needed", "part"}
@@ -214,18 +224,23 @@ def test_concepts_matter_that_a_sum_has_as_a_part_of_a_part(wanted: Sequence[str
     assert deriving_concepts(known, wanted) == concepts
 
 
-def derived(known: Vocabulary, rows: Sequence[dict[str, object]]) -> tuple[dict[tuple[str, str], str], int]:
-    """Return the relation of what is derivable of items (with `value`), by concept and breakdown; count the edges."""
+def derivation(known: Vocabulary, rows: Sequence[dict[str, object]]) -> Derived:
+    """Return what is derivable of items; each row has what differs, also of value, decimals and status."""
     identity = {"item_id", *ITEM_IDENTITY}
     frame = items(*({name: value for name, value in row.items() if name in identity} for row in rows))
     full = frame.with_columns(
         pl.Series("value", [row.get("value", 1) for row in rows], VALUE),
         pl.Series("conf_status", [row.get("conf_status", "F") for row in rows], pl.String),
-        pl.lit(None, pl.Int16).alias("decimals"),
-    ).with_columns(item_id())
-    found = derive(full, known, pl.DataFrame(schema=WHOLES))
-    rows_of = found.items.select("concept", "breakdown", "relation").rows()
-    return {(concept, breakdown): relation for concept, breakdown, relation in rows_of}, found.edges.height
+        pl.Series("decimals", [row.get("decimals") for row in rows], pl.Int16),
+    )
+    return derive(full.with_columns(item_id()), known, NO_WHOLES)
+
+
+def derived(known: Vocabulary, rows: Sequence[dict[str, object]]) -> tuple[dict[tuple[str, str], str], int]:
+    """Return the relation of what is derivable of items, by concept and breakdown; count the edges."""
+    found = derivation(known, rows)
+    relations = found.items.select("concept", "breakdown", "relation").rows()
+    return {(concept, breakdown): relation for concept, breakdown, relation in relations}, found.edges.height
 
 
 SEXES = [item(code, breakdown=f'{{"sex":"{code}"}}') for code in "FM"]
@@ -278,3 +293,53 @@ def test_a_whole_that_two_rules_sum_to_two_values_is_no_part() -> None:
     differing, _ = derived(both, [*ages, rest, item("b", concept="boys", value=5)])
     assert ("all", "{}") in agreeing
     assert ("all", "{}") not in differing
+
+
+def sexes(**differs: Sequence[object]) -> list[dict[str, object]]:
+    """Return the items of both sexes; each key has what is of the first and of the second."""
+    return [{**each, **{name: of[place] for name, of in differs.items()}} for place, each in enumerate(SEXES)]
+
+
+MOST = 10**VALUE_DIGITS
+
+
+@pytest.mark.parametrize(
+    ("values", "fits"),
+    [
+        ((MOST // 2, MOST // 4), True), ((MOST // 2, MOST // 2), False), ((-MOST // 2, -MOST // 2), False),
+        ((-MOST // 2, MOST // 2), True), ((MOST * 3 // 4, MOST // 2), False),
+    ],
+)  # fmt: skip
+def test_a_sum_that_has_more_digits_than_a_value_may_is_none(values: tuple[int, int], fits: bool) -> None:
+    found = derivation(vocabulary(people={"over": "sex"}), sexes(value=[Decimal(value) for value in values]))
+    assert found.items["value"].to_list() == [sum(values)] * fits
+    assert found.edges.height == 2 * fits
+
+
+@pytest.mark.parametrize(
+    ("whole", "relation"), [(350, "consistent"), (350.5, "conflict"), (249.5, "conflict"), (250, "consistent")]
+)
+def test_a_sum_meets_what_is_reported_where_their_intervals_have_a_number_in_common(
+    whole: float, relation: str
+) -> None:
+    parts = sexes(value=(Decimal(100), Decimal(200)), decimals=(-2, None))  # the first may be 50 to 150
+    given = item("T", breakdown='{"sex":"T"}', value=Decimal(str(whole)))
+    found = derivation(vocabulary(people={"over": "sex"}), [*parts, given]).items
+    assert found.select("value", "decimals", "relation").rows() == [(300, -2, relation)]
+    assert derivation(vocabulary(people={"over": "sex"}), [*reversed(parts), given]).items.equals(found)
+
+
+def test_rows_and_edges_are_in_order_and_of_two_equal_sums_the_first_rule_leads_on() -> None:
+    known = vocabulary(all={"sum_of": ["people", "rest"]}, rest={}, boys={})
+    two = Concept(
+        title=TITLE, definition="a", measures=("persons",), dimensions="any",
+        derives=(Derivation(sum_of=("boys",)), Derivation(over="age")),
+    )  # fmt: skip
+    both = Vocabulary({**known.concepts, "people": two}, {"age": AGE})
+    ages = [item(code, breakdown=f'{{"age":"{code}"}}') for code in ("young", "old")]
+    found = derivation(both, [item("b", concept="boys", value=2), *ages, item("r", concept="rest")])
+    assert found.items.select("item_id", "rule").equals(found.items.select("item_id", "rule").sort(pl.all()))
+    assert found.edges.equals(found.edges.sort(pl.all()))
+    assert sorted(found.items["rule"]) == ["over:age", "sum_of:boys", "sum_of:people+rest"]
+    # `over:age` comes first by name: the sum of all leads to both ages and the rest, not to the boys
+    assert found.edges.filter(rule="sum_of:people+rest").height == 3

@@ -86,6 +86,17 @@ def test_what_is_hidden_goes_through_sums_of_sums_both_ways() -> None:
     assert withheld(known, {**values, "a": 9, "top": 4}) == {"top", "all", "a"}
 
 
+def test_a_whole_of_which_a_part_is_hidden_already_hides_no_other() -> None:
+    known = vocabulary(all=["a", "b"], a=["x", "y"], b=[], x=[], y=[])
+    assert withheld(known, {"all": 17, "a": 10, "b": 7, "x": 3, "y": 7}) == {"x", "a", "all"}
+
+
+def test_what_is_hidden_goes_through_wholes_that_nobody_reports() -> None:
+    known = vocabulary(top=["all", "rest"], all=["a", "b"], a=[], b=[], rest=[])
+    assert withheld(known, {"top": 90, "rest": 60, "a": 3, "b": 27}) == {"a", "unreported", "top"}
+    assert withheld(known, {"top": 4, "a": 9, "b": 27}) == {"top", "unreported", "a"}
+
+
 def test_concepts_are_linked_by_the_sums_that_they_are_in() -> None:
     known = vocabulary(all=["a", "b"], more=["b", "c"], far=["x", "y"], a=[], b=[], c=[], x=[], y=[], alone=[])
     assert linked_concepts(known, ["a"]) == {"all", "a", "b", "more", "c"}
