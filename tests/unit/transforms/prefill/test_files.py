@@ -159,15 +159,15 @@ def test_each_sheet_that_the_contract_reads_has_its_own_rows(
 
 
 def test_json_has_the_document_once_and_numbers_where_figures_are() -> None:
-    columns = {"unit": "skjema.rader[].kommune", "period": "hode.periode", "figure": "skjema.rader[].tall.n"}
+    columns = {"unit": "skjema.rader[].kommune", "period": "hode.year", "figure": "skjema.rader[].tall.n"}
     made = layout('{type: json, rows: skjema.rader, decimal: ","}', *ROWS, **columns)
     data = draft_bytes(made)
     assert json.loads(data) == {
-        "hode": {"periode": "2024"},
+        "hode": {"year": "2024"},
         "skjema": {"rader": [{"kommune": "0301", "tall": {"n": 1.5}}, {"kommune": "4601", "tall": {"n": None}}]},
     }
     assert data.endswith(b"}\n")
-    assert document_columns(made.contract) == ["hode.periode"]
+    assert document_columns(made.contract) == ["hode.year"]
 
 
 def test_json_of_lists_in_lists_has_each_element_once() -> None:
