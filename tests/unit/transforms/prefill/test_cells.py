@@ -7,7 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from schemas.concepts import Conversion, Terms
 from schemas.contract import Contract, read_contract
+from schemas.contract_parts import Take
 from tests.support.shaped_deliveries import END, received, small_register
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.prefill.cells import NO_PLACE, WHY, DraftCell, empty_keys, plan_cells
@@ -88,6 +90,31 @@ def test_an_item_of_another_concept_breakdown_or_measure_is_not_asked_for() -> N
         sexes, item(breakdown='{"sex":"M"}'), item(), item(breakdown='{"sex":"F"}'), item(breakdown='{"sex":"X"}')
     )
     assert [each.keys for each in found] == [{"u": "0301", "p": "2024", "s": text} for text in "KM"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "wanted", "keys", "text"),
+    [
+        ({"value": "kNOK"}, "NOK", {}, "1,5005"),
+        ({"column": "m"}, "NOK", {"m": "NOK"}, "1500,5"),
+        ({"column": "m", "map": {"tusen": "kNOK", "mill": "MNOK"}}, "NOK", {"m": "tusen"}, "1,5005"),
+        ({"column": "m", "map": {"mill": "MNOK"}}, "NOK", {"m": "mill"}, "0,0015005"),
+        ({"value": "kNOK"}, "kNOK", None, ""),  # no item has a measure that is converted
+        ({"value": "kEUR"}, "NOK", None, ""),
+        ({"value": "kEUR"}, "EUR", {}, "1,5005"),
+    ],
+)
+def test_a_figure_is_in_the_measure_that_the_form_can_state(
+    measure: dict[str, Any], wanted: str, keys: dict[str, str] | None, text: str
+) -> None:
+    each = {"kNOK": ("NOK", 1000), "kEUR": ("EUR", 1000), "MNOK": ("NOK", 1_000_000)}
+    known = {name: Conversion(to=to, times=times) for name, (to, times) in each.items()}
+    claim = form().claims[0].model_copy(update={"unit_measure": Take.model_validate(measure)})
+    contract = form().model_copy(update={"claims": (claim,), "terms": Terms(conversions={"costs": known})})
+    found = cells(contract, item(unit_measure=wanted))
+    assert [(each.keys, each.text) for each in found] == (
+        [] if keys is None else [({"u": "0301", "p": "2024", **keys}, text)]
+    )
 
 
 def test_items_are_in_the_order_of_their_breakdowns() -> None:

@@ -75,6 +75,7 @@ def state(*rows: dict[str, Any], least: int | None = None) -> str:
         # of one accuracy two values are two, though their intervals meet
         ([stated("a", 100, "50"), stated("b", 120, "50")], "conflict"),
         ([stated("a", 100, "50"), stated("b", 120, "40")], "known"),
+        ([stated("a", 100, "50"), stated("b", 120, "50"), stated("c", 110)], "conflict"),
         # the obligation's own statement contradicts
         ([stated("a", 5), stated("own", 6)], "conflict"),
         ([stated("a", 5), stated("own", 5)], "known"),
