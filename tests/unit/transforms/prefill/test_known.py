@@ -84,6 +84,9 @@ def state(*rows: dict[str, Any], least: int | None = None) -> str:
         ([stated("a", 5), stated("own", None)], "known"),
         ([stated("a", 100, "50"), stated("own", 40, "9")], "conflict"),
         ([stated("a", 100, "50"), stated("own", 40, "10")], "known"),
+        ([stated("a", 100, "50"), stated("own", 40, "10"), stated("own", 40, "30", reported_by="x")], "known"),
+        ([stated("a", 100, "50"), stated("own", 40, "9"), stated("own", 40, "30", reported_by="x")], "conflict"),
+        ([stated("a", 20, "10"), stated("own", 40, "9"), stated("own", 40, "30", reported_by="x")], "conflict"),
     ],
 )
 def test_the_state_of_an_item_by_what_is_stated_of_it(rows: list[dict[str, Any]], expected: str) -> None:
@@ -108,14 +111,17 @@ def test_too_small_comes_before_a_conflict_and_the_smallest_statement_decides() 
     assert state(stated("a", 5), stated("b", 9), least=5) == "conflict"
 
 
+SENDERS = ("b sender", "c sender", *(f"s{n}" for n in range(9)))
+
+
 def test_the_most_accurate_statement_gives_the_value_and_all_are_sources() -> None:
     rows = [
         stated("a", 100, "50", sender="z"), stated("b", 120, "5", received_at=AT + dt.timedelta(days=1)),
-        stated("c", 120, "5"),
+        stated("c", 120, "5"), *(stated("c", 120, "5", sender=f"s{n}", submission_id="z") for n in range(9)),
     ]  # fmt: skip
     (found,) = known(*rows)
     assert (found["value"], found["lower"], found["upper"]) == (120, 115, 125)
-    assert (found["obligations"], found["senders"]) == (["a", "b", "c"], ["b sender", "c sender", "z"])
+    assert (found["obligations"], found["senders"]) == (["a", "b", "c"], [*SENDERS, "z"])
     # of two of one accuracy the first by the name of its obligation
     assert (found["reported_by"], found["received_at"]) == ("b", AT + dt.timedelta(days=1))
     assert (found["rule"], found["parts"]) == (None, None)
