@@ -283,3 +283,20 @@ def test_pairs_of_most_common_items_come_first() -> None:
     assert contained_elsewhere(read_matrix(table, "x")).rows() == [
         ("x-a", ["x-b"]), ("x-c", ["x-b"]), ("x-d", ["x-a", "x-b"]),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"elektronisk": 15', '"elektronisk": 1e400'), ('"elektronisk": 15', '"elektronisk": NaN'),
+        ('"elektronisk": 15', f'"elektronisk": {10**40}'), ('"elektronisk": 15', f'"elektronisk": {10**400}'),
+        ('"elektronisk": 15', '"elektronisk": [1]'), ('"antallPrAar": 500', f'"antallPrAar": {10**30}'),
+        ('"antallPrAar": 500', '"antallPrAar": "many"'), ('"navn": "Skjema"', '"navn": ["a"]'),
+        ('"navn": "Skjema"', '"navn": ' + "[" * 10**5),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_column_holds_is_refused(old: str, new: str) -> None:
+    text = json.dumps(FORM)
+    assert old in text
+    with pytest.raises(UsageError, match="no list of forms"):
+        read_oppgaveregisteret(text.replace(old, new).encode())

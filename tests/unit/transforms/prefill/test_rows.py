@@ -1,13 +1,10 @@
-"""The rows of drafts: columns that become rows are named, and texts that a spreadsheet would run stand in none."""
+"""The rows of drafts: cells are put together where a row can hold them, and columns that become rows are named."""
 
 import pytest
 
 from schemas.contract import Contract, Format, Unpivot
-from schemas.errors import UsageError
 from tests.support.shaped_deliveries import received
 from transforms.prefill.cells import NO_PLACE, DraftCell
-from transforms.prefill.files.layout import Layout, is_writable
-from transforms.prefill.files.tables import workbook_bytes
 from transforms.prefill.rows import DraftRow, assemble_rows, delivered_cell, draft_columns, named_by_pattern
 
 
@@ -33,21 +30,6 @@ from transforms.prefill.rows import DraftRow, assemble_rows, delivered_cell, dra
 )
 def test_a_column_is_named_by_what_its_pattern_states(pattern: str, stated: dict[str, str], name: str | None) -> None:
     assert named_by_pattern(pattern, stated) == name
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+SUM(A1)", "-cmd|' /C calc'!A0", "@x", "\uff1d1", "a\nb", "a\tb", "\x00"])
-def test_a_text_that_a_spreadsheet_runs_stands_in_no_table(text: str) -> None:
-    assert not is_writable(text, Format(type="csv"))
-    assert is_writable("-1,5", Format(type="csv"))
-    assert is_writable("2025-01", Format(type="csv"))
-    assert is_writable("=1+1", Format(type="xlsx"))
-
-
-def test_sheets_with_columns_of_their_own_are_refused() -> None:
-    form = Format(type="xlsx", sheets={"A": {"unit": "kommune"}})
-    layout = Layout(["unit"], [{"unit": "0301"}], frozenset(), Contract.model_construct(format=form))
-    with pytest.raises(UsageError, match="columns of their own"):
-        workbook_bytes(layout)
 
 
 def form(unpivot: Unpivot | None = None, **more: object) -> Contract:

@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 from tests.support.shaped_deliveries import END
 from tests.support.small_contracts import CONTRACT_HEAD
 from transforms.prefill.files.documents import document_columns
-from transforms.prefill.files.layout import Layout, plain_decimal
+from transforms.prefill.files.layout import Layout, is_writable, plain_decimal
 from transforms.prefill.files.tables import csv_bytes, encoded, sdmx_csv_bytes, workbook_bytes
 from transforms.prefill.files.write import draft_bytes, field_text
 
@@ -270,3 +270,18 @@ def test_a_figure_is_the_number_that_its_text_is_with_the_decimal_mark_of_the_fo
 def test_no_draft_is_written_in_a_format_of_the_past(form: str) -> None:
     with pytest.raises(UsageError, match=f"no draft is written as {form}: csv, sdmx_csv, xlsx"):
         draft_bytes(layout(f"{{type: {form}}}", ROWS[0]))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+SUM(A1)", "-cmd|' /C calc'!A0", "@x", "\uff1d1", "a\nb", "a\tb", "\x00"])
+def test_a_text_that_a_spreadsheet_runs_stands_in_no_table(text: str) -> None:
+    assert not is_writable(text, Format(type="csv"))
+    assert is_writable("-1,5", Format(type="csv"))
+    assert is_writable("2025-01", Format(type="csv"))
+    assert is_writable("=1+1", Format(type="xlsx"))
+
+
+def test_sheets_with_columns_of_their_own_are_refused() -> None:
+    form = Format(type="xlsx", sheets={"A": {"unit": "kommune"}})
+    layout = Layout(["unit"], [{"unit": "0301"}], frozenset(), Contract.model_construct(format=form))
+    with pytest.raises(UsageError, match="columns of their own"):
+        workbook_bytes(layout)
