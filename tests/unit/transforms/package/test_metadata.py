@@ -18,6 +18,7 @@ from transforms.package.csvw import csvw_datatype, csvw_metadata
 from transforms.package.data_contract import data_contract_text, logical_type
 from transforms.package.data_package import data_package, field_type
 from transforms.package.dcat import catalogue_record, is_catalogued
+from transforms.package.examples import PACKAGE_EXAMPLES, example_notebook, read_me_text
 
 ITEMS = PackageTable(
     "items",
@@ -281,3 +282,20 @@ def test_a_contact_is_a_mail_address_or_a_page(contact: str, how: str, address: 
 def test_a_licence_that_the_catalogue_does_not_know_is_left_out() -> None:
     record = catalogue_record(replace(CONTENT, publication=replace(STATED, licence="Own")))
     assert not any("dct:license" in node for node in record["@graph"])
+
+
+def test_the_notebook_has_every_example_with_its_lines_as_they_are() -> None:
+    cells = example_notebook()["cells"]
+    assert [cell["cell_type"] for cell in cells] == ["markdown", "code"] * len(PACKAGE_EXAMPLES)
+    assert ["".join(cell["source"]) for cell in cells[1::2]] == [code for _, code in PACKAGE_EXAMPLES]
+    assert [cell["source"] for cell in cells[::2]] == [[f"## {title}"] for title, _ in PACKAGE_EXAMPLES]
+    assert len({cell["id"] for cell in cells}) == len(cells)
+
+
+def test_the_readme_lists_each_table_with_its_rows_and_each_example() -> None:
+    lines = read_me_text(CONTENT).splitlines()
+    assert lines[0] == "# Reports: release 7"
+    assert f"Cite as: {citation_line(CONTENT)}" in lines
+    assert "| `people` | 9000000 | One sender |" in lines
+    assert [line for line in lines if line.startswith("## ")][:-2] == [f"## {title}" for title, _ in PACKAGE_EXAMPLES]
+    assert lines.count("```") == lines.count("```python") + lines.count("```r") == len(PACKAGE_EXAMPLES) + 2
