@@ -159,7 +159,7 @@ def test_an_obligation_without_items_has_no_history() -> None:
 
 @pytest.mark.parametrize(
     ("hours", "earlier", "days"),
-    [(24, 1, 1.0), (23, 0, None), (36, 1, 1.5), (-24, 0, None), (0, 0, None)],
+    [(24, 1, 1.0), (23, 0, None), (36, 1, 1.5), (32, 1, 1.33), (-24, 0, None), (0, 0, None)],
 )
 def test_a_day_is_the_least_by_which_something_is_earlier(hours: int, earlier: int, days: float | None) -> None:
     at = dt.datetime(2024, 2, 1)

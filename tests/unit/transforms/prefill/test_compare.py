@@ -138,6 +138,12 @@ def test_counts_are_by_period_by_column_and_of_all() -> None:
     assert (found["share_filled"], found["share_exact"]) == (3 / 4, 1 / 3)
 
 
+def test_columns_and_periods_are_in_order() -> None:
+    found = counts_of(rows_of(*(("u", concept, 2000 + ord(concept), "f") for concept in "gcafebd")))
+    assert [each["concept"] for each in found["columns"]] == [*"abcdefg"]
+    assert [each["period"].year for each in found["periods"]] == [2000 + ord(concept) for concept in "abcdefg"]
+
+
 def test_a_unit_is_right_if_all_that_was_compared_of_it_is_and_the_smaller_bound_counts() -> None:
     right = [(unit, "costs", 2024, "fcew") for unit in "abcdefgh" for _ in range(3)]
     found = counts_of(rows_of(*right, ("h", "costs", 2024, "fc"), ("i", "costs", 2024, "")))

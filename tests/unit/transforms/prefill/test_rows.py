@@ -85,6 +85,7 @@ def test_a_cell_without_keys_or_without_a_place_is_in_no_row() -> None:
 LISTED = Unpivot(columns={"boys": {"sex": "M"}, "girls": {"sex": "F"}, "all": {}}, value="n")
 BY_NAME = Unpivot(columns=("2023", "2024"), name="year", value="n")
 BY_PATTERN = Unpivot(pattern="POP(?<year>[0-9]{4})", value="n")
+ANY_END = Unpivot(pattern="POP(?<year>[0-9]{4}).*", name="header", value="n")
 BY_BOTH = Unpivot(columns=("latest",), pattern="POP(?<year>[0-9]{4})", name="header", value="n")
 
 
@@ -99,6 +100,7 @@ BY_BOTH = Unpivot(columns=("latest",), pattern="POP(?<year>[0-9]{4})", name="hea
         (BY_NAME, {"year": "2025"}, None),
         (BY_PATTERN, {"year": "2019"}, "POP2019"),
         (BY_BOTH, {"header": "latest"}, "latest"),
+        (ANY_END, {"header": "POP2020 (est.)", "year": "2020"}, "POP2020 (est.)"),
         (BY_BOTH, {"header": "POP2020", "year": "2020"}, "POP2020"),
     ],
 )
