@@ -34,12 +34,15 @@ from tests.proof.mutants import Mutant, mutants_of, sample  # noqa: E402
 MODULES: Final = (
     "transforms/*.py", "transforms/observations/*.py", "transforms/records/*.py", "transforms/normalisation/*.py",
     "transforms/normalisation/texts/*.py", "transforms/parsing/*.py", "transforms/parsing/*/*.py",
-    "transforms/linkage/*.py", "transforms/register/*.py",
+    "transforms/linkage/*.py", "transforms/preparation/*.py", "transforms/register/*.py",
+    "transforms/derivations/*.py", "transforms/overlap/*.py", "transforms/receipts/*.py",
+    "transforms/prefill/*.py", "transforms/prefill/*/*.py", "transforms/package/*.py",
     "flows/intake/*.py", "flows/intake/batches/*.py",
     "flows/monitoring/*.py", "flows/release/build.py", "flows/release/publish.py",
     "infra/child_*.py", "infra/inbox/*.py", "infra/checks/*.py",
 )  # fmt: skip
-"""The modules whose mutants must be seen: the core, and what decides whether a delivery is read, kept and told."""
+"""The modules whose mutants must be seen: the core, what decides whether a delivery is read, kept and told, and what
+states to others what was reported: sums, overlap, drafts, receipts, packages."""
 EQUIVALENT: Final = Path(__file__).with_name("mutations_equivalent.txt")
 SKIPPED: Final = (".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis", "*.egg-info")
 BUDGET: Final = 20.0

@@ -5,7 +5,7 @@ reader writes it with the contract's decimal mark, without thousands marks and w
 reads it as it reads a text.
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 import polars as pl
@@ -20,11 +20,18 @@ _MOST_ZEROS: Final = 100
 def plain_number(text: str, form: Format) -> str:
     """Return the text of a number without exponent, with the contract's decimal mark."""
     if not text.isdecimal() and ("e" in text or "E" in text):
-        number = Decimal(text)
-        exponent = number.as_tuple().exponent
-        if isinstance(exponent, int) and abs(number.adjusted()) <= _MOST_ZEROS and abs(exponent) <= _MOST_ZEROS:
-            text = f"{number:f}"
+        text = _without_exponent(text)
     return text if form.decimal == "." else text.replace(".", form.decimal)
+
+
+def _without_exponent(text: str) -> str:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits is one of JSON, and none of a decimal
+        return text
+    exponent = number.as_tuple().exponent
+    is_short = isinstance(exponent, int) and abs(number.adjusted()) <= _MOST_ZEROS and abs(exponent) <= _MOST_ZEROS
+    return f"{number:f}" if is_short else text
 
 
 def float_texts(numbers: pl.Series, form: Format) -> pl.Series:

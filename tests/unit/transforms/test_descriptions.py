@@ -33,6 +33,9 @@ def test_a_concept_names_the_contracts_that_report_it() -> None:
     assert hours["declared_by"] == "concepts.yml"
     assert found.filter(concept="population")["dimensions"].to_list() == [None]
     assert found.filter(concept="fires")["contracts"].to_list() == [[]]
+    many = [CONTRACTS["demo-lonn"].model_copy(update={"contract": f"c{n}"}) for n in range(9)]
+    listed = concept_rows(VOCABULARY, many).filter(concept="staff_hours")["contracts"].item().to_list()
+    assert listed == [f"c{n}" for n in range(9)]
 
 
 def test_a_dimension_has_a_row_for_each_code_or_one() -> None:

@@ -38,3 +38,23 @@ def test_nulls_and_records_without_columns() -> None:
         {"row": 3, "column": None, "change": "changed", "fields": {"name": (None, "b")}}
     ]
     assert count_changes(compare_readings(old.clear(), new, ["name"]))["only_new"] == 2
+
+
+def test_statements_of_one_cell_are_matched_by_their_order_and_rows_are_in_order() -> None:
+    old = frame((9, "n", "a", 1), (2, "n", "a", 1), (2, "n", "b", 2))
+    new = frame((2, "n", "b", 2), (2, "n", "a", 1), (9, "n", "a", 1))
+    compared = compare_readings(old, new, FIELDS)
+    assert compared.select("row", "nth", "change").rows() == [(2, 0, "changed"), (2, 1, "changed"), (9, 0, "same")]
+    assert compare_readings(old, new, ["value"])["change"].to_list() == ["changed", "changed", "same"]
+    assert compare_readings(old, new, ["unknown"])["change"].to_list() == ["same"] * 3
+    assert list_changes(compared, 1) == [
+        {"row": 2, "column": "n", "change": "changed", "fields": {"concept": ("a", "b"), "value": (1, 2)}}
+    ]
+
+
+def test_what_is_in_one_reading_only_lists_its_fields_against_nothing() -> None:
+    only_new = list_changes(compare_readings(OLD.clear(), OLD.head(1), FIELDS), 5)
+    assert only_new == [
+        {"row": 2, "column": "n", "change": "only_new", "fields": {"concept": (None, "a"), "value": (None, 1)}}
+    ]
+    assert list_changes(compare_readings(OLD, OLD, FIELDS), 5) == []

@@ -20,10 +20,15 @@ DECLARED: Final[dict[str, pl.DataType]] = {
 def declared_frame(rows: Iterable[dict[str, Any]], scheme: str) -> pl.DataFrame:
     """Return imported obligations with all columns, in order of name; what a row does not state is null.
 
-    rows: register_id, title, agency, and any other column; hours in any number type.
+    rows: register_id, title, agency, and any other column; hours in any number type. Raises `ValueError` for a value
+    that its column cannot hold.
     """
     texts = {name: pl.String() if dtype == VALUE else dtype for name, dtype in DECLARED.items()}
-    return pl.DataFrame([_row(row, scheme) for row in rows], schema=texts).cast(pl.Schema(DECLARED)).sort("obligation")
+    try:
+        frame = pl.DataFrame([_row(row, scheme) for row in rows], schema=texts).cast(pl.Schema(DECLARED))
+    except (pl.exceptions.PolarsError, ArithmeticError) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+    return frame.sort("obligation")
 
 
 def _row(row: dict[str, Any], scheme: str) -> dict[str, Any]:

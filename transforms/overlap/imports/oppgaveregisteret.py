@@ -22,7 +22,7 @@ def read_oppgaveregisteret(data: bytes) -> pl.DataFrame:
     try:
         forms = json.loads(data)
         return declared_frame([_row(form) for form in ([forms] if isinstance(forms, dict) else forms)], _SCHEME)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise UsageError(f"no list of forms as Oppgaveregisteret gives them ({problem[:120]})") from error
 

@@ -102,9 +102,14 @@ def _row(record: _Element) -> dict[str, Any]:
 def _whole(text: str) -> int:
     """Return a count; one that is none is refused before its digits are written out: `1E+999999999` has a billion."""
     number = Decimal(text)
-    if not abs(number) < _BEYOND_COUNTS:
-        raise ValueError(f"a record counts {text[:20]!r}")
+    _check_count(number, text)
     return int(number)
+
+
+def _check_count(number: Decimal, text: str) -> None:
+    """Raise `ValueError` for what is no count: compared as it is written, for no arithmetic is without limits."""
+    if not number.copy_abs() < _BEYOND_COUNTS:
+        raise ValueError(f"a record counts {text[:20]!r}")
 
 
 def _hours(instrument: _Element) -> Decimal | None:
@@ -112,8 +117,14 @@ def _hours(instrument: _Element) -> Decimal | None:
     hours, responses = instrument.value("BurdenHour", "TotalQuantity"), instrument.value(
         "NumberResponses", "AnnualQuantity"
     )  # fmt: skip
-    known = hours is not None and responses is not None and Decimal(responses) > 0
-    return Decimal(hours or 0) / Decimal(responses or 1) if known else None
+    if hours is None or responses is None or not Decimal(responses) > 0:
+        return None
+    spent, reports = Decimal(hours), Decimal(responses)
+    if reports < 1 / _BEYOND_COUNTS:
+        raise ValueError(f"a record counts {responses[:20]!r}")
+    _check_count(spent, hours)
+    _check_count(reports, responses)
+    return spent / reports
 
 
 def _texts(element: _Element) -> list[str]:

@@ -93,7 +93,7 @@ def _candidates(register: Register, unit: Unit, item: UnitPlace, day: dt.date) -
         return register.codes.filter(of_system)["code"].unique(maintain_order=True).to_list()
     units = register.units.filter(mine)
     if unit.by == "code":
-        return [*units["code"].drop_nulls().unique(maintain_order=True), *_stated(item["unit_code"])]
+        return list(dict.fromkeys([*units["code"].drop_nulls(), *_stated(item["unit_code"])]))
     names = units["name"].drop_nulls().unique(maintain_order=True).to_list()
     written = register.names.filter(mine)["name"].unique().sort().to_list()
     longer = [_cased(text, name) for name in names for text in written if text.startswith(name.lower())]

@@ -10,6 +10,7 @@ from flows.intake.deliveries import Delivery
 from flows.intake.earlier import compare_registered
 from flows.intake.receipt import EarlierStatements
 from flows.intake.registration import check_delivery, receive, withdraw
+from schemas.contract_parts import Take
 from tests.support.small_installation import HEADER
 
 
@@ -115,6 +116,16 @@ def test_a_sum_is_as_accurate_as_its_coarsest_line(home: Installation) -> None:
     adding = as_written(home, repeat="sum")
     submit(adding, delivery(("a", "7,5"), ("a", "1")))
     assert both(adding, delivery(("a", "7,50"), ("a", "1"))) == (1, 0, 0, 1, 0, 0)
+
+
+def test_each_item_that_a_delivery_withdraws_is_counted(home: Installation) -> None:
+    action = Take.model_validate({"column": "merknad", "map": {"": "append", "bort": "withdraw"}})
+    contract = home.contract("folketall").model_copy(update={"action": action, "ignore": ()})
+    able = home.with_presets(contracts={"folketall": contract})
+    submit(able, delivery(("a", 1), ("b", 2), ("c", 3), ("d", 4)))
+    rows = "".join(f"0301;01.01.2024;{group};{count};bort\n" for group, count in (("a", 1), ("b", 2), ("e", 5)))
+    sent = Delivery("f.csv", (HEADER + rows + "0301;01.01.2024;c;3;\n").encode(), "folketall", "ssb")
+    assert both(able, sent) == (1, 0, 0, 1, 2, 1)
 
 
 def test_a_delivery_that_is_tried_again_changes_nothing_of_itself(home: Installation) -> None:

@@ -1,67 +1,73 @@
-"""What holds items together, against a count of every report and link by itself."""
+"""What holds items together: weakest links, reports without a link, and links that no third report confirms."""
 
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import polars as pl
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
-from transforms.evaluation.item_profiles import MAX_BRIDGED, PROFILE_COUNT, profile_counts, profile_items
-
-EDGE = {"a": pl.String, "b": pl.String, "weight": pl.Float64}
-
-
-def items_of(**items: str) -> pl.DataFrame:
-    """Return report_id, item_id; by item, one letter a report."""
-    rows = [(report, item) for item, reports in items.items() for report in reports]
-    return pl.DataFrame(rows, schema={"report_id": pl.String, "item_id": pl.String}, orient="row")
+from transforms.evaluation.item_profiles import (
+    FEWEST_BRIDGED,
+    ITEM_PROFILE,
+    MAX_BRIDGED,
+    PROFILE_COUNT,
+    profile_counts,
+    profile_items,
+)
 
 
-def edges_of(**edges: float) -> pl.DataFrame:
-    """Return a, b, weight; by the two letters of a pair."""
-    return pl.DataFrame([(*pair, weight) for pair, weight in edges.items()], schema=EDGE, orient="row")
+def profiles(items: dict[str, str], edges: list[tuple[str, str, float]]) -> pl.DataFrame:
+    """Return the profiles of items, each given by its reports (`abc`), by name."""
+    members = [(report, item) for item, reports in items.items() for report in reports.split()]
+    frame = pl.DataFrame(members, schema={"report_id": pl.String, "item_id": pl.String}, orient="row")
+    links = pl.DataFrame(edges, schema={"a": pl.String, "b": pl.String, "weight": pl.Float64}, orient="row")
+    found = profile_items(frame, links)
+    assert found.schema == pl.Schema(ITEM_PROFILE)
+    return found
 
 
-def test_the_item_that_hangs_on_the_weakest_link_comes_first() -> None:
-    items = items_of(triangle="abc", chain="def", pair="gh", single="i")
-    edges = edges_of(ab=9.0, ac=8.0, bc=2.0, de=7.0, ef=1.5, gh=4.0, ai=3.0)
-    assert profile_items(items, edges).rows() == [
-        ("chain", 3, 2, 1.5, "f", 0, 2),
-        ("pair", 2, 1, 4.0, "g", 0, 0),
-        ("triangle", 3, 3, 8.0, "c", 0, 0),
-    ]
+def test_an_item_is_as_strong_as_its_report_of_the_weakest_best_link() -> None:
+    found = profiles({"i": "a b c d"}, [("a", "b", 9.0), ("b", "c", 2.0), ("a", "c", 4.0), ("a", "x", 1.0)])
+    assert found.rows() == [("i", 4, 3, 4.0, "c", 1, 0)]
 
 
-def test_a_report_that_no_edge_holds_is_counted() -> None:
-    (found,) = profile_items(items_of(tied="abc"), edges_of(ab=5.0)).to_dicts()
-    assert (found["unlinked"], found["weakest"], found["edges"]) == (1, 5.0, 1)
-    (found,) = profile_items(items_of(tied="ab"), edges_of()).to_dicts()
-    assert (found["unlinked"], found["weakest"], found["edges"], found["bridges"]) == (2, None, 0, 0)
-
-
-def test_bridges_of_a_large_item_are_not_counted() -> None:
-    letters = "".join(chr(0x4E00 + n) for n in range(MAX_BRIDGED + 1))
-    edges = edges_of(**{one + other: 1.0 for one, other in pairwise(letters)})
-    assert profile_items(items_of(large=letters), edges)["bridges"].to_list() == [None]
-    assert profile_items(items_of(small=letters[:-1]), edges)["bridges"].to_list() == [MAX_BRIDGED - 1]
-
-
-def test_items_are_counted_by_what_holds_them() -> None:
-    items = items_of(x="abc", y="de", z="fg")
-    counts = profile_counts(profile_items(items, edges_of(ab=5.2, bc=5.9, de=5.0)))
-    assert counts.schema == PROFILE_COUNT
-    assert counts.rows() == [
-        ("reports", 2, 2), ("reports", 3, 1), ("weakest", 5, 2), ("bridges", 0, 2), ("bridges", 2, 1),
+def test_the_weakest_items_come_first_and_those_without_a_link_last() -> None:
+    edges = [("a", "b", 5.0), ("c", "d", 3.0), ("g", "h", 3.0)]
+    found = profiles({"y": "a b", "z": "c d", "w": "e f", "x": "g h", "alone": "k"}, edges)
+    assert found.select("item_id", "weakest", "report_id", "unlinked").rows() == [
+        ("x", 3.0, "g", 0), ("z", 3.0, "c", 0), ("y", 5.0, "a", 0), ("w", None, "e", 2),
     ]  # fmt: skip
+    assert found.filter(item_id="w")["edges"].item() == 0
 
 
-@settings(max_examples=25)
-@given(st.sets(st.sampled_from([one + other for one, other in combinations("abcdef", 2)])))
-def test_a_bridge_is_a_link_that_no_third_report_has_both_ends_of(pairs: set[str]) -> None:
-    linked = {frozenset(pair) for pair in pairs}
-    bridges = sum(
-        not any({frozenset((one, third)), frozenset((other, third))} <= linked for third in "abcdef")
-        for one, other in linked
+@pytest.mark.parametrize(
+    ("edges", "bridges"),
+    [
+        (["ab", "bc", "ac"], 0), (["ab", "bc"], 2), (["ab", "bc", "ac", "cd"], 1), (["ab", "cd"], 2), (["ab"], 1),
+        (["ab", "bc", "cd", "ad"], 4), (["ab", "bc", "cd", "ad", "ac"], 0),
+    ],
+)  # fmt: skip
+def test_a_bridge_is_a_link_that_no_third_report_confirms(edges: list[str], bridges: int) -> None:
+    found = profiles({"i": "a b c d"}, [(a, b, 1.0) for a, b in edges])
+    assert found["bridges"].to_list() == [bridges]
+
+
+@pytest.mark.parametrize(
+    ("count", "bridges"), [(FEWEST_BRIDGED - 1, 0), (FEWEST_BRIDGED, 2), (MAX_BRIDGED, 49), (MAX_BRIDGED + 1, None)]
+)
+def test_bridges_are_counted_of_items_of_some_reports_up_to_a_limit(count: int, bridges: int | None) -> None:
+    names = [f"r{n:02}" for n in range(count)]
+    found = profiles({"i": " ".join(names)}, [(a, b, 1.0) for a, b in pairwise(names)])
+    assert found.select("reports", "bridges").rows() == [(count, bridges)]
+
+
+def test_items_are_counted_by_size_weakest_link_and_bridges() -> None:
+    found = profiles(
+        {"p": "a b", "q": "c d", "r": "e f", "s": "g h i"},
+        [("a", "b", 3.9), ("c", "d", 3.0), ("g", "h", -0.5), ("h", "i", 2.0)],
     )
-    edges = edges_of(**dict.fromkeys(sorted(pairs), 1.0))
-    assert profile_items(items_of(item="abcdef"), edges)["bridges"].to_list() == [bridges]
+    counts = profile_counts(found)
+    assert counts.schema == pl.Schema(PROFILE_COUNT)
+    assert counts.rows() == [
+        ("reports", 2, 3), ("reports", 3, 1), ("weakest", -1, 1), ("weakest", 3, 2), ("bridges", 0, 3),
+        ("bridges", 2, 1),
+    ]  # fmt: skip

@@ -88,3 +88,14 @@ def test_a_key_crosses_the_limit_one_way_or_the_other() -> None:
     after = pl.DataFrame([(0, 2, 9), (1, 1, 5), (1, 3, 5)], schema, orient="row")
     assert sorted(crossed_limit(before, after).rows()) == [(0, 1), (1, 3)]
     assert crossed_limit(before, before).rows() == []
+
+
+def test_a_report_with_several_keys_of_a_rule_shares_any_of_them() -> None:
+    words = KIND.model_copy(update={"blocking": ((Key(field="place", rare="word"),), (Key(field="day"),))})
+    reports = [{"place": "elm oak"}, {"place": "oak ash"}, {"place": "fir"}, {"place": None, "day": date(2024, 1, 1)}]
+    rows = blocking_index(deliveries(reports, words), words)
+    keys = distinct_blocking_keys(rows.head(1), words)
+    assert rows.select(shares_blocking_key(keys, words).alias("y"))["y"].to_list() == [True, True, False, False]
+    assert keys.height == 2
+    second = distinct_blocking_keys(rows.tail(1), words)
+    assert rows.select(shares_blocking_key(second, words).alias("y"))["y"].to_list() == [False] * 3 + [True]

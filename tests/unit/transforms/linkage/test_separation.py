@@ -67,6 +67,14 @@ def test_a_decision_and_a_reporter_keep_reports_separate_through_others() -> Non
     assert free.reports["item_id"].n_unique() == 1
 
 
+@pytest.mark.parametrize("verdict", ["unsure", "same"])
+def test_only_a_verdict_of_different_things_separates(verdict: str) -> None:
+    rivals = {"a": "UP", "b": "UP"}  # of one reporter: what a person says is the same stays apart
+    assert separation_of(known(rivals, {("a", "b"): 9.0}, [("a", "b", verdict)]), "a", "b").decisions == []
+    twice = [("a", "b", "different"), ("a", "b", verdict)]
+    assert separation_of(known(rivals, {("a", "b"): 9.0}, twice), "a", "b").decisions == [1]
+
+
 def test_a_mean_is_over_what_weight_holds_together_not_over_what_is_tied() -> None:
     edges = {("a", "b"): 9.0, ("c", "d"): 5.0, ("b", "d"): 1.0}
     case = known(alone(*"abcd"), edges, [("a", "c", "same")])

@@ -8,7 +8,7 @@ import pytest
 from schemas.claims import empty, frame_schema
 from schemas.overlap import DERIVABLE_FROM
 from tests.support.overlap_statements import statements
-from transforms.overlap.dossier import Dossier, draw_verdict, lower_bound
+from transforms.overlap.dossier import MOST_LISTED, Dossier, draw_verdict, lower_bound
 from transforms.overlap.replacements import replacements
 
 NO_EDGES = empty(DERIVABLE_FROM)
@@ -120,3 +120,96 @@ def test_the_smaller_bound_is_that_of_units_where_errors_come_together() -> None
 @pytest.mark.parametrize(("agreeing", "compared", "bound"), [(0, 10, 0.0), (10, 10, 0.7411344), (9, 10, 0.6058367)])
 def test_the_bound_is_clopper_and_pearsons(agreeing: int, compared: int, bound: float) -> None:
     assert lower_bound(agreeing, compared) == pytest.approx(bound, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "half", "agreeing", "tolerated"),
+    [
+        (1000, 1000, "0", 1, 1), (1000, 1010, "0", 0, 1), (1000, 1011, "0", 0, 0), (990, 1000, "0", 0, 1),
+        (989, 1000, "0", 0, 0), (-1000, -1010, "0", 0, 1), (-1000, 1000, "0", 0, 0), (0, 0, "0", 1, 1),
+        (0, 1, "0", 0, 0), (0, 1, "1", 0, 1), (10, 12, "2", 0, 1), (10, 12, "1", 0, 0), (12, 10, "2", 0, 1),
+        (12, 10, "1", 0, 0),
+    ],
+)  # fmt: skip
+def test_a_value_is_within_tolerance_to_a_percent_of_the_greater_or_where_the_intervals_meet(
+    own: int, other: int, half: str, agreeing: int, tolerated: int
+) -> None:
+    found = dossier([*rows_of("a", [own]), *rows_of("b", [other], half=half)])
+    assert (found.compared, found.agreeing, found.tolerated) == (1, agreeing, tolerated)
+
+
+@pytest.mark.parametrize(
+    ("count", "other", "verdict"),
+    [
+        (20, 0, "droppable_exact"), (19, 0, "not_enough_history"), (20, 1, "droppable_within_tolerance"),
+        (19, 1, "not_enough_history"), (19, 500, "not_droppable"), (1, 500, "not_droppable"),
+    ],
+)  # fmt: skip
+def test_twenty_items_are_the_fewest_that_prove_anything(count: int, other: int, verdict: str) -> None:
+    values = [1000 + n for n in range(count)]
+    found = dossier([*rows_of("a", values), *rows_of("b", [value + other for value in values])])
+    assert found.verdict == verdict
+
+
+def test_an_obligation_without_items_has_no_history() -> None:
+    found = dossier(rows_of("b", [1]))
+    assert (found.verdict, found.items, found.columns, found.bound) == ("not_enough_history", 0, (), None)
+    assert (found.hours_low, found.hours_freed_low) == (10.0, None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "earlier", "days"),
+    [(24, 1, 1.0), (23, 0, None), (36, 1, 1.5), (32, 1, 1.33), (-24, 0, None), (0, 0, None)],
+)
+def test_a_day_is_the_least_by_which_something_is_earlier(hours: int, earlier: int, days: float | None) -> None:
+    at = dt.datetime(2024, 2, 1)
+    received = pl.DataFrame(
+        {"submission_id": ["a 2024", "b 2024"], "received_at": [at, at + dt.timedelta(hours=hours)]}
+    )
+    found = dossier([*rows_of("a", [1]), *rows_of("b", [1])], received=received)
+    assert (found.earlier, found.days_earlier) == (earlier, days)
+
+
+def test_items_that_differ_are_listed_most_difference_first_and_no_more_than_the_limit() -> None:
+    rows = [*rows_of("a", [100, 100, 100, 100]), *rows_of("b", [103, 100, 95, 103])]
+    found = dossier(rows).differing_items
+    assert [(cell["unit_code"], cell["other"]) for cell in found] == [("0002", 95), ("0000", 103), ("0003", 103)]
+    many = [value * 10 for value in range(1, MOST_LISTED + 2)]
+    found = dossier([*rows_of("a", many), *rows_of("b", [value + value // 10 for value in many])]).differing_items
+    assert len(found) == MOST_LISTED
+    assert found[0]["own"] == many[-1]
+
+
+def test_who_has_the_items_is_listed_by_how_many() -> None:
+    rows = [*rows_of("a", [1, 2, 3]), *rows_of("b", [1]), *rows_of("c", [1, 9]), *rows_of("d", [1])]
+    assert dossier(rows).replaced_by == (
+        {"obligation": "c", "items": 2, "agreeing": 1}, {"obligation": "b", "items": 1, "agreeing": 1},
+        {"obligation": "d", "items": 1, "agreeing": 1},
+    )  # fmt: skip
+
+
+def test_own_checks_are_items_that_several_reporters_state() -> None:
+    rows = [*rows_of("a", [1, 2]), *rows_of("a", [1, 5], reporter="x"), *rows_of("a", [7], concept="staff")]
+    found = dossier(rows)
+    assert (found.own_checks, found.own_checks_agreeing) == (2, 1)
+    assert [(column.concept, column.own_checks) for column in found.columns] == [("beds", 2), ("staff", 0)]
+
+
+def test_items_that_nobody_else_has_count_without_being_listed() -> None:
+    alone = pl.DataFrame(
+        {"concept": ["beds", "staff"], "breakdown": "{}", "items": [5, 7], "own_checks": [1, 0]},
+        schema_overrides={"items": pl.UInt32, "own_checks": pl.UInt32},
+    )
+    made = replacements(statements([*rows_of("a", [1]), *rows_of("b", [1])]), "a", NO_EDGES, None)
+    found = draw_verdict(made, "a", (None, 8.0), alone)
+    assert (found.items, found.covered, found.own_checks, found.own_checks_agreeing) == (13, 1, 1, 1)
+    assert [(each["concept"], each["items"]) for each in found.lost] == [("beds", 5), ("staff", 7)]
+    assert (found.hours_low, found.hours_high, found.verdict) == (None, 8.0, "not_droppable")
+
+
+def test_the_part_that_is_freed_is_of_all_reports_that_there_are() -> None:
+    rows = [*rows_of("a", [*range(30)]), *rows_of("b", [*range(30)]), *rows_of("a", [5] * 30, concept="staff")]
+    made = replacements(statements(rows), "a", NO_EDGES, None)
+    found = draw_verdict(made, "a", (10.0, None), reports=60.0)
+    assert (found.verdict, found.hours_freed_low, found.hours_freed_high) == ("droppable_in_part", 2.5, None)
+    assert found.as_dict()["columns"][0]["known_elsewhere"] is True

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from schemas.errors import UsageError
+from transforms.overlap.imports import kostra
 from transforms.overlap.imports.declared import contained_elsewhere, declared_overlap, items_of_agencies, unanswered
 from transforms.overlap.imports.eba import read_eba, read_rules, stated_sums
 from transforms.overlap.imports.kostra import read_kostra
@@ -122,3 +123,180 @@ def test_another_file_is_refused(data: bytes) -> None:
     if data != b"a;b\n":
         with pytest.raises(UsageError):
             read_matrix(data, "demo")
+
+
+@pytest.mark.parametrize(
+    ("cell", "asked"),
+    [
+        ("x", True), ("1", True), ("2", True), ("ja", True), ("0", False), ("", False), ("no", False), ("NEI", False),
+        (" nej ", False), ("False", False), ("-", False), ("00", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+def test_a_cell_of_a_matrix_asks_unless_it_says_no(cell: str, asked: bool, delimiter: str) -> None:
+    lines = [["k", "title", "a", "b"], ["K1", "T", cell, "x"]]
+    found = read_matrix("\n".join(delimiter.join(line) for line in lines).encode(), "demo")
+    assert found["items"].to_list() == [["a", "b"] if asked else ["b"]]
+
+
+def test_what_a_matrix_states_of_a_requirement_is_taken_and_what_it_does_not_is_unknown() -> None:
+    full = b"k;agency;title;legal_basis;purpose;reporters;rhythm;alternative_to;i\nK.1-a;A;T;L;P;R;yearly;alt;1\n"
+    row = read_matrix(full, "demo").row(0, named=True)
+    assert (row["obligation"], row["register_id"], row["register_scheme"]) == ("demo-k.1-a", "K.1-a", "demo")
+    assert (row["agency"], row["title_en"], row["legal_basis"], row["purpose"]) == ("A", "T", "L", "P")
+    assert (row["rhythm"], row["alternative_to"], row["items"]) == ("yearly", "alt", ["i"])
+    (least,) = read_matrix(b"k;i\nK1;1\n", "demo").to_dicts()
+    assert (least["agency"], least["title_nb"], least["rhythm"], least["alternative_to"]) == (
+        "unknown", "K1", "unknown", None,
+    )  # fmt: skip
+    assert (least["used_by"], least["version"], least["hours_low"]) == ([], 1, None)
+
+
+@pytest.mark.parametrize("name", ["K 1", "", "K/1", "x" * 61])
+def test_a_requirement_has_a_name_of_letters_digits_and_a_few_signs(name: str) -> None:
+    with pytest.raises(UsageError, match="names each requirement once"):
+        read_matrix(f"k;i\n{name};1\n".encode(), "demo")
+    assert read_matrix(f"k;i\n{'x' * 60};1\n".encode(), "demo").height == 1
+
+
+def test_a_matrix_has_a_column_of_an_item() -> None:
+    with pytest.raises(UsageError, match="no column of an item"):
+        read_matrix(b"k;agency;title\nK1;A;T\n", "demo")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "reports"), [("5", 5), ("5.9", 5), ("1E+17", 10**17), (None, None)],
+)  # fmt: skip
+def test_the_reports_of_a_year_are_those_that_the_record_states(quantity: str | None, reports: int | None) -> None:
+    burden = "" if quantity is None else (
+        f"<Burden><BurdenResponse><TotalQuantity>{quantity}</TotalQuantity></BurdenResponse></Burden>"
+    )  # fmt: skip
+    data = RECORD.format("").replace("<Title>", f"{burden}<Title>").encode()
+    assert read_us_inventory(data)["reports_a_year"].to_list() == [reports]
+
+
+@pytest.mark.parametrize("quantity", ["1E+18", "-1E+18", "1E+999999999", "many"])
+def test_a_count_beyond_all_counts_is_refused(quantity: str) -> None:
+    burden = f"<Burden><BurdenResponse><TotalQuantity>{quantity}</TotalQuantity></BurdenResponse></Burden>"
+    with pytest.raises(UsageError):
+        read_us_inventory(RECORD.format("").replace("<Title>", f"{burden}<Title>").encode())
+
+
+@pytest.mark.parametrize(
+    ("hours", "responses", "known"),
+    [
+        ("1E+999999999", "5", False), ("5", "1E+999999999", False), ("5", "1E-999999", False), ("Infinity", "5", False),
+        ("5", "Infinity", False), ("NaN", "5", False), ("5", "NaN", False), ("many", "5", False), ("1E+17", "5", True),
+        ("5", "-1", True), ("0", "5", True),
+    ],
+)  # fmt: skip
+def test_hours_beyond_all_counts_are_refused(hours: str, responses: str, known: bool) -> None:
+    data = RECORD.format(INSTRUMENT.format(responses, hours)).encode()
+    if known:
+        assert read_us_inventory(data).height == 1
+    else:
+        with pytest.raises(UsageError):
+            read_us_inventory(data)
+
+
+def test_a_collection_without_a_title_an_agency_or_a_frequency_gets_what_is_known() -> None:
+    bare = RECORD.format("").replace("<AgencyCode>0503</AgencyCode>", "").replace("<Title>Survey</Title>", "")
+    (row,) = read_us_inventory(bare.encode()).to_dicts()
+    assert (row["title_en"], row["agency"], row["rhythm"], row["legal_basis"]) == ("0503-0007", "0503", "unknown", None)
+    often = "".join(
+        "<InformationCollection><BurdenHour><BurdenHourPerResponse><ReportingFrequencies><ReportingFrequency>"
+        f"{word}</ReportingFrequency></ReportingFrequencies></BurdenHourPerResponse></BurdenHour>"
+        "</InformationCollection>"
+        for word in ("Monthly", "Annually", "Monthly")
+    )
+    statutes = (
+        "<AuthorizingStatutes><AuthorizingStatute>7 USC<Part> 2204 </Part></AuthorizingStatute>"
+        "<AuthorizingStatute>PL 1</AuthorizingStatute></AuthorizingStatutes><Title>"
+    )
+    (row,) = read_us_inventory(RECORD.format(often).replace("<Title>", statutes).encode()).to_dicts()
+    assert (row["rhythm"], row["legal_basis"]) == ("annually, monthly", "7 USC 2204; PL 1")
+    with pytest.raises(UsageError, match="no OMBControlNumber"):
+        read_us_inventory(RECORD.format("").replace("0503-0007", "").encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "value"),
+    [
+        ({"formaal": {"fritekst": ""}}, "purpose", "Rapportering"),
+        ({"formaal": {"fritekst": None}, "bruksomraader": []}, "purpose", None),
+        ({"bruksomraader": []}, "rhythm", "unknown"),
+        ({"bruksomraader": [{"navn": "A"}, {"navn": "B", "antallPerioderPrAar": 12}]}, "rhythm", "12 a year"),
+        ({"bruksomraader": [{"navn": "A", "antallPerioderPrAar": 0}]}, "rhythm", "unknown"),
+        ({"lovhjemler": []}, "legal_basis", None),
+        ({"lovhjemler": [{"tittel": "Lov", "henvisning": None}, {"tittel": "B", "henvisning": "§ 2"}]}, "legal_basis",
+         "Lov; B § 2"),
+    ],
+)  # fmt: skip
+def test_what_a_form_states_of_itself(change: dict[str, Any], column: str, value: str | None) -> None:
+    assert read_oppgaveregisteret(json.dumps(FORM | change).encode())[column].to_list() == [value]
+
+
+def test_a_description_of_a_form_may_lack_its_id_and_not_its_fields() -> None:
+    (row,) = read_kostra(b"title: Skjema\nfields: [{name: B}, {name: A}, {name: B}]\n").to_dicts()
+    assert (row["register_id"], row["title_nn"], row["items"], row["rhythm"]) == (
+        "Skjema",
+        "Skjema",
+        ["A", "B"],
+        "yearly",
+    )
+    for wrong in (b"title: T\n", b"title: [T]\nfields: []\n", b"title: T\nfields: [{name: {a: 1}}]\n"):
+        with pytest.raises(UsageError):
+            read_kostra(wrong)
+
+
+@pytest.mark.parametrize(("forms", "read"), [(kostra.MOST_FORMS, True), (kostra.MOST_FORMS + 1, False)])
+def test_a_file_describes_a_thousand_forms_at_most(forms: int, read: bool) -> None:
+    data = b"".join(b"---\n{id: f%d, title: T, fields: []}\n" % number for number in range(forms))
+    if read:
+        assert read_kostra(data).height == forms
+    else:
+        with pytest.raises(UsageError, match="more than 1000 documents"):
+            read_kostra(data)
+
+
+def test_data_points_are_listed_once_and_modules_are_alternatives_within_their_framework() -> None:
+    rows = [("F", "M1", "First", 2), ("F", "M1", "First", 1), ("F", "M1", "First", 2), ("F", "M2", "Second", 1)]
+    content = io.BytesIO()
+    pl.DataFrame(rows, schema=["framework", "module", "module_name", "data_point"], orient="row").write_parquet(content)
+    found = read_eba(content.getvalue())
+    assert found.select("obligation", "title_en", "items", "alternative_to").rows() == [
+        ("eba-m1", "First", ["1", "2"], "F"), ("eba-m2", "Second", ["1"], "F"),
+    ]  # fmt: skip
+    assert declared_overlap(found).rows() == [("eba-m1", "eba-m2", 1, 2, 1, True)]
+    assert contained_elsewhere(found).is_empty()
+    assert items_of_agencies(found).rows() == [("1", 1, 2), ("2", 1, 1)]
+
+
+def test_pairs_of_most_common_items_come_first() -> None:
+    table = b"k;agency;i1;i2;i3\nA;a;1;1;\nB;b;1;1;1\nC;c;;;1\nD;d;1;;\n"
+    found = declared_overlap(read_matrix(table, "x")).select(
+        "obligation_a", "obligation_b", "items", "items_a", "items_b"
+    )
+    assert found.rows() == [
+        ("x-a", "x-b", 2, 2, 3), ("x-a", "x-d", 1, 2, 1), ("x-b", "x-c", 1, 3, 1), ("x-b", "x-d", 1, 3, 1),
+    ]  # fmt: skip
+    assert contained_elsewhere(read_matrix(table, "x")).rows() == [
+        ("x-a", ["x-b"]), ("x-c", ["x-b"]), ("x-d", ["x-a", "x-b"]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"elektronisk": 15', '"elektronisk": 1e400'), ('"elektronisk": 15', '"elektronisk": NaN'),
+        ('"elektronisk": 15', f'"elektronisk": {10**40}'), ('"elektronisk": 15', f'"elektronisk": {10**400}'),
+        ('"elektronisk": 15', '"elektronisk": [1]'), ('"antallPrAar": 500', f'"antallPrAar": {10**30}'),
+        ('"antallPrAar": 500', '"antallPrAar": "many"'), ('"navn": "Skjema"', '"navn": ["a"]'),
+        ('"navn": "Skjema"', '"navn": ' + "[" * 10**5),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_column_holds_is_refused(old: str, new: str) -> None:
+    text = json.dumps(FORM)
+    assert old in text
+    with pytest.raises(UsageError, match="no list of forms"):
+        read_oppgaveregisteret(text.replace(old, new).encode())

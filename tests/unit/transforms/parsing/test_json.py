@@ -57,6 +57,12 @@ def test_a_leaf_is_text(value: object, text: str) -> None:
     assert cells({"meta": None, "r": ROWS[:1]}, contract()) == [(1, "", "a", "1")]
 
 
+@pytest.mark.parametrize("number", ["1e9999999999999999999999", "-1E-99999999999999999999", "1e400"])
+def test_a_number_beyond_all_numbers_costs_no_other_row(number: str) -> None:
+    data = f'{{"meta": {{"y": 2024}}, "r": [{{"u": "a", "s": {number}}}, {{"u": "b", "s": 2}}]}}'
+    assert parse(data.encode(), contract()).raw.rows() == [(1, "2024", "a", number), (2, "2024", "b", "2")]
+
+
 @pytest.mark.parametrize(
     ("row", "found"),
     [([1], "a list"), ("x", "a text or number"), (True, "true or false"), ({"u": {}, "s": 1}, "an object")],

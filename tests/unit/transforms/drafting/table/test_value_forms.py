@@ -3,7 +3,14 @@
 import polars as pl
 import pytest
 
-from transforms.drafting.table.value_forms import NumberForm, column_figures, find_number_form, mark_status, period_form
+from transforms.drafting.table.value_forms import (
+    NumberForm,
+    column_figures,
+    find_number_form,
+    mark_status,
+    number_pattern,
+    period_form,
+)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +95,69 @@ def test_a_column_of_periods_has_one_form(name: str, text: str, form: dict[str, 
 
 def test_a_period_that_is_missing_in_a_row_is_none() -> None:
     assert period_form("year", pl.Series(["2019", ""])) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "beyond"),
+    [
+        ("1800", "2199", ["1799", "2200", "203"]), ("1900H1", "2099h2", ["1899H1", "2019H3", "2019H0"]),
+        ("1900Q1", "2099-k4", ["2019Q0", "2019Q5", "1899Q1"]), ("1900W00", "2099-u59", ["2019W60", "2019W5"]),
+        ("1900-01", "2099-12", ["2019-00", "2019-13"]), ("1900M01", "2099M12", ["2019M00", "2019M13"]),
+        ("190001", "209912", ["201900", "201913"]), ("1900-01-01", "2099-12-31", ["2019-20-01", "2019-01-40"]),
+        ("01.01.1900", "31.12.2099", ["41.01.2019", "01.21.2019", "01-01-2019"]),
+        ("19000101", "20991231", ["20191301", "20190100", "20190132"]), ("1999/00", "2098/99", ["2015/17", "2016/15"]),
+    ],
+)  # fmt: skip
+def test_periods_have_a_first_and_a_last_text(first: str, last: str, beyond: list[str]) -> None:
+    found = period_form("year", pl.Series([first, last]))
+    assert found is not None
+    for text in beyond:
+        assert period_form("year", pl.Series([first, text])) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_period"),
+    [("aar", True), ("Budsjettår", False), ("the year", True), ("maaned", True), ("varer", False), ("nr_ar", True)],
+)
+def test_only_a_column_that_is_called_a_period_has_periods_of_digits(name: str, is_period: bool) -> None:
+    assert (period_form(name, pl.Series(["2019", "2020"])) is not None) is is_period
+
+
+@pytest.mark.parametrize(("numbers", "others", "figures"), [(6, 4, True), (5, 4, False), (12, 6, True), (20, 7, False)])
+def test_three_fifths_of_a_column_of_figures_are_known_and_few_texts_are_not(
+    numbers: int, others: int, figures: bool
+) -> None:
+    cells = [str(number) for number in range(numbers)] + [f"what {number}" for number in range(others)]
+    found = column_figures(pl.Series(cells), NumberForm())
+    assert (found is not None) is figures
+    if found is not None:
+        assert (found.numbers, len(found.other), found.suppressed) == (numbers, others, False)
+
+
+PLAIN, SPACED, POINTS = NumberForm(), NumberForm(",", " "), NumberForm(",", ".")
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "is_number"),
+    [
+        ("1234", PLAIN, True), ("1.5", PLAIN, True), ("1.", PLAIN, False), (".5", PLAIN, False), ("+5", PLAIN, True),
+        ("--5", PLAIN, False), ("5-", PLAIN, False), ("1 234", SPACED, True), ("1 23", SPACED, False),
+        ("12 34,5", SPACED, False), ("1234,5", SPACED, True), ("1234 567", SPACED, False), ("-1.234", POINTS, True),
+    ],
+)  # fmt: skip
+def test_a_cell_is_a_number_if_all_of_it_is(text: str, form: NumberForm, is_number: bool) -> None:
+    assert pl.Series([text]).str.contains(number_pattern(form)).item() is is_number
+
+
+@pytest.mark.parametrize(
+    ("mark", "status"), [("p", "P"), ("(e)", "E"), ("B", "B"), ("u)", "U"), ("*", "A"), ("r", "A"), ("%", "A")]
+)
+def test_letters_of_the_standard_are_statuses(mark: str, status: str) -> None:
+    assert mark_status(mark) == status
+
+
+def test_of_marks_that_fit_equally_well_the_fewest_are_taken_and_the_evidence_counts_them() -> None:
+    found = find_number_form(pl.DataFrame({"n": ["1.5", "2.5", "1,5", "x.y"]}))
+    assert (found.decimal, found.thousands) == (".", None)
+    assert found.evidence == "2 of 3 numbers with a mark are written so, as '1.5'"
+    assert find_number_form(pl.DataFrame({"n": ["1.2.3", "1,2,3"]})) == NumberForm()
